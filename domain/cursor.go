@@ -1,0 +1,188 @@
+package domain
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"hash/crc32"
+	"math"
+	"time"
+)
+
+// Cursor says of one or more topics what has been seen. Its text is what clients store: opaque to them,
+// [A-Za-z0-9_-], at most MaxCursor bytes.
+//
+// The text is base64url without padding (RFC 4648 §5) of: a version byte; a byte of flags (1: End); the number of topics; for each topic its name with its length,
+// the epoch in eight bytes, Since in milliseconds, the number of places, and for each place the distance of its partition to the one before and
+// twice its offset, or twice its time in milliseconds plus one where it is pending; last a CRC-32C of all that. Numbers are
+// unsigned varints unless a width is given; widths are little-endian.
+type Cursor struct {
+	Topics []TopicVector
+	// End marks that the stream reached the end that its request asked for.
+	End bool
+}
+
+// TopicVector is the vector of one topic in a cursor.
+type TopicVector struct {
+	Topic  Topic
+	Vector *Vector
+}
+
+// MaxCursor is how long the text of a cursor can be, in bytes.
+const MaxCursor = 4096
+
+const (
+	cursorVersion = 1
+	cursorEnd     = 1
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// CursorOf is the cursor of a single topic.
+func CursorOf(topic Topic, v *Vector) Cursor {
+	return Cursor{Topics: []TopicVector{{topic, v}}}
+}
+
+// Vector is the vector of topic, nil where the cursor has none.
+func (c Cursor) Vector(topic Topic) *Vector {
+	for _, t := range c.Topics {
+		if t.Topic == topic {
+			return t.Vector
+		}
+	}
+	return nil
+}
+
+// String is the cursor's text.
+func (c Cursor) String() string {
+	raw := make([]byte, 0, 128)
+	flags := byte(0)
+	if c.End {
+		flags |= cursorEnd
+	}
+	raw = append(raw, cursorVersion, flags)
+	raw = binary.AppendUvarint(raw, uint64(len(c.Topics)))
+	for _, t := range c.Topics {
+		raw = binary.AppendUvarint(raw, uint64(len(t.Topic)))
+		raw = append(raw, t.Topic...)
+		raw = binary.LittleEndian.AppendUint64(raw, uint64(t.Vector.Epoch))
+		raw = binary.AppendUvarint(raw, millis(t.Vector.Since))
+		raw = binary.AppendUvarint(raw, uint64(len(t.Vector.places)))
+		before := int32(0)
+		for _, p := range t.Vector.places {
+			raw = binary.AppendUvarint(raw, uint64(p.Partition-before))
+			before = p.Partition
+			if p.Pending() {
+				raw = binary.AppendUvarint(raw, millis(p.Since)<<1|1)
+			} else {
+				raw = binary.AppendUvarint(raw, uint64(p.Next)<<1)
+			}
+		}
+	}
+	raw = binary.LittleEndian.AppendUint32(raw, crc32.Checksum(raw, castagnoli))
+	return base64.RawURLEncoding.EncodeToString(raw)
+}
+
+// millis keeps a time that is set apart from one that is not, even at the epoch itself.
+func millis(t time.Time) uint64 {
+	if t.IsZero() {
+		return 0
+	}
+	return uint64(max(t.UnixMilli(), 1))
+}
+
+// ParseCursor reads a cursor's text. What cannot be read is an InvalidCursor error.
+func ParseCursor(s string) (Cursor, error) {
+	if len(s) > MaxCursor {
+		return Cursor{}, Errorf(InvalidCursor, "the cursor has %d bytes; cursors have at most %d", len(s), MaxCursor)
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	if err != nil || len(raw) < 2+4 {
+		return Cursor{}, Errorf(InvalidCursor, "this is not a cursor: give back the id of an event as it came, or leave it out and say where to begin with from")
+	}
+	body, sum := raw[:len(raw)-4], binary.LittleEndian.Uint32(raw[len(raw)-4:])
+	if crc32.Checksum(body, castagnoli) != sum {
+		return Cursor{}, Errorf(InvalidCursor, "the cursor is damaged: its checksum does not match; give it back as it came")
+	}
+	if body[0] != cursorVersion {
+		return Cursor{}, Errorf(InvalidCursor, "the cursor is of version %d, this server reads version %d", body[0], cursorVersion)
+	}
+	r := cursorReader{rest: body[2:]}
+	c := Cursor{End: body[1]&cursorEnd != 0}
+	for range r.count() {
+		c.Topics = append(c.Topics, r.topic())
+	}
+	if r.bad || len(r.rest) != 0 || body[1]&^cursorEnd != 0 {
+		return Cursor{}, Errorf(InvalidCursor, "the cursor cannot be read")
+	}
+	return c, nil
+}
+
+type cursorReader struct {
+	rest []byte
+	bad  bool
+}
+
+func (r *cursorReader) uvarint() uint64 {
+	v, n := binary.Uvarint(r.rest)
+	if n <= 0 {
+		r.bad, r.rest = true, nil
+		return 0
+	}
+	r.rest = r.rest[n:]
+	return v
+}
+
+// count reads how many things follow. Each takes at least a byte, so that a lie is seen before anything is made for it.
+func (r *cursorReader) count() int {
+	n := r.uvarint()
+	if n > uint64(len(r.rest)) {
+		r.bad = true
+		return 0
+	}
+	return int(n)
+}
+
+func (r *cursorReader) bytes(n int) []byte {
+	if n > len(r.rest) {
+		r.bad = true
+		return make([]byte, n)
+	}
+	b := r.rest[:n]
+	r.rest = r.rest[n:]
+	return b
+}
+
+func (r *cursorReader) topic() TopicVector {
+	topic, err := ParseTopic(string(r.bytes(r.count())))
+	v := &Vector{Epoch: Epoch(binary.LittleEndian.Uint64(r.bytes(8))), Since: r.time(r.uvarint())}
+	partition := uint64(0)
+	for i := range r.count() {
+		step := r.uvarint()
+		partition += step
+		if r.bad || partition > math.MaxInt32 || i > 0 && step == 0 {
+			r.bad = true
+			break
+		}
+		p := Place{Partition: int32(partition)}
+		if at := r.uvarint(); at&1 == 1 {
+			p.Since = r.time(at >> 1)
+			r.bad = r.bad || p.Since.IsZero()
+		} else {
+			p.Next = int64(at >> 1)
+		}
+		v.places = append(v.places, p)
+	}
+	r.bad = r.bad || err != nil
+	return TopicVector{topic, v}
+}
+
+func (r *cursorReader) time(ms uint64) time.Time {
+	const year9999 = 253402300799999
+	if ms > year9999 {
+		r.bad = true
+	}
+	if ms == 0 || r.bad {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(ms)).UTC()
+}

@@ -1,0 +1,171 @@
+package domain
+
+import (
+	"iter"
+	"sync"
+	"time"
+)
+
+// Run is a stretch of one partition as it stands in a log: neighbours, or a single gap. It is immutable and shared by all
+// viewers; what they write of it is encoded once.
+type Run struct {
+	Topic     Topic
+	Partition int32
+	// Base is the vector before the run.
+	Base *Vector
+	// Gap is what the run is about where it has no messages.
+	Gap      *Gap
+	Messages []*Message
+	// After is the vector after the run.
+	After *Vector
+	// Appended is when the run came into the log.
+	Appended time.Time
+
+	mu     sync.Mutex // guards frames
+	frames []*Frames
+}
+
+// Len is the number of events in the run: its messages, or one gap.
+func (r *Run) Len() int {
+	if r.Gap != nil {
+		return 1
+	}
+	return len(r.Messages)
+}
+
+// VectorAt is the vector before event i; VectorAt(Len()) is After.
+func (r *Run) VectorAt(i int) *Vector {
+	switch {
+	case i == 0:
+		return r.Base
+	case i >= r.Len():
+		return r.After
+	}
+	return r.Base.With(Place{Partition: r.Partition, Next: r.Messages[i-1].Offset + 1})
+}
+
+// event is event i with the cursor text of the vector after it.
+func (r *Run) event(i int, cursor string) Event {
+	e := Event{Topic: r.Topic, Cursor: cursor, Gap: r.Gap}
+	if r.Gap == nil {
+		e.Message = r.Messages[i]
+	}
+	return e
+}
+
+// Format is one way of writing events as bytes. Its identity is its pointer.
+type Format struct {
+	// Name tells it apart for people.
+	Name string
+	// Append appends e's frame to dst. It is called from any goroutine and must not keep e or dst.
+	Append func(dst []byte, e Event) []byte
+}
+
+// Frames are the encoded events of one run in one format. They are immutable.
+type Frames struct {
+	format *Format
+	bytes  []byte
+	ends   []int
+}
+
+// Between are the bytes of events from up to to, exclusive.
+func (f *Frames) Between(from, to int) []byte {
+	start := 0
+	if from > 0 {
+		start = f.ends[from-1]
+	}
+	return f.bytes[start:f.ends[to-1]]
+}
+
+// Frames are r's events in format f, encoded when first asked for.
+func (r *Run) Frames(f *Format) *Frames {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, have := range r.frames {
+		if have.format == f {
+			return have
+		}
+	}
+	made := &Frames{format: f, ends: make([]int, 0, r.Len())}
+	for _, e := range (Span{Run: r, To: r.Len()}).Events() {
+		made.bytes = f.Append(made.bytes, e)
+		made.ends = append(made.ends, len(made.bytes))
+	}
+	r.frames = append(r.frames, made)
+	return made
+}
+
+// Span is a part of a run that one viewer takes: events From up to To, exclusive, never none.
+type Span struct {
+	Run      *Run
+	From, To int
+	// Own, where it is not nil, is the viewer's own vector before From: its cursors differ from those that others see.
+	Own *Vector
+}
+
+const (
+	longCursor   = 128 // a cursor longer than this is sent on some events only
+	cursorStride = 50  // and on every so many of them
+)
+
+// Events are the span's events, by their index in the run. Where cursors are long only the last event and every fiftieth one
+// carry theirs (PROTOCOL §3).
+func (s Span) Events() iter.Seq2[int, Event] {
+	return func(yield func(int, Event) bool) {
+		long := false
+		for i := s.From; i < s.To; i++ {
+			cursor := ""
+			if !long || i == s.To-1 || (i+1)%cursorStride == 0 {
+				cursor = CursorOf(s.Run.Topic, s.After(i)).String()
+				long = len(cursor) > longCursor
+			}
+			if !yield(i, s.Run.event(i, cursor)) {
+				return
+			}
+		}
+	}
+}
+
+// After is the viewer's vector after event i of the run.
+func (s Span) After(i int) *Vector {
+	if s.Own == nil || s.Run.Gap != nil && s.Run.Gap.Reason == GapEpoch {
+		return s.Run.VectorAt(i + 1)
+	}
+	next, _ := s.Run.VectorAt(i + 1).At(s.Run.Partition)
+	return s.Own.With(next)
+}
+
+// Append appends the span's frames in format f to dst: shared bytes where the span's cursors are everybody's, so the caller
+// does not change them.
+func (s Span) Append(dst [][]byte, f *Format) [][]byte {
+	if s.Own == nil {
+		return append(dst, s.Run.Frames(f).Between(s.From, s.To))
+	}
+	var own []byte
+	for _, e := range s.Events() {
+		own = f.Append(own, e)
+	}
+	return append(dst, own)
+}
+
+// Each yields the frames of the span's events in format f, one by one, for edges that put something before each.
+func (s Span) Each(f *Format) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		if s.Own == nil {
+			frames := s.Run.Frames(f)
+			for i := s.From; i < s.To; i++ {
+				if !yield(frames.Between(i, i+1)) {
+					return
+				}
+			}
+			return
+		}
+		var buf []byte
+		for _, e := range s.Events() {
+			buf = f.Append(buf[:0], e)
+			if !yield(buf) {
+				return
+			}
+		}
+	}
+}

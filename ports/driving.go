@@ -1,0 +1,171 @@
+package ports
+
+import (
+	"context"
+	"time"
+
+	"culvert/domain"
+)
+
+// Injector is the service that writes messages to topics.
+type Injector interface {
+	// Open makes the window of one connection, or of one request. answer is called with the outcomes of what was put, each exactly once, by
+	// one goroutine at a time; it may block, which in time fills the window. ctx is the lifetime: when it ends, what is not yet answered
+	// still goes to the broker, but nobody is told.
+	Open(ctx context.Context, answer func([]Outcome)) Injection
+}
+
+// Injection is the window of one connection. Its methods are called by one goroutine at a time.
+type Injection interface {
+	// Put takes a message for topic and returns its number, counting from 1. It blocks while the window is full; it fails only
+	// when ctx ends or the service shuts down (Unavailable), and then the message was not taken. A message that breaks a limit
+	// is taken and answered with its error. The message is the service's from then on.
+	Put(ctx context.Context, topic domain.Topic, m *domain.Message, id string) (n uint64, err error)
+	// Reject answers with err in the place of a message that could not be read, as if it had been put.
+	Reject(ctx context.Context, id string, err error) (n uint64, _ error)
+	// Flush returns when everything put so far has been answered, or ctx ends.
+	Flush(ctx context.Context) error
+}
+
+// Outcome is the answer to one message that was put.
+type Outcome struct {
+	N   uint64 // as Put returned it
+	ID  string // as it was given to Put
+	Ack domain.Ack
+	Err error // nil where the broker confirmed it
+}
+
+// Viewer is the service that shows topics.
+type Viewer interface {
+	// View opens a stream, and returns when its first place is known. ctx is its lifetime.
+	View(ctx context.Context, v View) (Stream, error)
+}
+
+// View is what a viewer asks for.
+type View struct {
+	Topic domain.Topic
+	From  domain.Start
+	// Resume, where it is not nil, is the cursor to go on from; From then counts for topics that it does not know.
+	Resume *domain.Cursor
+	// Limit, where it is not 0, ends the stream after so many messages.
+	Limit int64
+	// Keys, where there are any, are the keys of which one must be the message's.
+	Keys [][]byte
+	// Headers are headers that a message must carry, all of them.
+	Headers  []domain.Header
+	Overflow Overflow
+	// Heartbeat is the silence after which Next returns all the same. 0: never.
+	Heartbeat time.Duration
+}
+
+// Overflow is what happens to a viewer that falls out of the feed's log.
+type Overflow string
+
+const (
+	OverflowDefault    Overflow = ""           // resume where the broker has history, else drop
+	OverflowResume     Overflow = "resume"     // read on from the broker's log
+	OverflowDrop       Overflow = "drop"       // jump to the live end and say how much was lost
+	OverflowDisconnect Overflow = "disconnect" // say bye
+)
+
+// Stream is one viewer's place. Next is called by one goroutine at a time.
+type Stream interface {
+	Ready() Ready
+	// Next blocks until there is something to tell, and gives all there is, up to a bound. It blocks at most for the heartbeat: an
+	// empty batch says that nothing came; its Mark is set where the place moved over messages that did not match. When the stream ends
+	// it gives a *domain.Bye. The batch is valid until the next call, which says that this one was written.
+	Next(ctx context.Context) (Batch, error)
+	// Cursor is the place after the last batch that Next gave.
+	Cursor() domain.Cursor
+}
+
+// Ready is what opens a stream.
+type Ready struct {
+	Stream string
+	Topics []domain.Topic
+	Cursor domain.Cursor
+	// Resumed is nil where no cursor was given, else whether it could be honoured; Reason says why not.
+	Resumed *bool
+	Reason  ResumeReason
+	// Pending are partitions that cannot be read yet.
+	Pending []Pending
+}
+
+// Pending is a partition that is not readable yet.
+type Pending struct {
+	Topic     domain.Topic
+	Partition int32
+}
+
+// ResumeReason is why a cursor could not be honoured.
+type ResumeReason string
+
+// The reasons of PROTOCOL §3.
+const (
+	ResumeRetention ResumeReason = "retention"
+	ResumeEpoch     ResumeReason = "epoch"
+	ResumeTopics    ResumeReason = "topics"
+)
+
+// Batch is what a stream has to tell at once, in order.
+type Batch struct {
+	Spans []domain.Span
+	// Mark, in a batch without spans, is the cursor to tell in a mark; empty where a bare heartbeat does.
+	Mark string
+}
+
+// Queues is the service that shares topics among members.
+type Queues interface {
+	// Join makes a member, and returns when this node's membership in the queue stands. ctx is its lifetime: when it ends, the
+	// member's leases go to others at once.
+	Join(ctx context.Context, j Join) (Member, error)
+	// Settler finds the member of a stream of this node; else UnknownStream.
+	Settler(stream string) (Settler, error)
+}
+
+// Join is what a member asks for.
+type Join struct {
+	Topic domain.Topic
+	Queue domain.Queue
+	// From, where it is not nil, is where a queue that has not begun yet shall begin.
+	From *domain.Start
+	// MaxInFlight is how many leases the member holds at a time, at least 1.
+	MaxInFlight int
+	// Heartbeat is the silence after which Next returns all the same. 0: never.
+	Heartbeat time.Duration
+}
+
+// Member is one client's part in a queue. Next is called by one goroutine at a time; the rest from any.
+type Member interface {
+	Ready() domain.Membership
+	// Next blocks until there are messages for this member, a gap, or a change of what is assigned, at most for the heartbeat: no event then. When the
+	// membership ends it gives a *domain.Bye. The events are valid until the next call.
+	Next(ctx context.Context) ([]domain.Event, error)
+	Settler
+}
+
+// Settler says what became of leases. None of it blocks on the broker.
+type Settler interface {
+	// Done settles the leases of these receipts.
+	Done(receipts ...string) domain.Settlement
+	// DoneUpTo settles all that the member was given up to and with this receipt.
+	DoneUpTo(receipt string) domain.Settlement
+	// Nack hands leases back: their messages are given again, to anyone, after the delay.
+	Nack(delay time.Duration, receipts ...string) domain.Settlement
+	// Touch lets the leases start anew.
+	Touch(receipts ...string) domain.Settlement
+}
+
+// Topics is the service that tells what there is.
+type Topics interface {
+	// List lists topics; complete is false where some broker has no catalogue, so that only topics which this node knows are listed.
+	List(ctx context.Context) (topics []TopicEntry, complete bool, err error)
+	// Describe tells what there is of one topic.
+	Describe(ctx context.Context, topic domain.Topic) (domain.TopicInfo, error)
+}
+
+// TopicEntry is one line of the list of topics.
+type TopicEntry struct {
+	Topic  domain.Topic
+	Broker string
+}
