@@ -1,0 +1,59 @@
+package brokers
+
+import (
+	"crypto/rand"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/IBM/sarama"
+)
+
+var notInNames = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
+
+// Topic gives a name that no other test, and no other run, uses.
+func Topic(t testing.TB) string {
+	name := notInNames.ReplaceAllString(t.Name(), "-")
+	return name[:min(len(name), 100)] + "-" + strings.ToLower(rand.Text()[:8])
+}
+
+// KafkaAdmin gives a client for what tests do to a cluster behind our back. It is closed with the test.
+func KafkaAdmin(t testing.TB, cluster KafkaCluster) sarama.ClusterAdmin {
+	t.Helper()
+	cfg := sarama.NewConfig()
+	cfg.ClientID = "culvert-tests"
+	cfg.Version = sarama.V3_6_0_0
+	cfg.Metadata.AllowAutoTopicCreation = false
+	admin, err := sarama.NewClusterAdmin(cluster.Addrs, cfg)
+	if err != nil {
+		t.Fatalf("no admin of the Kafka at %s: %v", cluster.Bootstrap(), err)
+	}
+	t.Cleanup(func() { _ = admin.Close() })
+	return admin
+}
+
+// CreateTopic makes a topic, and returns when every partition of it has a leader. configs are the topic's settings, in pairs.
+func CreateTopic(t testing.TB, cluster KafkaCluster, name string, partitions int32, configs ...string) {
+	t.Helper()
+	detail := &sarama.TopicDetail{NumPartitions: partitions, ReplicationFactor: 1, ConfigEntries: map[string]*string{}}
+	for i := 0; i+1 < len(configs); i += 2 {
+		detail.ConfigEntries[configs[i]] = &configs[i+1]
+	}
+	admin := KafkaAdmin(t, cluster)
+	if err := admin.CreateTopic(name, detail, false); err != nil {
+		t.Fatalf("creating topic %s: %v", name, err)
+	}
+	Eventually(t, 10*time.Second, "topic "+name+" has leaders", func() bool {
+		found, err := admin.DescribeTopics([]string{name})
+		if err != nil || len(found) != 1 || found[0].Err != sarama.ErrNoError || len(found[0].Partitions) != int(partitions) {
+			return false
+		}
+		for _, p := range found[0].Partitions {
+			if p.Err != sarama.ErrNoError || p.Leader < 0 {
+				return false
+			}
+		}
+		return true
+	})
+}

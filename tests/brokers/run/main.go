@@ -1,0 +1,107 @@
+// Command run starts the brokers that tests need, and stops them again.
+//
+//	go run ./tests/brokers/run -- go test ./...     with them, runs a command; its exit code is this one's
+//	go run ./tests/brokers/run                      shows how to use them, until ^C
+//
+// -only kafka,… starts some of them. What is missing is installed where that is possible (Debian or Ubuntu, as root); else the one command that
+// mends it is printed. Without CI=true or CULVERT_TEST_STRICT=1 the command then runs all the same, and its tests skip what they cannot do.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"culvert/tests/brokers"
+)
+
+func main() {
+	only := flag.String("only", "", "brokers to start, separated by commas (default: all)")
+	flag.Parse()
+	os.Exit(run(*only, flag.Args()))
+}
+
+// run is the whole command; its result is the exit code.
+func run(only string, command []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	running, reports, ok := start(ctx, only)
+	defer func() {
+		for _, b := range running {
+			b.Stop()
+		}
+	}()
+	if !ok && (brokers.Strict() || len(command) == 0) {
+		return 1
+	}
+	if len(command) == 0 {
+		show(ctx, running)
+		return 0
+	}
+	code := runCommand(ctx, command, running)
+	fmt.Fprintln(os.Stderr, "\nbrokers of this run:")
+	for _, line := range reports {
+		fmt.Fprintln(os.Stderr, "  "+line)
+	}
+	return code
+}
+
+// start starts every kind that is wanted. reports has a line for each of them; ok is false where one could not be had.
+func start(ctx context.Context, only string) (running []*brokers.Running, reports []string, ok bool) {
+	ok = true
+	for _, kind := range brokers.Kinds() {
+		if only != "" && !slices.Contains(strings.Split(only, ","), kind.Name) {
+			continue
+		}
+		b, err := kind.Start(ctx, os.Stderr)
+		if err != nil {
+			ok = false
+			reports = append(reports, fmt.Sprintf("%s: none; what needs it was skipped: %v", kind.Name, err))
+			fmt.Fprintf(os.Stderr, "%s: %v\n", kind.Name, err)
+			continue
+		}
+		running = append(running, b)
+		reports = append(reports, kind.Name+": "+b.Title)
+	}
+	return running, reports, ok
+}
+
+// show tells a person how to use the brokers, and returns at ^C.
+func show(ctx context.Context, running []*brokers.Running) {
+	for _, b := range running {
+		fmt.Println(b.Title)
+		for _, line := range b.Try {
+			fmt.Println("  " + line)
+		}
+	}
+	fmt.Println("^C stops what was started here.")
+	<-ctx.Done()
+}
+
+// runCommand runs the command with the brokers in its environment. A signal is passed on, and the command's end is waited for.
+func runCommand(ctx context.Context, command []string, running []*brokers.Running) int {
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.Env = os.Environ()
+	for _, b := range running {
+		cmd.Env = append(cmd.Env, b.Env...)
+	}
+	err := cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &exit) && exit.ExitCode() > 0:
+		return exit.ExitCode()
+	}
+	fmt.Fprintf(os.Stderr, "%s: %v\n", command[0], err)
+	return 1
+}
