@@ -1,0 +1,133 @@
+package edge
+
+import (
+	"math"
+	"strings"
+	"time"
+
+	"culvert/domain"
+	"culvert/ports"
+)
+
+// Ack is how a member's messages are settled.
+type Ack string
+
+const (
+	AckAuto   Ack = "auto"   // when they were written to the connection
+	AckManual Ack = "manual" // when the client says so
+)
+
+// defaultInFlight is max_in_flight where a member does not say.
+const defaultInFlight = 16
+
+// MaxDelay is the longest delay that a nack may ask for.
+const MaxDelay = time.Hour
+
+// View takes what a view of topic may ask for (PROTOCOL §2): from, to, limit, key, header and overflow. resume is the cursor that the client came back with, empty
+// where it brought none; it wins over from. ended says that the client reached the end that it asks for before, so that there is
+// nothing to open. Whether anything failed is told by Err.
+func (p *Params) View(topic domain.Topic, resume string, limits domain.Limits, now time.Time) (v ports.View, ended bool) {
+	v.Topic = topic
+	v.From, v.Resume = p.from(topic, now)
+	if resume != "" {
+		v.Resume = p.cursor(resume, topic)
+	}
+	if _, ok := p.One("to"); ok {
+		if v.Resume != nil && v.Resume.End {
+			ended = true
+		} else {
+			p.Fail(domain.Errorf(domain.Unsupported, "to is not supported by this server; limit is"))
+		}
+	}
+	v.Limit = p.Int("limit", 1, math.MaxInt64, 0)
+	for _, key := range p.All("key") {
+		if len(key) > limits.KeyBytes {
+			p.Fail(domain.Errorf(domain.InvalidRequest, "a key to look for has %d bytes; keys have at most %d (limits.key_bytes)", len(key), limits.KeyBytes))
+		}
+		v.Keys = append(v.Keys, []byte(key))
+	}
+	for _, header := range p.All("header") {
+		name, value, ok := strings.Cut(header, ":")
+		if !ok || name == "" {
+			p.Fail(domain.Errorf(domain.InvalidRequest, "header=%q is not name:value", cut(header, maxShown)))
+		}
+		v.Headers = append(v.Headers, domain.Header{Name: name, Value: []byte(value)})
+	}
+	v.Overflow = p.overflow()
+	return v, ended
+}
+
+func (p *Params) overflow() ports.Overflow {
+	s, ok := p.One("overflow")
+	if !ok {
+		return ports.OverflowDefault
+	}
+	switch o := ports.Overflow(s); o {
+	case ports.OverflowResume, ports.OverflowDrop, ports.OverflowDisconnect:
+		return o
+	case "latest-by-key":
+		p.Fail(domain.Errorf(domain.Unsupported, "overflow=latest-by-key is not supported by this server; resume, drop and disconnect are"))
+	default:
+		p.Fail(domain.Errorf(domain.InvalidRequest, "overflow=%q is none of resume, drop, disconnect", cut(s, maxShown)))
+	}
+	return ports.OverflowDefault
+}
+
+// Mode takes what a queue's stream is for: to join, or to peek, which is not supported.
+func (p *Params) Mode() {
+	if p.Choice("mode", "join", "peek") == "peek" {
+		p.Fail(domain.Errorf(domain.Unsupported, "mode=peek is not supported by this server"))
+	}
+}
+
+// Join takes what a member of queue may ask for (PROTOCOL §2): from, ack and max_in_flight. Whether anything failed is told by Err.
+func (p *Params) Join(topic domain.Topic, queue domain.Queue, limits domain.Limits, now time.Time) (ports.Join, Ack) {
+	j := ports.Join{Topic: topic, Queue: queue}
+	if _, given := p.values["from"]; given {
+		start, cursor := p.from(j.Topic, now)
+		if cursor != nil {
+			start = domain.StartVector(cursor.Vector(j.Topic))
+		}
+		j.From = &start
+	} else {
+		p.known = append(p.known, "from")
+	}
+	ack := Ack(p.Choice("ack", string(AckAuto), string(AckManual)))
+	j.MaxInFlight = int(p.Int("max_in_flight", 1, int64(limits.InFlight), int64(min(defaultInFlight, limits.InFlight))))
+	return j, ack
+}
+
+// from takes where to begin: a start, or else a cursor that knows topic.
+func (p *Params) from(topic domain.Topic, now time.Time) (domain.Start, *domain.Cursor) {
+	s, ok := p.One("from")
+	if !ok {
+		return domain.StartLatest(), nil
+	}
+	start, cursor, err := domain.ParseFrom(s, now)
+	if err != nil {
+		p.Fail(err)
+		return start, nil
+	}
+	if cursor != nil {
+		cursor = p.sharing(cursor, topic)
+	}
+	return start, cursor
+}
+
+// cursor reads a cursor that must know topic.
+func (p *Params) cursor(s string, topic domain.Topic) *domain.Cursor {
+	c, err := domain.ParseCursor(s)
+	if err != nil {
+		p.Fail(err)
+		return nil
+	}
+	return p.sharing(&c, topic)
+}
+
+func (p *Params) sharing(c *domain.Cursor, topic domain.Topic) *domain.Cursor {
+	if c.Vector(topic) == nil {
+		p.Fail(domain.Errorf(domain.InvalidCursor, "the cursor is of another topic than %q", topic))
+		return nil
+	}
+	return c
+}
