@@ -1,0 +1,103 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/spf13/viper"
+)
+
+const (
+	envPrefix = "CULVERT_"
+	// envFile names the configuration file where no flag does.
+	envFile = envPrefix + "CONFIG"
+	// envTest begins the names that belong to the tests.
+	envTest = envPrefix + "TEST_"
+)
+
+// Load makes the configuration: the defaults, over them what the file says, over that the environment, over that set, which holds
+// values by their dotted path, as flags give them. Where path is empty, the environment's CULVERT_CONFIG names the file; where it names none, there is none.
+// A variable that is set to nothing counts as not set.
+//
+// The result has been validated. An error joins all that is wrong, each with where it was said.
+func Load(path string, set map[string]string) (Config, error) {
+	if path == "" {
+		path = os.Getenv(envFile)
+	}
+	v := viper.New()
+	types := make(map[string]reflect.Type)
+	values(reflect.ValueOf(Default()), "", func(path string, value reflect.Value) {
+		types[path] = value.Type()
+		v.SetDefault(path, value.Interface())
+	})
+
+	var problems []error
+	if path != "" {
+		said, err := readFile(path)
+		problems = append(problems, err)
+		problems = append(problems, v.MergeConfigMap(said))
+	}
+	problems = append(problems, bindEnvironment(v, types)...)
+	problems = append(problems, setValues(v, types, set)...)
+	if err := errors.Join(problems...); err != nil {
+		return Config{}, err
+	}
+
+	var cfg Config
+	if err := v.UnmarshalExact(&cfg); err != nil {
+		return Config{}, err
+	}
+	if err := readSecrets(&cfg); err != nil {
+		return Config{}, err
+	}
+	return cfg, cfg.Validate()
+}
+
+// bindEnvironment lets the variable of each path count. A variable that begins like ours and is none is refused: it was meant to say something.
+func bindEnvironment(v *viper.Viper, types map[string]reflect.Type) (problems []error) {
+	known := make(map[string]string, len(types))
+	for path := range types {
+		known[envName(path)] = path
+	}
+	for _, entry := range os.Environ() {
+		name, text, _ := strings.Cut(entry, "=")
+		if !strings.HasPrefix(name, envPrefix) || strings.HasPrefix(name, envTest) || name == envFile || text == "" {
+			continue
+		}
+		path, ok := known[name]
+		if !ok {
+			candidates := append(slices.Sorted(maps.Keys(known)), envFile)
+			problems = append(problems, fmt.Errorf("unknown environment variable %s%s", name, suggestion(name, candidates)))
+			continue
+		}
+		if _, err := parse(text, types[path]); err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", name, err))
+			continue
+		}
+		problems = append(problems, v.BindEnv(path, name))
+	}
+	return problems
+}
+
+// setValues lets what flags say count.
+func setValues(v *viper.Viper, types map[string]reflect.Type, set map[string]string) (problems []error) {
+	for _, path := range slices.Sorted(maps.Keys(set)) {
+		t, ok := types[path]
+		if !ok {
+			problems = append(problems, fmt.Errorf("unknown key %s%s", path, suggestion(path, slices.Sorted(maps.Keys(types)))))
+			continue
+		}
+		value, err := parse(set[path], t)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", path, err))
+			continue
+		}
+		v.Set(path, value)
+	}
+	return problems
+}

@@ -1,0 +1,6 @@
+package ws
+
+import (
+	_ "culvert/adapters/edge"
+	_ "culvert/adapters/edge/sse"
+)

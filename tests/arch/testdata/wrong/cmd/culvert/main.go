@@ -1,0 +1,6 @@
+package main
+
+import (
+	_ "culvert/app"
+	_ "culvert/domain"
+)

@@ -1,0 +1,6 @@
+package inject
+
+import (
+	_ "culvert/ports"
+	_ "github.com/ThreeDotsLabs/watermill/message"
+)

@@ -1,0 +1,6 @@
+package domain
+
+import (
+	_ "context"
+	_ "culvert/ports"
+)

@@ -1,0 +1,3 @@
+package ports
+
+import _ "culvert/tests/brokers"

@@ -1,0 +1,3 @@
+package util
+
+import _ "culvert/domain"
