@@ -21,9 +21,19 @@ type Run struct {
 	// Appended is when the run came into the log.
 	Appended time.Time
 
-	mu     sync.Mutex // guards frames
+	mu     sync.Mutex // guards what follows
 	frames []*Frames
+	ids    idLength
 }
+
+// idLength is whether the cursors of a run are long; they differ by a few bytes only, so that the last one decides for all.
+type idLength uint8
+
+const (
+	idsUnmeasured idLength = iota
+	idsShort
+	idsLong
+)
 
 // Len is the number of events in the run: its messages, or one gap.
 func (r *Run) Len() int {
@@ -51,6 +61,23 @@ func (r *Run) event(i int, cursor string) Event {
 		e.Message = r.Messages[i]
 	}
 	return e
+}
+
+// Thinned reports whether the run's frames carry ids on some events only, since its cursors are long.
+func (r *Run) Thinned() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.thinned()
+}
+
+func (r *Run) thinned() bool {
+	if r.ids == idsUnmeasured {
+		r.ids = idsShort
+		if len(CursorOf(r.Topic, r.After).String()) > longCursor {
+			r.ids = idsLong
+		}
+	}
+	return r.ids == idsLong
 }
 
 // Format is one way of writing events as bytes. Its identity is its pointer.
@@ -87,7 +114,7 @@ func (r *Run) Frames(f *Format) *Frames {
 		}
 	}
 	made := &Frames{format: f, ends: make([]int, 0, r.Len())}
-	for _, e := range (Span{Run: r, To: r.Len()}).Events() {
+	for _, e := range (Span{Run: r, To: r.Len()}).events(r.thinned()) {
 		made.bytes = f.Append(made.bytes, e)
 		made.ends = append(made.ends, len(made.bytes))
 	}
@@ -110,14 +137,14 @@ const (
 
 // Events are the span's events, by their index in the run. Where cursors are long only the last event and every fiftieth one
 // carry theirs (PROTOCOL §3).
-func (s Span) Events() iter.Seq2[int, Event] {
+func (s Span) Events() iter.Seq2[int, Event] { return s.events(s.Run.Thinned()) }
+
+func (s Span) events(thinned bool) iter.Seq2[int, Event] {
 	return func(yield func(int, Event) bool) {
-		long := false
 		for i := s.From; i < s.To; i++ {
 			cursor := ""
-			if !long || i == s.To-1 || (i+1)%cursorStride == 0 {
+			if !thinned || i == s.To-1 || (i+1)%cursorStride == 0 {
 				cursor = CursorOf(s.Run.Topic, s.After(i)).String()
-				long = len(cursor) > longCursor
 			}
 			if !yield(i, s.Run.event(i, cursor)) {
 				return
@@ -128,7 +155,7 @@ func (s Span) Events() iter.Seq2[int, Event] {
 
 // After is the viewer's vector after event i of the run.
 func (s Span) After(i int) *Vector {
-	if s.Own == nil || s.Run.Gap != nil && s.Run.Gap.Reason == GapEpoch {
+	if s.Own == nil || s.Own.Epoch != s.Run.After.Epoch {
 		return s.Run.VectorAt(i + 1)
 	}
 	next, _ := s.Run.VectorAt(i + 1).At(s.Run.Partition)

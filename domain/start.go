@@ -100,3 +100,18 @@ func shorten(s string) string {
 	}
 	return s
 }
+
+// CursorAt is the cursor of a stream of topic that could not be opened at now: who comes back with it misses nothing that
+// came after now, nor what s asked for from before it. Only the N of StartLast is not kept.
+func (s Start) CursorAt(topic Topic, now time.Time) Cursor {
+	v := &Vector{Since: now}
+	switch s.kind {
+	case startEarliest:
+		v.Since = time.Time{}
+	case startTime:
+		v.Since = s.time
+	case startVector:
+		v = s.vector
+	}
+	return CursorOf(topic, v)
+}

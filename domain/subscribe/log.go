@@ -1,0 +1,233 @@
+package subscribe
+
+import (
+	"sync"
+	"time"
+
+	"culvert/domain"
+)
+
+const (
+	runMessages = 512      // a run is no longer than this,
+	runBytes    = 64 << 10 // nor, but for its first message, larger: the log is trimmed and handed out by whole runs
+)
+
+// log is the bounded stretch of one topic that viewers share. Appending wakes them; each takes what lies between its place
+// and the end. Nobody can hold up an append.
+type log struct {
+	topic  domain.Topic
+	window Window
+
+	mu    sync.RWMutex // guards what follows
+	runs  []*domain.Run
+	sizes []int  // of runs, in bytes
+	first uint64 // the number of runs[0]; runs are numbered without gaps
+	// floor is the number of the first run that a viewer can come in at from outside, and tail the vector before it: the
+	// runs below belong to an epoch that ended, and only those who are there already walk through them.
+	floor    uint64
+	tail     *domain.Vector
+	head     *domain.Vector // after the last run, and what carried no message since
+	messages int
+	bytes    int
+	lag      time.Duration // of the newest message, when it was appended
+	wake     chan struct{} // closed by the next append, or when the log ends
+	ended    error
+}
+
+func newLog(topic domain.Topic, window Window, at *domain.Vector) *log {
+	return &log{topic: topic, window: window, tail: at, head: at, wake: make(chan struct{})}
+}
+
+// append adds what a chunk tells, drops what the window has no more room for, and wakes the viewers.
+func (l *log) append(c domain.Chunk, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.resolve(c)
+	if c.Gap != nil {
+		l.appendGap(c, now)
+	}
+	for batch := range runsOf(c.Messages) {
+		after := l.head.With(domain.Place{Partition: c.Partition, Next: batch[len(batch)-1].Offset + 1})
+		l.push(&domain.Run{Topic: l.topic, Partition: c.Partition, Base: l.head, Messages: batch, After: after, Appended: now})
+	}
+	if n := len(c.Messages); n > 0 {
+		if t := c.Messages[n-1].Time; !t.IsZero() {
+			l.lag = now.Sub(t)
+		}
+	}
+	if place, ok := l.head.At(c.Partition); !ok || place.Next != c.Next {
+		l.head = l.head.With(domain.Place{Partition: c.Partition, Next: c.Next})
+	}
+	l.trim(now)
+	close(l.wake)
+	l.wake = make(chan struct{})
+}
+
+// appendGap adds the hole before a chunk's messages, and lets a new epoch begin where the chunk says so.
+func (l *log) appendGap(c domain.Chunk, now time.Time) {
+	place := domain.Place{Partition: c.Partition, Next: startOf(c)}
+	after := l.head.With(place)
+	anew := c.Epoch != 0 && c.Epoch != l.head.Epoch
+	if anew {
+		after = domain.NewVector(c.Epoch, place)
+	}
+	l.push(&domain.Run{Topic: l.topic, Partition: c.Partition, Base: l.head, Gap: c.Gap, After: after, Appended: now})
+	if anew {
+		l.floor, l.tail = l.end(), after
+	}
+}
+
+// resolve gives a partition that was pending its place in the tail: no run of it can be there yet.
+func (l *log) resolve(c domain.Chunk) {
+	if place, ok := l.head.At(c.Partition); !ok || !place.Pending() {
+		return
+	}
+	at := domain.Place{Partition: c.Partition, Next: startOf(c)}
+	if place, ok := l.tail.At(c.Partition); ok && place.Pending() {
+		l.tail = l.tail.With(at)
+	}
+	l.head = l.head.With(at)
+}
+
+// startOf is the place at which a chunk's partition goes on after its gap.
+func startOf(c domain.Chunk) int64 {
+	if len(c.Messages) > 0 {
+		return c.Messages[0].Offset
+	}
+	return c.Next
+}
+
+func (l *log) push(r *domain.Run) {
+	size := 0
+	for _, m := range r.Messages {
+		size += m.Size()
+	}
+	l.runs = append(l.runs, r)
+	l.sizes = append(l.sizes, size)
+	l.messages += len(r.Messages)
+	l.bytes += size
+	l.head = r.After
+}
+
+// trim drops the oldest runs while the window is exceeded. The newest one stays whatever it is.
+func (l *log) trim(now time.Time) {
+	n := 0
+	for n < len(l.runs)-1 && (l.messages > l.window.Messages || l.bytes > l.window.Bytes || now.Sub(l.runs[n].Appended) > l.window.Age) {
+		l.messages -= len(l.runs[n].Messages)
+		l.bytes -= l.sizes[n]
+		if l.first+uint64(n) >= l.floor {
+			l.floor, l.tail = l.first+uint64(n)+1, l.runs[n].After
+		}
+		n++
+	}
+	clear(l.runs[:n])
+	l.runs, l.sizes, l.first = l.runs[n:], l.sizes[n:], l.first+uint64(n)
+}
+
+// end is the number that the next run will have.
+func (l *log) end() uint64 { return l.first + uint64(len(l.runs)) }
+
+// finish ends the log: who has read it to its end is told err.
+func (l *log) finish(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = err
+	close(l.wake)
+	l.wake = make(chan struct{})
+}
+
+// stats are the messages in the log, about their bytes, and the lag of the newest.
+func (l *log) stats() (messages, bytes int, lag time.Duration) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.messages, l.bytes, l.lag
+}
+
+// live is the place and the vector at the end.
+func (l *log) live() (uint64, *domain.Vector) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.end(), l.head
+}
+
+// enter finds the run at which a viewer who has seen v can come in and miss nothing: false where the log does not reach back
+// that far. known says that v's places were checked against the broker's log, so that they may lie ahead of what this log has got yet.
+func (l *log) enter(v *domain.Vector, known bool) (uint64, bool) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if v.Epoch != l.head.Epoch || !v.Since.IsZero() {
+		return 0, false
+	}
+	for _, have := range l.tail.Places() {
+		if !reaches(have, v) {
+			return 0, false
+		}
+	}
+	for _, want := range v.Places() {
+		have, ok := l.head.At(want.Partition)
+		if !known && !want.Pending() && (!ok || !have.Pending() && want.Next > have.Next) {
+			return 0, false
+		}
+	}
+	return l.floor, true
+}
+
+// reaches reports whether a log that begins at have holds all that v lacks of the partition. Where the log's own beginning is
+// not known yet, the viewer finds out when it is.
+func reaches(have domain.Place, v *domain.Vector) bool {
+	want, ok := v.At(have.Partition)
+	switch {
+	case ok && want.Pending():
+		return have.Pending() && !want.Since.Before(have.Since)
+	case have.Pending():
+		return true
+	default:
+		return want.Next >= have.Next
+	}
+}
+
+// taken is what a viewer at some place is given.
+type taken struct {
+	runs []*domain.Run
+	// fell says that the place is no longer in the log.
+	fell bool
+	// wake, where there are no runs, is closed when it is worth asking again.
+	wake <-chan struct{}
+	// head, where there are no runs, is the vector at the end.
+	head  *domain.Vector
+	ended error
+}
+
+// take gives the runs from number at on, about as many as limit bytes hold, appended to dst.
+func (l *log) take(dst []*domain.Run, at uint64, limit int) taken {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if at < l.first {
+		return taken{fell: true}
+	}
+	for i := int(at - l.first); i < len(l.runs) && limit > 0; i++ {
+		dst = append(dst, l.runs[i])
+		limit -= l.sizes[i]
+	}
+	if len(dst) > 0 {
+		return taken{runs: dst}
+	}
+	return taken{wake: l.wake, head: l.head, ended: l.ended}
+}
+
+// runsOf cuts messages into runs.
+func runsOf(messages []*domain.Message) func(yield func([]*domain.Message) bool) {
+	return func(yield func([]*domain.Message) bool) {
+		for len(messages) > 0 {
+			n, size := 0, 0
+			for n < len(messages) && n < runMessages && (n == 0 || size+messages[n].Size() <= runBytes) {
+				size += messages[n].Size()
+				n++
+			}
+			if !yield(messages[:n:n]) {
+				return
+			}
+			messages = messages[n:]
+		}
+	}
+}

@@ -1,0 +1,273 @@
+package subscribe
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"culvert/domain"
+	"culvert/ports"
+)
+
+// witness follows one viewer by what it is told, as a client does, and holds it against the promise: of each partition every
+// offset once and in order, or in a gap that counts exactly.
+type witness struct {
+	t      *rapid.T
+	cursor string
+	epoch  domain.Epoch
+	next   map[int32]int64
+	wants  func(*domain.Message) bool
+}
+
+// opened takes over what ready tells: partitions that it does not name begin at their first message.
+func (w *witness) opened(r ports.Ready) {
+	v := r.Cursor.Vector("t")
+	if w.next == nil {
+		w.next = map[int32]int64{}
+		for _, p := range v.Places() {
+			w.next[p.Partition] = p.Next
+		}
+		w.epoch = v.Epoch
+	}
+	w.cursor = r.Cursor.String()
+}
+
+func (w *witness) saw(b ports.Batch) {
+	for _, span := range b.Spans {
+		for i, e := range span.Events() {
+			if e.Gap != nil {
+				w.gap(*e.Gap, span.After(i))
+			} else {
+				w.message(e.Message)
+			}
+			if e.Cursor != "" {
+				w.told(e.Cursor)
+			}
+		}
+	}
+	if b.Mark != "" {
+		w.told(b.Mark)
+	}
+}
+
+func (w *witness) gap(g domain.Gap, after *domain.Vector) {
+	if g.Reason == domain.GapEpoch {
+		if after.Epoch != w.epoch {
+			w.epoch, w.next = after.Epoch, map[int32]int64{}
+			for _, p := range after.Places() {
+				w.next[p.Partition] = p.Next
+			}
+		}
+		w.next[g.Partition] = after.Next(g.Partition)
+		return
+	}
+	if g.Lost < 1 {
+		w.t.Fatalf("a gap of %d messages", g.Lost)
+	}
+	w.skip(g.Partition, after.Next(g.Partition)-g.Lost)
+	w.next[g.Partition] = after.Next(g.Partition)
+}
+
+// skip lets the place of a partition move to an offset, where nothing that matches lies between.
+func (w *witness) skip(partition int32, to int64) {
+	if w.next[partition] > to {
+		w.t.Fatalf("partition %d: %d is told of, %d was due: seen twice or out of order", partition, to, w.next[partition])
+	}
+	for offset := w.next[partition]; offset < to; offset++ {
+		if w.wants(keyOf(partition, offset)) {
+			w.t.Fatalf("partition %d: %d is told of, %d was due: lost without a word", partition, to, offset)
+		}
+	}
+}
+
+func (w *witness) message(m *domain.Message) {
+	if !w.wants(m) {
+		w.t.Fatalf("%d/%d does not match", m.Partition, m.Offset)
+	}
+	w.skip(m.Partition, m.Offset)
+	w.next[m.Partition] = m.Offset + 1
+}
+
+// told holds a cursor against what was seen: it may lag behind, but what it skips was seen or did not match.
+func (w *witness) told(text string) {
+	c, err := domain.ParseCursor(text)
+	if err != nil {
+		w.t.Fatalf("cursor %q: %v", text, err)
+	}
+	v := c.Vector("t")
+	if v.Epoch != w.epoch {
+		return // the gap that tells of the new epoch is on its way
+	}
+	for _, p := range v.Places() {
+		for want := w.next[p.Partition]; want < p.Next; want++ {
+			if w.wants(keyOf(p.Partition, want)) {
+				w.t.Fatalf("the cursor skips %d/%d, which was not given", p.Partition, want)
+			}
+		}
+	}
+	w.cursor = text
+}
+
+// keyOf is the key that the test gives to every message, known from its position alone.
+func keyOf(partition int32, offset int64) *domain.Message {
+	return &domain.Message{Key: []byte{byte('a' + (int64(partition)+offset)%3)}}
+}
+
+// TestEveryMessageOnceOrAGap lets viewers come, go, fall behind and come back while messages are published, retention runs,
+// partitions are added and the topic is made anew, in any order.
+func TestEveryMessageOnceOrAGap(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		bubble(t, func(ctx context.Context) { everyMessageOnceOrAGap(ctx, rt) })
+	})
+}
+
+func everyMessageOnceOrAGap(ctx context.Context, t *rapid.T) {
+	b := newFakeBroker(rapid.IntRange(1, 3).Draw(t, "partitions"))
+	cfg := testConfig()
+	cfg.Window.Messages = rapid.IntRange(1, 20).Draw(t, "window")
+	cfg.BatchBytes = rapid.IntRange(1, 2000).Draw(t, "batch")
+	s, err := New(b, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	viewers := make([]*viewer, rapid.IntRange(1, 4).Draw(t, "viewers"))
+	for i := range viewers {
+		viewers[i] = drawViewer(t)
+	}
+	for range rapid.IntRange(10, 120).Draw(t, "steps") {
+		v := viewers[rapid.IntRange(0, len(viewers)-1).Draw(t, "viewer")]
+		switch rapid.SampledFrom([]string{"put", "put", "put", "read", "read", "leave", "cut", "wait", "recreate", "grow"}).Draw(t, "step") {
+		case "put":
+			p := int32(rapid.IntRange(0, len(b.first)-1).Draw(t, "partition"))
+			for range rapid.IntRange(1, 12).Draw(t, "messages") {
+				offset := b.first[p] + int64(len(b.partitions[p]))
+				b.put(p, string(keyOf(p, offset).Key))
+			}
+		case "read":
+			v.read(ctx, t, s)
+		case "leave":
+			v.leave()
+		case "cut":
+			p := rapid.IntRange(0, len(b.first)-1).Draw(t, "partition")
+			b.cut(int32(p), rapid.IntRange(1, 8).Draw(t, "messages"))
+		case "wait":
+			time.Sleep(2 * time.Second)
+		case "recreate":
+			if rapid.IntRange(0, 3).Draw(t, "really") == 0 {
+				b.recreate()
+			}
+		case "grow":
+			if len(b.first) < 5 {
+				b.addPartition()
+			}
+		}
+		synctest.Wait()
+	}
+	for _, v := range viewers {
+		v.finish(ctx, t, s, b)
+		v.leave()
+	}
+	synctest.Wait()
+	if err := s.Drain(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if n := b.readers(); n != 0 {
+		t.Fatalf("%d readers are left", n)
+	}
+}
+
+type viewer struct {
+	witness
+	view   ports.View
+	stream ports.Stream
+	cancel context.CancelFunc
+}
+
+func drawViewer(t *rapid.T) *viewer {
+	v := &viewer{view: ports.View{Topic: "t", Heartbeat: time.Second}}
+	v.view.From = rapid.SampledFrom([]domain.Start{domain.StartLatest(), domain.StartEarliest(), domain.StartLast(3)}).Draw(t, "from")
+	v.view.Overflow = rapid.SampledFrom([]ports.Overflow{ports.OverflowResume, ports.OverflowDrop, ports.OverflowDisconnect}).Draw(t, "overflow")
+	if rapid.Bool().Draw(t, "filtered") {
+		v.view.Keys = [][]byte{[]byte("b")}
+	}
+	f := newFilter(v.view.Keys, nil)
+	v.witness = witness{t: t, wants: f.wants}
+	return v
+}
+
+// read opens the stream where it has none, and takes one batch.
+func (v *viewer) read(ctx context.Context, t *rapid.T, s *Service) (something bool) {
+	if v.stream == nil {
+		v.open(ctx, t, s)
+	}
+	b, err := v.stream.Next(ctx)
+	if bye := (*domain.Bye)(nil); errors.As(err, &bye) {
+		v.told(v.stream.Cursor().String())
+		v.leave()
+		return true
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	v.saw(b)
+	return len(b.Spans) > 0
+}
+
+func (v *viewer) open(ctx context.Context, t *rapid.T, s *Service) {
+	ctx, v.cancel = context.WithCancel(ctx)
+	view := v.view
+	if v.cursor != "" {
+		c, err := domain.ParseCursor(v.cursor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// A client's memory is what its cursor says.
+		had := c.Vector("t")
+		v.epoch, v.next = had.Epoch, map[int32]int64{}
+		for _, p := range had.Places() {
+			v.next[p.Partition] = p.Next
+		}
+		view.Resume = &c
+	}
+	stream, err := s.View(ctx, view)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.stream = stream
+	v.opened(stream.Ready())
+}
+
+func (v *viewer) leave() {
+	if v.stream != nil {
+		v.cancel()
+		v.stream = nil
+	}
+}
+
+// finish reads until there is nothing more, and then every message that matches must have been seen or be in a gap.
+func (v *viewer) finish(ctx context.Context, t *rapid.T, s *Service, b *fakeBroker) {
+	quiet := 0
+	for i := 0; quiet < 2; i++ {
+		if i > 5000 {
+			t.Fatal("the stream does not come to rest")
+		}
+		if v.read(ctx, t, s) {
+			quiet = 0
+		} else {
+			quiet++
+		}
+	}
+	if v.epoch != b.epoch {
+		t.Fatalf("the viewer is in epoch %d, the topic in %d", v.epoch, b.epoch)
+	}
+	for p, messages := range b.partitions {
+		for _, m := range messages {
+			if m.Offset >= v.next[int32(p)] && v.wants(m) {
+				t.Fatalf("%d/%d was never given", p, m.Offset)
+			}
+		}
+	}
+}
