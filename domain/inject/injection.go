@@ -34,10 +34,6 @@ type injection struct {
 
 // Put implements ports.Injection.
 func (i *injection) Put(ctx context.Context, topic domain.Topic, m *domain.Message, id string) (uint64, error) {
-	now := time.Now()
-	if m.Time.IsZero() {
-		m.Time = time.UnixMilli(now.UnixMilli()).UTC()
-	}
 	if err := i.check(m); err != nil {
 		return i.Reject(ctx, id, err)
 	}
@@ -46,7 +42,11 @@ func (i *injection) Put(ctx context.Context, topic domain.Topic, m *domain.Messa
 		return 0, err
 	}
 	defer i.mu.Unlock()
-	deadline := time.Since(i.service.started) + i.service.cfg.Timeout
+	now := time.Now()
+	if m.Time.IsZero() {
+		m.Time = time.UnixMilli(now.UnixMilli()).UTC()
+	}
+	deadline := now.Sub(i.service.started) + i.service.cfg.Timeout
 	i.enqueue(topic, m, entry{n: i.last, id: id, size: size, deadline: deadline})
 	if !i.ticking {
 		i.ticking = true
@@ -90,7 +90,7 @@ func (i *injection) acquire(ctx context.Context, size int) error {
 			i.bytes += size
 			return nil
 		}
-		i.wait(ctx, i.service.draining)
+		i.wait(ctx, i.ended, i.service.draining)
 	}
 }
 
@@ -118,15 +118,15 @@ func gone(ctx context.Context) error {
 	return domain.Errorf(domain.Unavailable, "the request has ended").Because(context.Cause(ctx))
 }
 
-// wait lets go of mu until an answer was given, ctx or the connection ended, or until is closed.
-func (i *injection) wait(ctx context.Context, until <-chan struct{}) {
+// wait lets go of mu until an answer was given, ctx ended, or one of the others, which may be nil, is closed.
+func (i *injection) wait(ctx context.Context, ended, draining <-chan struct{}) {
 	i.waiting = true
 	i.mu.Unlock()
 	select {
 	case <-i.changed:
 	case <-ctx.Done():
-	case <-i.ended:
-	case <-until:
+	case <-ended:
+	case <-draining:
 	}
 	i.mu.Lock()
 	i.waiting = false
@@ -140,7 +140,7 @@ func (i *injection) Flush(ctx context.Context) error {
 		if err := gone(ctx); err != nil {
 			return err
 		}
-		i.waitAnswered(ctx)
+		i.wait(ctx, nil, nil)
 	}
 	return nil
 }

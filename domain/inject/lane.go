@@ -1,0 +1,92 @@
+package inject
+
+import (
+	"context"
+
+	"culvert/domain"
+	"culvert/ports"
+)
+
+// lane is the way of one connection's messages to one topic: while a batch is being handed over, the next one gathers. It is
+// there as long as there is something to hand over.
+type lane struct {
+	topic   domain.Topic
+	next    *batch             // gathers, nil where nothing came
+	current *batch             // is being handed over
+	abandon context.CancelFunc // ends the Publish that runs
+}
+
+// enqueue adds a message to the next batch of topic. The caller holds mu.
+func (i *injection) enqueue(topic domain.Topic, m *domain.Message, e entry) {
+	l := i.lanes[topic]
+	if l == nil {
+		l = &lane{topic: topic}
+		if i.lanes == nil {
+			i.lanes = make(map[domain.Topic]*lane, 1)
+		}
+		i.lanes[topic] = l
+		go i.pump(l)
+	}
+	if l.next == nil {
+		l.next = i.service.batches.Get().(*batch)
+		i.open = append(i.open, l.next)
+	}
+	l.next.add(m, e)
+}
+
+// pump hands over batch after batch, each when the one before was taken, and ends when there is none. The next message of the topic
+// starts another.
+func (i *injection) pump(l *lane) {
+	for {
+		h, ctx := i.take(l)
+		if h == nil {
+			return
+		}
+		i.service.publisher.Publish(ctx, l.topic, h.batch.messages[h.offset:], h.done)
+		i.mu.Lock()
+		l.abandon()
+		l.current.handing = false
+		l.current = nil
+		h.free()
+		i.mu.Unlock()
+	}
+}
+
+// take turns the gathered batch into one to be handed over, or takes the lane away where there is none.
+func (i *injection) take(l *lane) (*handover, context.Context) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	b := l.next
+	if b == nil {
+		delete(i.lanes, l.topic)
+		return nil, nil
+	}
+	l.next, l.current = nil, b
+	b.handing = true
+	b.owed = len(b.entries) - b.first
+	var ctx context.Context
+	ctx, l.abandon = context.WithCancel(context.Background())
+	return &handover{injection: i, batch: b, offset: b.first}, ctx
+}
+
+// decide gives one message its outcome and tells it. The caller holds mu.
+func (i *injection) decide(b *batch, k int, ack domain.Ack, err error) {
+	e := &b.entries[k]
+	b.decide(k)
+	if b.open == 0 {
+		i.close(b)
+	}
+	i.tell(ports.Outcome{N: e.n, ID: e.id, Ack: ack, Err: err}, e.size)
+}
+
+// close forgets a batch in which every message has its outcome.
+func (i *injection) close(b *batch) {
+	for k, other := range i.open {
+		if other == b {
+			end := len(i.open) - 1
+			i.open[k], i.open[end] = i.open[end], nil
+			i.open = i.open[:end]
+			return
+		}
+	}
+}

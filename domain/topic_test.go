@@ -1,0 +1,43 @@
+package domain_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"culvert/domain"
+)
+
+func FuzzNames(f *testing.F) {
+	for _, s := range []string{"orders", "a.b-c_D9", ".", "..", "...", "", "ä", "a b", "a/b", strings.Repeat("x", 250)} {
+		f.Add(s)
+	}
+	name := regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+	f.Fuzz(func(t *testing.T, s string) {
+		valid := name.MatchString(s) && s != "." && s != ".."
+		if _, err := domain.ParseTopic(s); (err == nil) != (valid && len(s) <= 249) {
+			t.Errorf("topic %q: %v", s, err)
+		}
+		if _, err := domain.ParseQueue("t", s); (err == nil) != (valid && len(s) <= 100) {
+			t.Errorf("queue %q: %v", s, err)
+		}
+	})
+}
+
+func TestTopicAndQueueTogether(t *testing.T) {
+	topic := domain.Topic(strings.Repeat("t", 200))
+	if _, err := domain.ParseQueue(topic, strings.Repeat("q", 40)); err != nil {
+		t.Error(err)
+	}
+	if _, err := domain.ParseQueue(topic, strings.Repeat("q", 41)); domain.CodeOf(err) != domain.InvalidRequest {
+		t.Errorf("241 characters: %v", err)
+	}
+}
+
+func TestNamesAreRefusedWithAReason(t *testing.T) {
+	_, err := domain.ParseTopic("stock prices")
+	const want = `invalid-request: topic name "stock prices" has ' ' at character 6; letters, digits, '.', '_' and '-' are possible`
+	if err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
