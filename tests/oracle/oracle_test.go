@@ -1,0 +1,141 @@
+package oracle_test
+
+import (
+	"strings"
+	"testing"
+
+	"culvert/tests/oracle"
+)
+
+// run is a run in which everything went well, but for what a test does to it.
+type run struct {
+	*oracle.Oracle
+	viewers []*oracle.Viewer
+	members []*oracle.Member
+	notes   []oracle.Note
+}
+
+func newRun() *run {
+	r := &run{Oracle: oracle.New()}
+	for range 2 {
+		r.viewers = append(r.viewers, r.Viewer("v"))
+		r.members = append(r.members, r.Member("q", "m"))
+	}
+	for n := range 4 {
+		note := oracle.Note{Publisher: 1, Key: "k", N: n}
+		r.notes = append(r.notes, note)
+		r.Sent(note)
+	}
+	return r
+}
+
+func (r *run) answerAll() {
+	for _, n := range r.notes {
+		r.Answered(n, true)
+	}
+}
+
+func saw(v *oracle.Viewer, notes ...oracle.Note) {
+	for _, n := range notes {
+		v.Saw(n)
+	}
+}
+
+func got(m *oracle.Member, notes ...oracle.Note) {
+	for _, n := range notes {
+		m.Got(n)
+	}
+}
+
+func (r *run) showAll() {
+	saw(r.viewers[0], r.notes...)
+	saw(r.viewers[1], r.notes...)
+}
+
+func (r *run) giveAll() {
+	got(r.members[0], r.notes[:2]...)
+	got(r.members[1], r.notes[2:]...)
+}
+
+func TestOracle(t *testing.T) {
+	for name, c := range map[string]struct {
+		happens func(*run)
+		faults  string // a part of what must be said; empty: nothing is wrong
+	}{
+		"all is well": {func(r *run) { r.answerAll(); r.showAll(); r.giveAll() }, ""},
+		"not acked, not seen": {func(r *run) {
+			for i, n := range r.notes {
+				r.Answered(n, i < 3)
+			}
+			saw(r.viewers[0], r.notes[:3]...)
+			saw(r.viewers[1], r.notes[:3]...)
+			got(r.members[0], r.notes[:3]...)
+		}, ""},
+		"a redelivery": {func(r *run) { r.answerAll(); r.showAll(); r.giveAll(); got(r.members[1], r.notes[1:2]...) }, ""},
+		"a gap that counts": {func(r *run) {
+			r.answerAll()
+			r.giveAll()
+			saw(r.viewers[0], r.notes...)
+			saw(r.viewers[1], r.notes[0])
+			r.viewers[1].Gap(2)
+			saw(r.viewers[1], r.notes[3])
+		}, ""},
+		"a gap that counts too few": {func(r *run) {
+			r.answerAll()
+			r.giveAll()
+			saw(r.viewers[0], r.notes...)
+			saw(r.viewers[1], r.notes[0])
+			r.viewers[1].Gap(1)
+			saw(r.viewers[1], r.notes[3])
+		}, "did not see 2 messages"},
+		"an answer is missing":    {func(r *run) { r.showAll(); r.giveAll() }, "answered 0 times"},
+		"an answer came twice":    {func(r *run) { r.answerAll(); r.answerAll(); r.showAll(); r.giveAll() }, "answered 2 times"},
+		"an answer to nothing":    {func(r *run) { r.answerAll(); r.showAll(); r.giveAll(); r.Answered(oracle.Note{N: 99}, true) }, "never sent"},
+		"a viewer missed one":     {func(r *run) { r.answerAll(); r.giveAll(); saw(r.viewers[0], r.notes...); saw(r.viewers[1], r.notes[1:]...) }, "did not see 1 messages"},
+		"a viewer saw one twice":  {func(r *run) { r.answerAll(); r.giveAll(); r.showAll(); saw(r.viewers[0], r.notes[1]) }, "2 times"},
+		"a viewer saw a stranger": {func(r *run) { r.answerAll(); r.giveAll(); r.showAll(); saw(r.viewers[0], oracle.Note{Key: "x"}) }, "nobody sent"},
+		"the order of a key": {func(r *run) {
+			r.answerAll()
+			r.giveAll()
+			saw(r.viewers[0], r.notes[0], r.notes[2], r.notes[1], r.notes[3])
+			saw(r.viewers[1], r.notes...)
+		}, "after number 2"},
+		"viewers disagree": {func(r *run) {
+			other := oracle.Note{Publisher: 2, Key: "k"}
+			r.Sent(other)
+			r.Answered(other, true)
+			r.answerAll()
+			r.giveAll()
+			got(r.members[0], other)
+			saw(r.viewers[0], append([]oracle.Note{other}, r.notes...)...)
+			saw(r.viewers[1], append(r.notes, other)...)
+		}, "different orders"},
+		"a queue skipped one": {func(r *run) { r.answerAll(); r.showAll(); got(r.members[0], r.notes[1:]...) }, "given to nobody"},
+		"a member out of order": {func(r *run) {
+			r.answerAll()
+			r.showAll()
+			got(r.members[0], r.notes[1], r.notes[0], r.notes[2], r.notes[3])
+		}, "member m got"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRun()
+			c.happens(r)
+			said := strings.Join(r.Judge(), "\n")
+			if c.faults == "" && said != "" || !strings.Contains(said, c.faults) {
+				t.Errorf("the oracle says %q, want %q", said, c.faults)
+			}
+		})
+	}
+}
+
+func TestNotesSurviveTheirPayload(t *testing.T) {
+	want := oracle.Note{Publisher: 3, Key: "AAPL", N: 17}
+	if got, err := oracle.ParseNote(want.String()); err != nil || got != want {
+		t.Errorf("%v, %v", got, err)
+	}
+	for _, bad := range []string{"", "1 k", "x k 1", "1 k x", "-1 k 1"} {
+		if _, err := oracle.ParseNote(bad); err == nil {
+			t.Errorf("%q was read", bad)
+		}
+	}
+}
