@@ -1,0 +1,111 @@
+package sse
+
+import (
+	"net/http"
+	"sync"
+	"time"
+)
+
+// connection writes to one client, with a deadline for each write.
+type connection struct {
+	w       http.ResponseWriter
+	flush   *http.ResponseController
+	timeout time.Duration
+	buffers *sync.Pool
+}
+
+const (
+	// pieceBytes is how much is written under one deadline: little enough that a slow client that does read gets a large batch.
+	pieceBytes = 256 << 10
+	// coalesceBytes is how much is copied into one write rather than written part by part.
+	coalesceBytes = 64 << 10
+)
+
+// open sends the header of a stream.
+func (e *Edge) open(w http.ResponseWriter, contentType string) (*connection, error) {
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Cache-Control", "no-cache, no-transform")
+	h.Set("X-Accel-Buffering", "no")
+	w.WriteHeader(http.StatusOK)
+	// What wraps the writer may swallow the errors of a flush.
+	w = innermost(w)
+	c := &connection{w: w, flush: http.NewResponseController(w), timeout: e.cfg.WriteTimeout, buffers: &e.buffers}
+	if err := c.deadline(); err != nil {
+		return nil, err
+	}
+	return c, c.flush.Flush()
+}
+
+func innermost(w http.ResponseWriter) http.ResponseWriter {
+	for {
+		outer, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return w
+		}
+		w = outer.Unwrap()
+	}
+}
+
+// write sends frames, and returns when they are with the operating system. An error is final.
+func (c *connection) write(frames [][]byte) error {
+	if len(frames) == 1 {
+		return c.send(frames[0])
+	}
+	buf := c.buffer()
+	defer c.release(buf)
+	for _, f := range frames {
+		if len(*buf) > 0 && len(*buf)+len(f) > coalesceBytes {
+			if err := c.put(*buf); err != nil {
+				return err
+			}
+			*buf = (*buf)[:0]
+		}
+		if len(f) > coalesceBytes {
+			if err := c.put(f); err != nil {
+				return err
+			}
+			continue
+		}
+		*buf = append(*buf, f...)
+	}
+	return c.send(*buf)
+}
+
+// send puts the last bytes of a batch and flushes.
+func (c *connection) send(b []byte) error {
+	if err := c.put(b); err != nil {
+		return err
+	}
+	return c.flush.Flush()
+}
+
+func (c *connection) put(b []byte) error {
+	for {
+		if err := c.deadline(); err != nil {
+			return err
+		}
+		n := min(len(b), pieceBytes)
+		if _, err := c.w.Write(b[:n]); err != nil {
+			return err
+		}
+		if b = b[n:]; len(b) == 0 {
+			return nil
+		}
+	}
+}
+
+func (c *connection) deadline() error {
+	return c.flush.SetWriteDeadline(time.Now().Add(c.timeout))
+}
+
+// buffer is memory for frames, until release.
+func (c *connection) buffer() *[]byte { return c.buffers.Get().(*[]byte) }
+
+func (c *connection) release(buf *[]byte) {
+	// A buffer that one large message has stretched is not kept.
+	if cap(*buf) <= 2*coalesceBytes {
+		*buf = (*buf)[:0]
+		c.buffers.Put(buf)
+	}
+}

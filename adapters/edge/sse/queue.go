@@ -1,0 +1,102 @@
+package sse
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"culvert/adapters/edge"
+	"culvert/domain"
+	"culvert/ports"
+)
+
+// join serves GET /v1/topics/{topic}/queues/{queue}/events.
+func (e *Edge) join(w http.ResponseWriter, r *http.Request) error {
+	contentType, err := accepted(r.Header)
+	if err != nil {
+		return err
+	}
+	topic, err := domain.ParseTopic(r.PathValue("topic"))
+	if err != nil {
+		return err
+	}
+	queue, err := domain.ParseQueue(topic, r.PathValue("queue"))
+	if err != nil {
+		return err
+	}
+	p := edge.QueryParams(r.URL.RawQuery, e.limits)
+	wire := e.wire(contentType, p, false)
+	strict := p.Flag("strict", contentType == typeNDJSON)
+	p.One("lastEventId") // which polyfills send on a queue too, where it means nothing
+	p.Mode()
+	join, ack := p.Join(topic, queue, e.limits, time.Now())
+	if err := p.Err(); err != nil {
+		return err
+	}
+	join.Heartbeat = e.cfg.Heartbeat
+	return e.serve(w, r, join, ack, wire, strict)
+}
+
+// serve joins the queue and writes what the member is given until it ends.
+func (e *Edge) serve(w http.ResponseWriter, r *http.Request, join ports.Join, ack edge.Ack, wire wire, strict bool) error {
+	// The membership lives as long as this call: leases go to others as soon as a write fails.
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	release, err := edge.Admit(ctx)
+	if err != nil {
+		return e.refuse(w, wire, err, strict, "")
+	}
+	defer release()
+	member, err := e.queues.Join(ctx, join)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return e.refuse(w, wire, err, strict, "")
+	}
+	c, err := e.open(w, wire.contentType())
+	if err != nil {
+		return nil //nolint:nilerr // the client is gone
+	}
+	opening := wire.control(nil, "ready", e.cfg.Retry, "", func(dst []byte, _ string) []byte {
+		return edge.AppendJoinedBody(dst, member.Ready(), ack, e.cfg.Heartbeat)
+	})
+	if err := c.send(opening); err != nil {
+		return nil //nolint:nilerr // the client is gone
+	}
+	for {
+		events, err := member.Next(ctx)
+		if err != nil {
+			return e.end(ctx, c, wire, err, domain.Cursor{})
+		}
+		if err := c.give(events, wire); err != nil {
+			return nil //nolint:nilerr // the client is gone or does not read; what it has not settled goes to others
+		}
+		if ack == edge.AckAuto {
+			settle(member, events)
+		}
+	}
+}
+
+// give writes events, or what breaks the silence where there are none.
+func (c *connection) give(events []domain.Event, wire wire) error {
+	buf := c.buffer()
+	defer c.release(buf)
+	for _, event := range events {
+		*buf = wire.append(*buf, event)
+	}
+	if len(events) == 0 {
+		*buf = wire.silence(*buf, "", "")
+	}
+	return c.send(*buf)
+}
+
+// settle settles what was written. Everything before it was settled when it was written.
+func settle(member ports.Settler, events []domain.Event) {
+	for i := len(events) - 1; i >= 0; i-- {
+		if receipt := events[i].Receipt; receipt != "" {
+			member.DoneUpTo(receipt)
+			return
+		}
+	}
+}

@@ -1,0 +1,140 @@
+package sse
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"culvert/adapters/edge"
+	"culvert/domain"
+	"culvert/ports"
+)
+
+// viewTopic serves GET /v1/topics/{topic}/events.
+func (e *Edge) viewTopic(w http.ResponseWriter, r *http.Request) error {
+	return e.view(w, r, edge.QueryParams(r.URL.RawQuery, e.limits), r.PathValue("topic"), false)
+}
+
+// viewTopics serves GET /v1/events.
+func (e *Edge) viewTopics(w http.ResponseWriter, r *http.Request) error {
+	p := edge.QueryParams(r.URL.RawQuery, e.limits)
+	topics := p.All("topic")
+	switch {
+	case len(topics) == 0:
+		return domain.Errorf(domain.InvalidRequest, "say which topic to view: /v1/events?topic=…")
+	case len(topics) > 1 || strings.Contains(topics[0], "*"):
+		return domain.Errorf(domain.Unsupported, "several topics on one stream are not supported by this server; give one, without *")
+	}
+	return e.view(w, r, p, topics[0], true)
+}
+
+func (e *Edge) view(w http.ResponseWriter, r *http.Request, p *edge.Params, name string, envelope bool) error {
+	contentType, err := accepted(r.Header)
+	if err != nil {
+		return err
+	}
+	topic, err := domain.ParseTopic(name)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	wire := e.wire(contentType, p, envelope)
+	strict := p.Flag("strict", contentType == typeNDJSON)
+	view, ended := p.View(topic, lastEventID(r, p), e.limits, now)
+	if err := p.Err(); err != nil {
+		return err
+	}
+	if ended {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	view.Heartbeat = e.cfg.Heartbeat
+	return e.show(w, r, view, wire, strict, now)
+}
+
+// show opens the view and writes it until it ends.
+func (e *Edge) show(w http.ResponseWriter, r *http.Request, view ports.View, wire wire, strict bool, now time.Time) error {
+	// The stream lives as long as this call, whatever the connection does afterwards.
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	release, err := edge.Admit(ctx)
+	if err != nil {
+		return e.refuse(w, wire, err, strict, placeOf(view, now))
+	}
+	defer release()
+	stream, err := e.viewer.View(ctx, view)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return e.refuse(w, wire, err, strict, placeOf(view, now))
+	}
+	c, err := e.open(w, wire.contentType())
+	if err != nil {
+		return nil //nolint:nilerr // the client is gone
+	}
+	ready := stream.Ready()
+	opening := wire.control(nil, "ready", e.cfg.Retry, ready.Cursor.String(), func(dst []byte, cursor string) []byte {
+		return edge.AppendReadyBody(dst, ready, cursor, e.cfg.Heartbeat)
+	})
+	if err := c.write([][]byte{opening}); err != nil {
+		return nil //nolint:nilerr // the client is gone
+	}
+	return e.pull(ctx, c, stream, wire)
+}
+
+// pull writes what the stream gives until it or the client ends.
+func (e *Edge) pull(ctx context.Context, c *connection, stream ports.Stream, wire wire) error {
+	var frames [][]byte
+	for {
+		batch, err := stream.Next(ctx)
+		if err != nil {
+			return e.end(ctx, c, wire, err, stream.Cursor())
+		}
+		if frames, err = c.writeBatch(frames[:0], batch, stream, wire); err != nil {
+			return nil //nolint:nilerr // the client is gone or does not read; it comes back with its cursor
+		}
+	}
+}
+
+// writeBatch writes one batch. frames is memory to use.
+func (c *connection) writeBatch(frames [][]byte, batch ports.Batch, stream ports.Stream, wire wire) ([][]byte, error) {
+	format := wire.format()
+	if format != nil && len(batch.Spans) > 0 {
+		for _, span := range batch.Spans {
+			frames = span.Append(frames, format)
+		}
+		err := c.write(frames)
+		clear(frames) // an idle stream holds on to no log
+		return frames, err
+	}
+	buf := c.buffer()
+	defer c.release(buf)
+	for _, span := range batch.Spans {
+		for _, event := range span.Events() {
+			*buf = wire.append(*buf, event)
+		}
+	}
+	if len(batch.Spans) == 0 {
+		*buf = wire.silence(*buf, batch.Mark, stream.Cursor().String())
+	}
+	return frames, c.send(*buf)
+}
+
+// placeOf is the cursor of a view that could not be opened: with it nothing is missed between the request and the next one. A view of the last
+// N messages has none: it asks for them again.
+func placeOf(v ports.View, now time.Time) string {
+	if v.Resume != nil {
+		return v.Resume.String()
+	}
+	vector := domain.NewVector(0)
+	if at, ok := v.From.Time(); ok {
+		vector.Since = at
+	} else if _, ok := v.From.Last(); ok {
+		return ""
+	} else if !v.From.Earliest() {
+		vector.Since = now
+	}
+	return domain.CursorOf(v.Topic, vector).String()
+}
