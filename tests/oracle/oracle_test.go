@@ -88,11 +88,16 @@ func TestOracle(t *testing.T) {
 			r.viewers[1].Gap(1)
 			saw(r.viewers[1], r.notes[3])
 		}, "did not see 2 messages"},
-		"an answer is missing":    {func(r *run) { r.showAll(); r.giveAll() }, "answered 0 times"},
-		"an answer came twice":    {func(r *run) { r.answerAll(); r.answerAll(); r.showAll(); r.giveAll() }, "answered 2 times"},
-		"an answer to nothing":    {func(r *run) { r.answerAll(); r.showAll(); r.giveAll(); r.Answered(oracle.Note{N: 99}, true) }, "never sent"},
-		"a viewer missed one":     {func(r *run) { r.answerAll(); r.giveAll(); saw(r.viewers[0], r.notes...); saw(r.viewers[1], r.notes[1:]...) }, "did not see 1 messages"},
-		"a viewer saw one twice":  {func(r *run) { r.answerAll(); r.giveAll(); r.showAll(); saw(r.viewers[0], r.notes[1]) }, "2 times"},
+		"an answer is missing": {func(r *run) { r.showAll(); r.giveAll() }, "answered 0 times"},
+		"an answer came twice": {func(r *run) { r.answerAll(); r.answerAll(); r.showAll(); r.giveAll() }, "answered 2 times"},
+		"an answer to nothing": {func(r *run) { r.answerAll(); r.showAll(); r.giveAll(); r.Answered(oracle.Note{N: 99}, true) }, "never sent"},
+		"a viewer missed one": {func(r *run) {
+			r.answerAll()
+			r.giveAll()
+			saw(r.viewers[0], r.notes...)
+			saw(r.viewers[1], r.notes[1:]...)
+		}, "did not see 1 messages"},
+		"a viewer saw one twice":  {func(r *run) { r.answerAll(); r.giveAll(); r.showAll(); saw(r.viewers[0], r.notes[1]) }, "twice"},
 		"a viewer saw a stranger": {func(r *run) { r.answerAll(); r.giveAll(); r.showAll(); saw(r.viewers[0], oracle.Note{Key: "x"}) }, "nobody sent"},
 		"the order of a key": {func(r *run) {
 			r.answerAll()
