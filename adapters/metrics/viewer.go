@@ -1,0 +1,103 @@
+package metrics
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"culvert/domain"
+	"culvert/ports"
+)
+
+const modeView = "view"
+
+// Viewer is next, counted as what edge shows.
+func (m *Metrics) Viewer(edge string, next ports.Viewer) ports.Viewer {
+	return &viewer{
+		next:    next,
+		open:    m.streams.WithLabelValues(edge, modeView),
+		refused: m.refused.MustCurryWith(prometheus.Labels{"edge": edge, "mode": modeView}),
+		out:     m.outgoing(edge, modeView),
+		seconds: m.deliverySeconds.WithLabelValues(edge),
+	}
+}
+
+type viewer struct {
+	next    ports.Viewer
+	open    prometheus.Gauge
+	refused *prometheus.CounterVec
+	out     outgoing
+	seconds prometheus.Observer
+}
+
+func (v *viewer) View(ctx context.Context, view ports.View) (ports.Stream, error) {
+	s, err := v.next.View(ctx, view)
+	if err != nil {
+		v.refused.WithLabelValues(string(domain.CodeOf(err))).Inc()
+		return nil, err
+	}
+	v.open.Inc()
+	context.AfterFunc(ctx, v.open.Dec)
+	return &stream{Stream: s, viewer: v}, nil
+}
+
+// stream counts a batch when the next one is asked for, since that says that it was written.
+type stream struct {
+	ports.Stream
+	viewer *viewer
+	given  ports.Batch
+}
+
+func (s *stream) Next(ctx context.Context) (ports.Batch, error) {
+	s.written()
+	batch, err := s.Stream.Next(ctx)
+	s.given = batch
+	return batch, err
+}
+
+// written costs the same however many messages a span has: it is called for each batch of each viewer.
+func (s *stream) written() {
+	messages := 0
+	var oldest time.Time
+	for _, span := range s.given.Spans {
+		if span.Run.Gap != nil {
+			s.viewer.out.gap(span.Run.Gap)
+			continue
+		}
+		messages += span.To - span.From
+		if at := span.Run.Appended; !at.IsZero() && (oldest.IsZero() || at.Before(oldest)) {
+			oldest = at
+		}
+	}
+	s.given = ports.Batch{}
+	if messages == 0 {
+		return
+	}
+	s.viewer.out.messages.Add(float64(messages))
+	if !oldest.IsZero() {
+		s.viewer.seconds.Observe(time.Since(oldest).Seconds())
+	}
+}
+
+// outgoing are the series of what is given to clients.
+type outgoing struct {
+	messages   prometheus.Counter
+	gaps, lost *prometheus.CounterVec
+}
+
+func (m *Metrics) outgoing(edge, mode string) outgoing {
+	labels := prometheus.Labels{"edge": edge}
+	return outgoing{
+		messages: m.delivered.WithLabelValues(edge, mode),
+		gaps:     m.gaps.MustCurryWith(labels),
+		lost:     m.lost.MustCurryWith(labels),
+	}
+}
+
+func (o outgoing) gap(g *domain.Gap) {
+	o.gaps.WithLabelValues(string(g.Reason)).Inc()
+	if g.Lost != domain.LostUnknown {
+		o.lost.WithLabelValues(string(g.Reason)).Add(float64(g.Lost))
+	}
+}
