@@ -38,13 +38,12 @@ func (i *injection) enqueue(topic domain.Topic, m *domain.Message, e entry) {
 // starts another.
 func (i *injection) pump(l *lane) {
 	for {
-		h, ctx := i.take(l)
+		ctx, h := i.take(l)
 		if h == nil {
 			return
 		}
 		i.service.publisher.Publish(ctx, l.topic, h.batch.messages[h.offset:], h.done)
 		i.mu.Lock()
-		l.abandon()
 		l.current.handing = false
 		l.current = nil
 		h.free()
@@ -53,7 +52,7 @@ func (i *injection) pump(l *lane) {
 }
 
 // take turns the gathered batch into one to be handed over, or takes the lane away where there is none.
-func (i *injection) take(l *lane) (*handover, context.Context) {
+func (i *injection) take(l *lane) (context.Context, *handover) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	b := l.next
@@ -64,9 +63,10 @@ func (i *injection) take(l *lane) (*handover, context.Context) {
 	l.next, l.current = nil, b
 	b.handing = true
 	b.owed = len(b.entries) - b.first
-	var ctx context.Context
-	ctx, l.abandon = context.WithCancel(context.Background())
-	return &handover{injection: i, batch: b, offset: b.first}, ctx
+	// Not the connection's context: what was taken still goes to the broker when the connection has ended.
+	ctx, abandon := context.WithCancel(context.Background())
+	l.abandon = abandon
+	return ctx, &handover{injection: i, batch: b, offset: b.first}
 }
 
 // decide gives one message its outcome and tells it. The caller holds mu.
