@@ -1,0 +1,34 @@
+package broker
+
+import (
+	"sync"
+
+	"culvert/domain"
+)
+
+// landing is where the publishing goroutine of a topic waits for the one message that it has on its way to come back. The zero
+// landing is ready.
+type landing struct {
+	mu     sync.Mutex // guards what follows
+	id     string
+	landed chan domain.Ack
+}
+
+// expect says which message is on its way; its position comes through the channel.
+func (l *landing) expect(id string) <-chan domain.Ack {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.id = id
+	l.landed = make(chan domain.Ack, 1)
+	return l.landed
+}
+
+// land tells that a message is in the log. One that comes twice lands once.
+func (l *landing) land(id string, ack domain.Ack) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.landed != nil && id == l.id {
+		l.landed <- ack
+		l.landed = nil
+	}
+}

@@ -1,0 +1,81 @@
+package broker
+
+import (
+	"slices"
+	"sync"
+
+	"culvert/domain"
+)
+
+// queue is a lane over the log: what has been settled, and who reads. The one partition belongs to the member that has been there
+// longest; the others stand by.
+type queue struct {
+	log *log
+
+	mu      sync.Mutex // guards what follows; log.mu is not taken under it
+	settled settled
+	gap     *domain.Gap // a hole at the queue's beginning that nobody has been told yet
+	members []*member   // by when they joined
+	claim   *claim      // the first member's; nil where there is no member
+}
+
+// member is one Join. Its claim comes through the channel; there is at most one ever.
+type member struct {
+	claims chan *claim
+}
+
+// queue gives the queue of that name, made to begin at from where it is new.
+func (t *topic) queue(name domain.Queue, from *domain.Start) (*queue, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if q, ok := t.queues[name]; ok {
+		if from != nil {
+			return nil, domain.Errorf(domain.Conflict, "queue %q of topic %q has begun already: join it without from", name, t.name)
+		}
+		return q, nil
+	}
+	if len(t.queues) >= t.cfg.Queues {
+		return nil, domain.Errorf(domain.Unavailable, "there is no room for queue %q: this broker keeps %d queues of a topic at most (its setting queues)", name, t.cfg.Queues)
+	}
+	begin := domain.StartLatest()
+	if from != nil {
+		begin = *from
+	}
+	q := &queue{log: t.log}
+	q.settled.next, q.gap = t.log.locate(begin)
+	t.queues[name] = q
+	return q, nil
+}
+
+// enter makes a member, which is given the partition where nobody has it.
+func (q *queue) enter() *member {
+	m := &member{claims: make(chan *claim, 1)}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.members = append(q.members, m)
+	if q.claim == nil {
+		q.assign()
+	}
+	return m
+}
+
+// leave takes the partition from m, where m has it, and gives it to the next member.
+func (q *queue) leave(m *member) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	held := q.members[0] == m
+	q.members = slices.DeleteFunc(q.members, func(other *member) bool { return other == m })
+	if held {
+		close(q.claim.revoked)
+		q.claim = nil
+		if len(q.members) > 0 {
+			q.assign()
+		}
+	}
+}
+
+// assign gives the partition to the first member. The caller holds mu.
+func (q *queue) assign() {
+	q.claim = &claim{queue: q, place: q.settled.next, revoked: make(chan struct{})}
+	q.members[0].claims <- q.claim
+}

@@ -1,0 +1,119 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/cenkalti/backoff/v5"
+
+	"culvert/domain"
+)
+
+// topic is one topic of a pair: its one subscription, the log that this fills, and the batches on their way out.
+type topic struct {
+	name    domain.Topic
+	cfg     Config
+	log     *log
+	batches chan *batch
+	landing landing
+	cancel  context.CancelFunc
+
+	// opened is closed when the subscription stands, or when it could not be had; failure then says why.
+	opened  chan struct{}
+	failure error
+	// messages come from the subscription. They are set before opened is closed and then belong to read.
+	messages <-chan *message.Message
+	// broken says why there is no subscription; nil while there is one.
+	broken atomic.Pointer[error]
+
+	mu     sync.Mutex // guards queues; a queue's lock is not taken under it
+	queues map[domain.Queue]*queue
+}
+
+// queuedBatches is how many batches of one topic may wait for the one that is being published.
+const queuedBatches = 64
+
+func newTopic(name domain.Topic, cfg Config, cancel context.CancelFunc) *topic {
+	return &topic{
+		name:    name,
+		cfg:     cfg,
+		log:     newLog(bounds{messages: cfg.LogMessages, bytes: cfg.LogBytes, age: cfg.LogAge}),
+		batches: make(chan *batch, queuedBatches),
+		cancel:  cancel,
+		opened:  make(chan struct{}),
+		queues:  map[domain.Queue]*queue{},
+	}
+}
+
+// stands reports whether the topic has been subscribed to.
+func (t *topic) stands() bool {
+	select {
+	case <-t.opened:
+		return t.failure == nil
+	default:
+		return false
+	}
+}
+
+// open subscribes for the first time.
+func (t *topic) open(ctx context.Context, sub message.Subscriber) error {
+	messages, err := sub.Subscribe(ctx, string(t.name))
+	if err != nil {
+		return domain.Errorf(domain.Unavailable, "topic %q cannot be subscribed to", t.name).Because(err)
+	}
+	t.messages = messages
+	close(t.opened)
+	return nil
+}
+
+// read fills the log until ctx ends, subscribing anew for ever. What came while there was no subscription may be lost, so each such time
+// is a hole in the log.
+func (t *topic) read(ctx context.Context, sub message.Subscriber) {
+	wait := backoff.NewExponentialBackOff()
+	for {
+		if t.fill() {
+			wait.Reset()
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		t.log.hole()
+		err := errors.New("the subscription has ended")
+		for err != nil {
+			t.broken.Store(&err)
+			select {
+			case <-time.After(wait.NextBackOff()):
+			case <-ctx.Done():
+				return
+			}
+			t.messages, err = sub.Subscribe(ctx, string(t.name))
+		}
+		t.broken.Store(nil)
+	}
+}
+
+// fill moves messages into the log until the subscription ends, and reports whether there was any. Each is acknowledged as soon as it is in the log: a
+// subscriber that keeps one holds up others in some backends.
+func (t *topic) fill() (any bool) {
+	expiry := time.NewTimer(t.log.expire())
+	defer expiry.Stop()
+	for {
+		select {
+		case w, ok := <-t.messages:
+			if !ok {
+				return any
+			}
+			any = true
+			m := Decode(w)
+			position := t.log.append(m)
+			t.landing.land(w.UUID, domain.Ack{Position: &position, Time: m.Time})
+			w.Ack()
+		case <-expiry.C:
+			expiry.Reset(t.log.expire())
+		}
+	}
+}
