@@ -1,0 +1,163 @@
+// Package bridge runs the real binary for tests.
+package bridge
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Bridge is a running culvert of the test's own.
+type Bridge struct {
+	URL   string // of the main listener, without a slash at the end
+	Admin string // of the admin listener
+
+	process *exec.Cmd
+	exited  chan struct{} // closed when the process has ended
+	err     error         // how it ended
+	log     *tail
+}
+
+// Start runs `culvert serve` on free ports with these environment variables besides (NAME=value), and returns when it listens. It
+// is stopped when the test ends, and must then leave with status 0.
+func Start(t testing.TB, environment ...string) *Bridge {
+	t.Helper()
+	b := &Bridge{exited: make(chan struct{}), log: &tail{}}
+	b.process = exec.Command(binary(t), "serve")
+	b.process.Env = append(withoutCulvert(os.Environ()),
+		"CULVERT_LISTEN=127.0.0.1:0", "CULVERT_ADMIN_LISTEN=127.0.0.1:0", "CULVERT_LOG_FORMAT=json")
+	b.process.Env = append(b.process.Env, environment...)
+	// A pipe of ours, so that Wait does not close it under the reader.
+	output, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.process.Stdout, b.process.Stderr = write, write
+	if err := b.process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	write.Close()
+	listening := make(chan struct{})
+	logged := make(chan struct{})
+	// Ends when the process does, which closes the other side of the pipe.
+	go func() {
+		defer close(logged)
+		defer output.Close()
+		b.follow(output, listening)
+	}()
+	// Ends with the process.
+	go func() {
+		b.err = b.process.Wait()
+		<-logged
+		close(b.exited)
+	}()
+	t.Cleanup(func() {
+		if err := b.Stop(); err != nil {
+			t.Errorf("culvert did not stop as it should: %v", err)
+		}
+		if t.Failed() {
+			t.Logf("the last that culvert said:\n%s", b.log)
+		}
+	})
+	select {
+	case <-listening:
+	case <-b.exited:
+		t.Fatalf("culvert did not start: %v\n%s", b.err, b.log)
+	case <-time.After(30 * time.Second):
+		t.Fatalf("culvert did not say where it listens:\n%s", b.log)
+	}
+	return b
+}
+
+// follow reads the log of the process to its end, and closes listening at the line that says where it listens.
+func (b *Bridge) follow(output io.Reader, listening chan struct{}) {
+	lines := bufio.NewScanner(output)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		b.log.add(lines.Text())
+		var line struct {
+			Message string `json:"msg"`
+			URL     string `json:"url"`
+			Admin   string `json:"admin"`
+		}
+		if json.Unmarshal(lines.Bytes(), &line) == nil && line.Message == "listening" && b.URL == "" {
+			b.URL, b.Admin = line.URL, line.Admin
+			close(listening)
+		}
+	}
+}
+
+// Stop asks the process to end and waits for it; killing it, which is an error, after half a minute.
+func (b *Bridge) Stop() error {
+	select {
+	case <-b.exited:
+		return b.err
+	default:
+	}
+	if err := b.process.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	select {
+	case <-b.exited:
+		return b.err
+	case <-ctx.Done():
+		b.Kill()
+		return ctx.Err()
+	}
+}
+
+// Kill ends the process at once, as a crash would.
+func (b *Bridge) Kill() {
+	b.process.Process.Kill() //nolint:errcheck // it may have ended by itself
+	<-b.exited
+	b.err = nil
+}
+
+// binary builds culvert once for the test process, with the race detector.
+func binary(t testing.TB) string {
+	t.Helper()
+	path, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+var build = sync.OnceValues(func() (string, error) {
+	folder, err := os.MkdirTemp("", "culvert-e2e-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(folder, "culvert")
+	command := exec.Command("go", "build", "-race", "-o", path, "culvert/cmd/culvert")
+	command.Stderr = os.Stderr
+	return path, command.Run()
+})
+
+// Clean removes what Start built. A TestMain calls it last.
+func Clean() {
+	if path, err := build(); err == nil {
+		os.RemoveAll(filepath.Dir(path))
+	}
+}
+
+// withoutCulvert leaves out what would configure the bridge behind the test's back.
+func withoutCulvert(environment []string) []string {
+	var kept []string
+	for _, v := range environment {
+		if len(v) < 8 || v[:8] != "CULVERT_" {
+			kept = append(kept, v)
+		}
+	}
+	return kept
+}

@@ -1,0 +1,21 @@
+// Package e2e drives the real binary through its public protocol, on every broker.
+package e2e
+
+import "os"
+
+// size is how large the main job is.
+type size struct {
+	viewers    int
+	members    int
+	publishers int
+	messages   int
+	keys       int
+}
+
+// jobSize is what every run of the tests does, and with CULVERT_SOAK what is done once in a while.
+func jobSize() size {
+	if os.Getenv("CULVERT_SOAK") != "" {
+		return size{viewers: 1000, members: 3, publishers: 4, messages: 50_000, keys: 200}
+	}
+	return size{viewers: 500, members: 3, publishers: 4, messages: 5000, keys: 50}
+}

@@ -1,0 +1,50 @@
+package e2e
+
+import (
+	"testing"
+
+	"culvert/tests/bridge"
+	"culvert/tests/brokers"
+)
+
+// subject is a broker that the bridge is run with.
+type subject struct {
+	name string
+	// start runs a bridge with the broker behind it.
+	start func(t *testing.T) *bridge.Bridge
+	// topic makes a topic of the test's own, where the broker does not make it by itself.
+	topic func(t *testing.T) string
+	// partitions is how many partitions such a topic has.
+	partitions int
+}
+
+// everyBroker runs a test once for each broker that the bridge knows.
+func everyBroker(t *testing.T, test func(t *testing.T, s subject)) {
+	for _, s := range []subject{
+		{
+			name:       "inproc",
+			start:      func(t *testing.T) *bridge.Bridge { return bridge.Start(t, "CULVERT_BROKER=inproc") },
+			topic:      func(t *testing.T) string { return brokers.Topic(t) },
+			partitions: 1,
+		},
+		{
+			name: "kafka",
+			start: func(t *testing.T) *bridge.Bridge {
+				return bridge.Start(t, "CULVERT_BROKER=kafka", "CULVERT_KAFKA_BROKERS="+brokers.Kafka(t).Bootstrap())
+			},
+			topic:      kafkaTopic,
+			partitions: 6,
+		},
+	} {
+		t.Run(s.name, func(t *testing.T) { test(t, s) })
+	}
+}
+
+// kafkaTopic makes a topic, and the one for the dead letters of its queue "workers".
+func kafkaTopic(t *testing.T) string {
+	cluster := brokers.Kafka(t)
+	topic := brokers.Topic(t)
+	brokers.CreateTopic(t, cluster, topic, 6)
+	brokers.CreateTopic(t, cluster, topic+".workers.dlq", 1)
+	return topic
+}
