@@ -2,10 +2,7 @@ package broker
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"sync"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -133,75 +130,6 @@ func (p *Pair) forget(t *topic, err error) {
 	close(t.opened)
 }
 
-// known gives the topic where it stands already, else UnknownTopic.
-func (p *Pair) known(name domain.Topic) (*topic, error) {
-	p.mu.Lock()
-	t, ok := p.topics[name]
-	closed := p.closed
-	p.mu.Unlock()
-	if closed {
-		return nil, errClosed()
-	}
-	if ok && t.stands() {
-		return t, nil
-	}
-	return nil, domain.Errorf(domain.UnknownTopic, "there is no topic %q: it is made when it is first published to, viewed or joined", name)
-}
-
-// Describe implements ports.Describer.
-func (p *Pair) Describe(_ context.Context, name domain.Topic) (domain.TopicInfo, error) {
-	t, err := p.known(name)
-	if err != nil {
-		return domain.TopicInfo{}, err
-	}
-	return domain.TopicInfo{
-		Topic:        name,
-		Capabilities: p.Capabilities(name),
-		Epoch:        t.log.epoch,
-		Partitions:   []domain.Extent{t.log.extent()},
-	}, nil
-}
-
-// Capabilities implements ports.Describer. They are the same for every topic.
-func (p *Pair) Capabilities(domain.Topic) domain.Capabilities {
-	cs := domain.Capabilities{domain.History, domain.SeekTime}
-	if p.cfg.ReceiptPosition {
-		cs = append(cs, domain.ReceiptPosition)
-	}
-	if p.cfg.ReceiptPosition || p.cfg.KeyOrder {
-		cs = append(cs, domain.KeyOrder)
-	}
-	if p.cfg.Catalogue {
-		cs = append(cs, domain.Catalogue)
-	}
-	return append(cs, domain.Create)
-}
-
-// Topics implements ports.Catalogue. It is Unsupported where Config.Catalogue is not set: the backend may have others.
-func (p *Pair) Topics(context.Context) ([]domain.Topic, error) {
-	if !p.cfg.Catalogue {
-		return nil, domain.Errorf(domain.Unsupported, "this broker cannot list its topics")
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return nil, errClosed()
-	}
-	names := make([]domain.Topic, 0, len(p.topics))
-	for name, t := range p.topics {
-		if t.stands() {
-			names = append(names, name)
-		}
-	}
-	return names, nil
-}
-
-// Ensure implements ports.Creator: it subscribes to the topic, which makes it.
-func (p *Pair) Ensure(ctx context.Context, name domain.Topic) error {
-	_, err := p.open(ctx, name)
-	return err
-}
-
 // Ping implements ports.Lifecycle. Watermill cannot ask a backend whether it is there: Ping fails while a subscription is broken.
 func (p *Pair) Ping(context.Context) error {
 	p.mu.Lock()
@@ -215,58 +143,6 @@ func (p *Pair) Ping(context.Context) error {
 		}
 	}
 	return nil
-}
-
-// Close implements ports.Lifecycle. It closes publisher and subscriber too, also where ctx ended before what was queued had
-// been published. Reading and joining end with Unavailable. Further calls do nothing.
-func (p *Pair) Close(ctx context.Context) (err error) {
-	p.closing.Do(func() { err = p.close(ctx) })
-	return err
-}
-
-func (p *Pair) close(ctx context.Context) error {
-	p.mu.Lock()
-	p.closed = true
-	topics := slices.Collect(maps.Values(p.topics))
-	p.mu.Unlock()
-
-	drained := within(ctx, p.batches.Wait)
-	for _, t := range topics {
-		t.log.close()
-		t.cancel()
-	}
-	var closing error
-	closed := within(ctx, func() {
-		closing = errors.Join(p.publisher.Close(), p.subscriber.Close())
-		p.running.Wait()
-	})
-	if closed != nil {
-		return fmt.Errorf("broker: close: %w", closed)
-	}
-	if err := errors.Join(drained, closing); err != nil {
-		return fmt.Errorf("broker: close: %w", err)
-	}
-	return nil
-}
-
-// within runs f to its end, waiting for it until ctx ends.
-func within(ctx context.Context, f func()) error {
-	ended := make(chan struct{})
-	go func() { // ends with f
-		defer close(ended)
-		f()
-	}()
-	select {
-	case <-ended:
-		return nil
-	case <-ctx.Done():
-		select {
-		case <-ended:
-			return nil
-		default:
-			return ctx.Err()
-		}
-	}
 }
 
 func errClosed() error {

@@ -82,32 +82,42 @@ func (t *topic) read(ctx context.Context, sub message.Subscriber) {
 			return
 		}
 		t.log.hole()
-		err := errors.New("the subscription has ended")
-		for err != nil {
-			t.broken.Store(&err)
-			select {
-			case <-time.After(wait.NextBackOff()):
-			case <-ctx.Done():
-				return
-			}
-			t.messages, err = sub.Subscribe(ctx, string(t.name))
+		if !t.subscribe(ctx, sub, wait) {
+			return
 		}
-		t.broken.Store(nil)
+	}
+}
+
+// subscribe subscribes anew, for as long as it takes; false when ctx ends.
+func (t *topic) subscribe(ctx context.Context, sub message.Subscriber, wait backoff.BackOff) bool {
+	err := errors.New("the subscription has ended")
+	for {
+		cause := err // whose address is shared from here on
+		t.broken.Store(&cause)
+		select {
+		case <-time.After(wait.NextBackOff()):
+		case <-ctx.Done():
+			return false
+		}
+		if t.messages, err = sub.Subscribe(ctx, string(t.name)); err == nil {
+			t.broken.Store(nil)
+			return true
+		}
 	}
 }
 
 // fill moves messages into the log until the subscription ends, and reports whether there was any. Each is acknowledged as soon as it is in the log: a
 // subscriber that keeps one holds up others in some backends.
-func (t *topic) fill() (any bool) {
+func (t *topic) fill() (some bool) {
 	expiry := time.NewTimer(t.log.expire())
 	defer expiry.Stop()
 	for {
 		select {
 		case w, ok := <-t.messages:
 			if !ok {
-				return any
+				return some
 			}
-			any = true
+			some = true
 			m := Decode(w)
 			position := t.log.append(m)
 			t.landing.land(w.UUID, domain.Ack{Position: &position, Time: m.Time})

@@ -1,0 +1,76 @@
+package broker
+
+import (
+	"context"
+
+	"culvert/domain"
+)
+
+// Describe implements ports.Describer.
+func (p *Pair) Describe(_ context.Context, name domain.Topic) (domain.TopicInfo, error) {
+	t, err := p.known(name)
+	if err != nil {
+		return domain.TopicInfo{}, err
+	}
+	return domain.TopicInfo{
+		Topic:        name,
+		Capabilities: p.Capabilities(name),
+		Epoch:        t.log.epoch,
+		Partitions:   []domain.Extent{t.log.extent()},
+	}, nil
+}
+
+// Capabilities implements ports.Describer. They are the same for every topic.
+func (p *Pair) Capabilities(domain.Topic) domain.Capabilities {
+	cs := domain.Capabilities{domain.History, domain.SeekTime}
+	if p.cfg.ReceiptPosition {
+		cs = append(cs, domain.ReceiptPosition)
+	}
+	if p.cfg.ReceiptPosition || p.cfg.KeyOrder {
+		cs = append(cs, domain.KeyOrder)
+	}
+	if p.cfg.Catalogue {
+		cs = append(cs, domain.Catalogue)
+	}
+	return append(cs, domain.Create)
+}
+
+// Topics implements ports.Catalogue. It is Unsupported where Config.Catalogue is not set: the backend may have others.
+func (p *Pair) Topics(context.Context) ([]domain.Topic, error) {
+	if !p.cfg.Catalogue {
+		return nil, domain.Errorf(domain.Unsupported, "this broker cannot list its topics")
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, errClosed()
+	}
+	names := make([]domain.Topic, 0, len(p.topics))
+	for name, t := range p.topics {
+		if t.stands() {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// Ensure implements ports.Creator: it subscribes to the topic, which makes it.
+func (p *Pair) Ensure(ctx context.Context, name domain.Topic) error {
+	_, err := p.open(ctx, name)
+	return err
+}
+
+// known gives the topic where it stands already, else UnknownTopic.
+func (p *Pair) known(name domain.Topic) (*topic, error) {
+	p.mu.Lock()
+	t, ok := p.topics[name]
+	closed := p.closed
+	p.mu.Unlock()
+	if closed {
+		return nil, errClosed()
+	}
+	if ok && t.stands() {
+		return t, nil
+	}
+	return nil, domain.Errorf(domain.UnknownTopic, "there is no topic %q: it is made when it is first published to, viewed or joined", name)
+}
