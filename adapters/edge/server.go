@@ -123,6 +123,7 @@ func (s *Server) fail(err error, c echo.Context) {
 	e := fromRouter(err, c.Request())
 	level := slog.LevelDebug
 	switch {
+	case c.Request().Context().Err() != nil: // the client is gone, and this comes of it
 	case e.Code == domain.Internal:
 		level = slog.LevelError
 	case StatusOf(e.Code) >= http.StatusInternalServerError && e.Cause != nil:

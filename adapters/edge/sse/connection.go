@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"culvert/adapters/edge"
 )
 
 // connection writes to one client, with a deadline for each write.
@@ -28,23 +30,12 @@ func (e *Edge) open(w http.ResponseWriter, contentType string) (*connection, err
 	h.Set("Cache-Control", "no-cache, no-transform")
 	h.Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
-	// What wraps the writer may swallow the errors of a flush.
-	w = innermost(w)
+	w = edge.Inner(w)
 	c := &connection{w: w, flush: http.NewResponseController(w), timeout: e.cfg.WriteTimeout, buffers: &e.buffers}
 	if err := c.deadline(); err != nil {
 		return nil, err
 	}
 	return c, c.flush.Flush()
-}
-
-func innermost(w http.ResponseWriter) http.ResponseWriter {
-	for {
-		outer, ok := w.(interface{ Unwrap() http.ResponseWriter })
-		if !ok {
-			return w
-		}
-		w = outer.Unwrap()
-	}
 }
 
 // write sends frames, and returns when they are with the operating system. An error is final.

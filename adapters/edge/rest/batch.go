@@ -1,0 +1,103 @@
+package rest
+
+import (
+	"net/http"
+
+	"culvert/adapters/edge"
+	"culvert/domain"
+	"culvert/ports"
+)
+
+// batch takes the body as a JSON list of messages, and answers with the list of their outcomes.
+func (e *Edge) batch(w http.ResponseWriter, r *http.Request, topic domain.Topic) error {
+	text, err := newBody(r.Context(), w, r, e.cfg.BodyTimeout).whole(r.ContentLength, e.cfg.BatchBytes, "rest.batch_bytes")
+	if err != nil {
+		return err
+	}
+	messages, err := messagesOf(text)
+	if err != nil {
+		return err
+	}
+	if len(messages) > e.limits.BatchMessages {
+		return domain.Errorf(domain.TooLarge, "the batch has %d messages; at most %d are taken (limits.batch_messages)", len(messages), e.limits.BatchMessages)
+	}
+	var kept outcomes
+	injection := e.injector.Open(r.Context(), kept.take)
+	taken := 0
+	var refusal error
+	for _, m := range messages {
+		if refusal = put(r, injection, topic, m); refusal != nil {
+			break
+		}
+		taken++
+	}
+	if err := injection.Flush(r.Context()); err != nil {
+		return err
+	}
+	results := kept.in(taken)
+	for _, m := range messages[taken:] {
+		// The ids of what came too late are told as well.
+		results = append(results, ports.Outcome{ID: idOf(m), Err: refusal})
+	}
+	respond(w, appendResults(nil, results))
+	return nil
+}
+
+func messagesOf(text []byte) ([]edge.Value, error) {
+	var o edge.Object
+	if err := o.Parse(text); err != nil {
+		return nil, err
+	}
+	if err := o.Only("messages"); err != nil {
+		return nil, err
+	}
+	list, _ := o.Get("messages")
+	messages, ok := list.Items()
+	if !ok {
+		return nil, domain.Errorf(domain.InvalidRequest, `a batch is {"messages":[…]}`)
+	}
+	return messages, nil
+}
+
+// put hands one pub to the injection. What cannot be read is answered in its place; an error says that it was not taken.
+func put(r *http.Request, injection ports.Injection, topic domain.Topic, text []byte) error {
+	pub, err := pubOf(topic, text)
+	if err != nil {
+		_, err = injection.Reject(r.Context(), pub.ID, err)
+		return err
+	}
+	_, err = injection.Put(r.Context(), topic, pub.Message, pub.ID)
+	return err
+}
+
+func pubOf(topic domain.Topic, text []byte) (edge.Pub, error) {
+	var o edge.Object
+	if err := o.Parse(text); err != nil {
+		return edge.Pub{}, err
+	}
+	pub, err := edge.DecodePub(&o)
+	if err == nil && pub.Topic != "" && pub.Topic != topic {
+		err = domain.Errorf(domain.InvalidRequest, "the topic is %s here, not %s; it may be left out", topic, pub.Topic)
+	}
+	return pub, err
+}
+
+func idOf(text []byte) string {
+	var o edge.Object
+	if o.Parse(text) != nil {
+		return ""
+	}
+	id, _ := edge.DecodeID(&o)
+	return id
+}
+
+func appendResults(dst []byte, results []ports.Outcome) []byte {
+	dst = append(dst, `{"results":[`...)
+	for i, one := range results {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = edge.AppendOutcome(dst, one)
+	}
+	return append(dst, "]}"...)
+}

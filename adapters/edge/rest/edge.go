@@ -1,0 +1,64 @@
+// Package rest serves what is asked and answered once: what topics there are, injection over HTTP (PROTOCOL §5), and the settling of what
+// members over HTTP received.
+package rest
+
+import (
+	"errors"
+	"html/template"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"culvert/adapters/edge"
+	"culvert/domain"
+	"culvert/ports"
+)
+
+// Edge implements edge.Routes.
+type Edge struct {
+	injector ports.Injector
+	topics   ports.Topics
+	queues   ports.Queues
+	cfg      Config
+	limits   domain.Limits
+	page     *template.Template
+}
+
+var _ edge.Routes = (*Edge)(nil)
+
+// New makes the edge over the services it asks.
+func New(injector ports.Injector, topics ports.Topics, queues ports.Queues, cfg Config, limits domain.Limits) (*Edge, error) {
+	if err := errors.Join(cfg.Validate(), limits.Validate()); err != nil {
+		return nil, err
+	}
+	page, err := newPage()
+	if err != nil {
+		return nil, err
+	}
+	return &Edge{injector: injector, topics: topics, queues: queues, cfg: cfg, limits: limits, page: page}, nil
+}
+
+// Register implements edge.Routes.
+func (e *Edge) Register(r *echo.Echo) {
+	r.GET("/", edge.Handle(e.home))
+	r.GET("/v1/topics", edge.Handle(e.list))
+	r.GET("/v1/topics/:topic", edge.Handle(e.describe))
+	r.POST("/v1/topics/:topic/messages", edge.Handle(e.inject))
+	r.POST("/v1/streams/:stream/done", edge.Handle(e.done))
+	r.GET("/v1/topics/:topic/queues", edge.Handle(unsupported))
+	r.GET("/v1/topics/:topic/queues/:queue", edge.Handle(unsupported))
+	r.POST("/v1/topics/:topic/queues/:queue/reset", edge.Handle(unsupported))
+	r.DELETE("/v1/topics/:topic/queues/:queue", edge.Handle(unsupported))
+}
+
+func unsupported(http.ResponseWriter, *http.Request) error {
+	return domain.Errorf(domain.Unsupported, "this server does not list, inspect, reset or delete queues")
+}
+
+// respond sends a small JSON document.
+func respond(w http.ResponseWriter, body []byte) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	// A client that is gone by now needs no answer.
+	_, _ = w.Write(append(body, '\n'))
+}

@@ -1,0 +1,122 @@
+package rest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"culvert/adapters/edge"
+	"culvert/domain"
+	"culvert/ports"
+)
+
+// retry is what a client waits before it sends again what was not taken.
+const retry = 2 * time.Second
+
+// stream takes the body as NDJSON, a pub a line, and answers with the outcomes, a line each, while the body is still coming.
+func (e *Edge) stream(w http.ResponseWriter, r *http.Request, topic domain.Topic, mode resultsMode) error {
+	release, err := edge.Admit(r.Context())
+	if err != nil {
+		return err
+	}
+	defer release()
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
+		return err
+	}
+	body := newBody(ctx, w, r, e.cfg.IdleTimeout)
+	lines := newLineReader(begin(w, r, body), edge.MaxPubBytes(e.limits))
+	results := newResults(ctx, edge.Inner(w), mode, e.cfg)
+	written := make(chan struct{})
+	// It ends when the results are finished, or at the first write that fails, which ends the reading too.
+	go func() {
+		defer close(written)
+		if results.write() != nil {
+			cancel()
+			body.stop()
+		}
+	}()
+	injection := e.injector.Open(ctx, results.take)
+	refused, last := e.putAll(ctx, injection, topic, lines)
+	if injection.Flush(ctx) == nil {
+		results.finish(refused, last)
+	} else {
+		cancel()
+		results.abandon()
+	}
+	<-written
+	return nil
+}
+
+// putAll puts line after line until the body ends. Where it ends otherwise, last is what the client is to be told of it, after the
+// outcome of the line that was refused, if there was one.
+func (e *Edge) putAll(ctx context.Context, injection ports.Injection, topic domain.Topic, lines *lineReader) (refused []ports.Outcome, last []byte) {
+	for {
+		line, tooLong, err := lines.next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil, nil
+		case err != nil:
+			return []ports.Outcome{{Err: err}}, nil
+		case !tooLong && len(bytes.TrimSpace(line)) == 0:
+			continue
+		}
+		pub, unreadable := edge.Pub{}, error(nil)
+		if tooLong {
+			unreadable = domain.Errorf(domain.TooLarge, "the line has more than %d bytes", lines.most)
+		} else {
+			pub, unreadable = pubOf(topic, line)
+		}
+		if unreadable != nil {
+			_, err = injection.Reject(ctx, pub.ID, unreadable)
+		} else {
+			_, err = injection.Put(ctx, topic, pub.Message, pub.ID)
+		}
+		if err != nil {
+			bye := &domain.Bye{Reason: domain.ByeShutdown, Reconnect: true}
+			last = append(edge.AppendByeBody([]byte(`{"op":"bye",`), bye, edge.RetryOf(bye, retry), ""), '\n')
+			return []ports.Outcome{{ID: pub.ID, Err: err}}, last
+		}
+	}
+}
+
+// beginning is a body with what happens before its first bytes are given on: the header of the answer is sent.
+type beginning struct {
+	io.Reader
+	w    http.ResponseWriter
+	sent bool
+}
+
+// begin sends the header of the answer at once, or, where the client waits to be told to send its body, after the first
+// read, which tells it.
+func begin(w http.ResponseWriter, r *http.Request, body io.Reader) io.Reader {
+	h := w.Header()
+	h.Set("Content-Type", typeLines)
+	h.Set("Cache-Control", "no-cache, no-transform")
+	h.Set("X-Accel-Buffering", "no")
+	b := &beginning{Reader: body, w: w}
+	if r.Header.Get("Expect") == "" {
+		b.send()
+	}
+	return b
+}
+
+// Read implements io.Reader.
+func (b *beginning) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if !b.sent {
+		b.send()
+	}
+	return n, err
+}
+
+func (b *beginning) send() {
+	b.sent = true
+	b.w.WriteHeader(http.StatusOK)
+	// Whether the client is there is told by the next read.
+	_ = http.NewResponseController(edge.Inner(b.w)).Flush()
+}
