@@ -1,0 +1,148 @@
+package ws
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+
+	"github.com/gorilla/websocket"
+	"github.com/labstack/echo/v4"
+	"github.com/olahol/melody"
+
+	"culvert/adapters/edge"
+	"culvert/domain"
+	"culvert/ports"
+)
+
+// Edge serves WebSockets. It is one of edge.Routes.
+type Edge struct {
+	injector ports.Injector
+	viewer   ports.Viewer
+	queues   ports.Queues
+	cfg      Config
+	limits   domain.Limits
+	log      *slog.Logger
+
+	melody  *melody.Melody
+	bodies  *domain.Format // what follows the head of a json frame
+	frames  *domain.Format // whole raw frames
+	parcels sync.Pool      // of *parcel
+
+	mu       sync.Mutex // guards what follows
+	draining bool
+	sockets  map[*socket]struct{}
+}
+
+// New makes an edge over the services.
+func New(injector ports.Injector, viewer ports.Viewer, queues ports.Queues, cfg Config, limits domain.Limits, log *slog.Logger) (*Edge, error) {
+	if err := errors.Join(cfg.Validate(), limits.Validate()); err != nil {
+		return nil, err
+	}
+	e := &Edge{
+		injector: injector, viewer: viewer, queues: queues, cfg: cfg, limits: limits, log: log,
+		melody: melody.New(), bodies: edge.NewBodyFormat(), frames: newRawFormat(),
+		sockets: map[*socket]struct{}{},
+	}
+	e.parcels.New = func() any { return new(parcel) }
+	e.setUpMelody()
+	return e, nil
+}
+
+// setUpMelody replaces all that is unsafe or lossy in Melody's defaults; what it would send goes through the sockets' wires.
+func (e *Edge) setUpMelody() {
+	m := e.melody
+	m.Config.MaxMessageSize = e.maxMessage()
+	m.Config.PingPeriod = e.cfg.PingInterval
+	m.Config.PongWait = e.cfg.PongWait
+	m.Config.WriteWait = e.cfg.WriteTimeout
+	m.Upgrader = &websocket.Upgrader{
+		ReadBufferSize:  0,   // that of net/http is used on
+		WriteBufferSize: 256, // gorilla writes nothing but control frames
+		WriteBufferPool: &sync.Pool{},
+		CheckOrigin:     func(*http.Request) bool { return true }, // the server has checked it
+		Error:           func(http.ResponseWriter, *http.Request, int, error) {},
+	}
+	m.HandleConnect(func(ms *melody.Session) { socketOf(ms).connected(ms.Request.Context()) })
+	m.HandleMessage(func(ms *melody.Session, p []byte) { socketOf(ms).hear(ms.Request.Context(), true, p) })
+	m.HandleMessageBinary(func(ms *melody.Session, p []byte) { socketOf(ms).hear(ms.Request.Context(), false, p) })
+	m.HandleClose(func(ms *melody.Session, code int, _ string) error { socketOf(ms).closedByClient(code); return nil })
+	m.HandleError(func(ms *melody.Session, err error) { socketOf(ms).unreadable(err) })
+}
+
+// maxMessage is how long a WebSocket message may be: one pub of the largest message in its longest spelling fits, or frames_per_message small frames.
+func (e *Edge) maxMessage() int64 {
+	const small = 256
+	return int64(edge.MaxPubBytes(e.limits)) + small*int64(e.limits.FramesPerMessage)
+}
+
+// Register puts the routes of PROTOCOL §2 on r.
+func (e *Edge) Register(r *echo.Echo) {
+	r.GET("/v1/ws", edge.Handle(e.handler()))
+	r.GET("/v1/topics/:topic/ws", edge.Handle(e.handler(pathTopic)))
+	r.GET("/v1/topics/:topic/queues/:queue/ws", edge.Handle(e.handler(pathTopic, pathQueue)))
+}
+
+// Drain ends all sockets, and refuses new ones as Unavailable. Nothing more is read; what was injected is answered first, as far as ctx allows; then each client is told bye
+// and closed with 4001. It returns when all sockets are gone. When ctx ends before that, connections that still stand are cut, and the error is ctx's.
+func (e *Edge) Drain(ctx context.Context) error {
+	e.mu.Lock()
+	e.draining = true
+	live := make([]*socket, 0, len(e.sockets))
+	for s := range e.sockets {
+		live = append(live, s)
+	}
+	e.mu.Unlock()
+	for _, s := range live {
+		// It ends with the socket, or with ctx.
+		go s.drain(ctx)
+	}
+	for _, s := range live {
+		select {
+		case <-s.gone:
+		case <-ctx.Done():
+			for _, s := range live {
+				s.cut()
+			}
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// enter counts s among the live; while draining that is an Unavailable error.
+func (e *Edge) enter(s *socket) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.draining {
+		return errGoingAway()
+	}
+	e.sockets[s] = struct{}{}
+	return nil
+}
+
+func (e *Edge) leave(s *socket) {
+	e.mu.Lock()
+	delete(e.sockets, s)
+	e.mu.Unlock()
+	close(s.gone)
+}
+
+func errGoingAway() error {
+	return domain.Errorf(domain.Unavailable, "this node is shutting down; come back, another one may answer")
+}
+
+func (e *Edge) newParcel(lines bool) *parcel {
+	p := e.parcels.Get().(*parcel)
+	p.lines = lines
+	p.buf = p.buf[:0]
+	return p
+}
+
+// release gives a parcel back, unless it grew so large that keeping it costs more than making one.
+func (e *Edge) release(p *parcel) {
+	if cap(p.buf) <= 2*enough {
+		e.parcels.Put(p)
+	}
+}

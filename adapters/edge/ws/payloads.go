@@ -1,0 +1,137 @@
+package ws
+
+import (
+	"context"
+	"fmt"
+
+	"culvert/adapters/edge"
+	"culvert/domain"
+)
+
+// newRawFormat is the format of raw frames: whole ones, the same for all viewers. Tombstones and gaps are none.
+func newRawFormat() *domain.Format {
+	return &domain.Format{Name: "websocket-raw", Append: func(dst []byte, e domain.Event) []byte {
+		if e.Message == nil || e.Message.Tombstone() {
+			return dst
+		}
+		return appendPayload(dst, e.Message.Payload)
+	}}
+}
+
+// watch sends the payloads of the view until it ends, and the socket with it.
+func (d *raw) watch(ctx context.Context) {
+	for {
+		batch, err := d.stream.Next(ctx)
+		if err != nil {
+			d.over(ctx, err)
+			return
+		}
+		var frames [][]byte
+		for _, span := range batch.Spans {
+			if gap := span.Run.Gap; gap != nil {
+				if d.send(ctx, frames) == nil {
+					d.hole(ctx, gap)
+				}
+				return
+			}
+			// Raw frames hold no cursor, so those of a viewer with a vector of its own are the same as everybody's.
+			frames = append(frames, span.Run.Frames(d.socket.edge.frames).Between(span.From, span.To))
+		}
+		if d.send(ctx, frames) != nil {
+			return
+		}
+	}
+}
+
+// belong sends the payloads that the membership is given until it ends, and the socket with it. What was written is settled.
+func (d *raw) belong(ctx context.Context) {
+	for {
+		events, err := d.member.Next(ctx)
+		if err != nil {
+			d.over(ctx, err)
+			return
+		}
+		var frames []byte
+		var receipts []string
+		var gap *domain.Gap
+		for _, e := range events {
+			if gap = e.Gap; gap != nil {
+				break
+			}
+			if e.Message != nil {
+				frames = d.socket.edge.frames.Append(frames, e)
+				receipts = append(receipts, e.Receipt)
+			}
+		}
+		if d.send(ctx, [][]byte{frames}) != nil {
+			return
+		}
+		if len(receipts) > 0 {
+			d.member.Done(receipts...)
+		}
+		if gap != nil {
+			d.hole(ctx, gap)
+			return
+		}
+	}
+}
+
+func (d *raw) send(ctx context.Context, frames [][]byte) error {
+	some := frames[:0]
+	for _, f := range frames {
+		if len(f) > 0 {
+			some = append(some, f)
+		}
+	}
+	if len(some) == 0 {
+		return nil
+	}
+	return d.socket.wire.Send(ctx, nil, some...)
+}
+
+// hole closes the socket because messages are lost to it: bare payloads could not tell.
+func (d *raw) hole(ctx context.Context, gap *domain.Gap) {
+	lost := "an unknown number of"
+	if gap.Lost != domain.LostUnknown {
+		lost = fmt.Sprint(gap.Lost)
+	}
+	d.leave(ctx, edge.CloseGap, fmt.Sprintf("gap: %s, %s messages of partition %d are lost", gap.Reason, lost, gap.Partition))
+}
+
+// over closes the socket because its view or membership has ended.
+func (d *raw) over(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		return // the socket has ended first
+	}
+	bye := domain.ByeFor(err)
+	if bye.Cause != nil {
+		d.socket.report(ctx, "raw stream ended", bye.Cause)
+	}
+	code, reason := closeForBye(bye)
+	d.leave(ctx, code, reason)
+}
+
+// leave closes the socket after what the client injected is answered, for which the close timeout is given.
+func (d *raw) leave(ctx context.Context, code int, reason string) {
+	due, cancel := context.WithTimeout(ctx, d.socket.edge.cfg.CloseTimeout)
+	defer cancel()
+	d.socket.leave(due, code, reason, nil)
+}
+
+// closeForBye is the close code and the reason for b.
+func closeForBye(b *domain.Bye) (int, string) {
+	detail := "the stream has ended"
+	switch b.Reason {
+	case domain.ByeEnd:
+		detail = "the stream has reached what it was asked for"
+	case domain.ByeSlow:
+		detail = "the client did not keep up"
+	case domain.ByeShutdown:
+		detail = "this node is going away"
+	case domain.ByeUnavailable:
+		detail = "the broker cannot be reached"
+	case domain.ByeOverload:
+		detail = "this node has no room"
+	}
+	return edge.CloseCodeOfBye(b.Reason), string(b.Reason) + ": " + detail
+}

@@ -1,0 +1,158 @@
+package ws
+
+import (
+	"context"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"culvert/adapters/edge"
+	"culvert/domain"
+	"culvert/ports"
+)
+
+// raw is the dialect culvert.v1.raw: each message of the client is one payload for a topic, and each message to it one of a view or
+// a queue.
+type raw struct {
+	inlet
+	socket *socket
+	topic  domain.Topic
+	writes bool   // the client may inject
+	key    []byte // of all that it injects; nil: none
+	tells  bool   // confirmations are told, too
+
+	stream ports.Stream // nil where nothing is viewed
+	member ports.Member // nil where no queue is joined
+}
+
+// openRaw makes the dialect of s, and opens the view or the membership that params, those of its URL, ask for.
+func openRaw(ctx context.Context, s *socket, at place, params *edge.Params) (dialect, error) {
+	d := &raw{socket: s, topic: at.topic}
+	d.inlet = inlet{injector: s.edge.injector, answer: d.answers}
+	if at.queue != "" {
+		return d, d.openQueue(ctx, at, params)
+	}
+	return d, d.openTopic(ctx, params)
+}
+
+func (d *raw) openTopic(ctx context.Context, params *edge.Params) error {
+	mode := params.Choice("mode", "inject", "view", "both")
+	if d.writes = mode != "view"; d.writes {
+		d.tells = params.Flag("confirm", false)
+	}
+	if mode == "inject" {
+		d.takeKey(params)
+		return params.Err()
+	}
+	resume, _ := params.One("lastEventId")
+	view, ended := params.View(d.topic, resume, d.socket.edge.limits, time.Now())
+	if d.writes && len(view.Keys) > 1 {
+		params.Fail(domain.Errorf(domain.InvalidRequest, "in mode=both one key is possible: it is that of all that is injected and of all that is viewed"))
+	} else if d.writes && len(view.Keys) == 1 {
+		d.key = view.Keys[0]
+	}
+	if err := params.Err(); err != nil {
+		return err
+	}
+	if ended {
+		return &domain.Bye{Reason: domain.ByeEnd}
+	}
+	var err error
+	d.stream, err = d.socket.edge.viewer.View(ctx, view)
+	return err
+}
+
+func (d *raw) openQueue(ctx context.Context, at place, params *edge.Params) error {
+	mode := params.Choice("mode", "join", "peek", "both")
+	if mode == "peek" {
+		params.Fail(domain.Errorf(domain.Unsupported, "mode=peek is not supported by this server"))
+	}
+	if d.writes = mode == "both"; d.writes {
+		d.tells = params.Flag("confirm", false)
+		d.takeKey(params)
+	}
+	join, ack := params.Join(at.topic, at.queue, d.socket.edge.limits, time.Now())
+	if ack != edge.AckAuto {
+		params.Fail(domain.Errorf(domain.InvalidRequest, "ack=manual needs culvert.v1.json: bare payloads have no receipts"))
+	}
+	if err := params.Err(); err != nil {
+		return err
+	}
+	var err error
+	d.member, err = d.socket.edge.queues.Join(ctx, join)
+	return err
+}
+
+func (d *raw) takeKey(params *edge.Params) {
+	key, ok := params.One("key")
+	if !ok {
+		return
+	}
+	d.key = []byte(key)
+	if most := d.socket.edge.limits.KeyBytes; len(key) > most {
+		params.Fail(domain.Errorf(domain.InvalidRequest, "the key has %d bytes; keys have at most %d (limits.key_bytes)", len(key), most))
+	}
+}
+
+// start implements dialect.
+func (d *raw) start(ctx context.Context) {
+	// Each ends with its stream, or with the socket.
+	switch {
+	case d.stream != nil:
+		d.socket.tasks.Go(func() { d.watch(ctx) })
+	case d.member != nil:
+		d.socket.tasks.Go(func() { d.belong(ctx) })
+	}
+}
+
+// farewell implements dialect: raw clients are told by the close alone.
+func (d *raw) farewell(*domain.Bye) []byte { return nil }
+
+// hear implements dialect.
+func (d *raw) hear(ctx context.Context, text bool, message []byte) {
+	switch {
+	case !d.writes:
+		d.refuse(ctx, domain.Errorf(domain.InvalidRequest, "this socket only reads; mode=both writes, too"))
+	case text && !utf8.Valid(message):
+		// RFC 6455 §8.1 asks for this code.
+		d.socket.part(ctx, closeInvalidText, "invalid-request: a text message must be UTF-8; send other bytes as a binary one", nil)
+	case len(message) > d.socket.edge.limits.MessageBytes:
+		d.refuse(ctx, errMessageTooLarge(d.socket.edge.limits))
+	default:
+		if message == nil {
+			message = []byte{} // nil would be a tombstone
+		}
+		if _, err := d.window(ctx).Put(ctx, d.topic, &domain.Message{Key: d.key, Payload: message}, ""); err != nil && ctx.Err() == nil {
+			d.refuse(ctx, err) // it was not taken, and the numbers of those after it would be wrong
+		}
+	}
+}
+
+// answers tells what became of injected messages. It blocks while the client does not read; the window fills meanwhile.
+func (d *raw) answers(ctx context.Context, outcomes []ports.Outcome) {
+	d.socket.reportFirst(ctx, outcomes)
+	var frames, text []byte
+	for _, o := range outcomes {
+		switch {
+		case o.Err != nil:
+			e := domain.AsError(o.Err)
+			text = strconv.AppendUint(append(text[:0], '-'), o.N, 10)
+			text = append(append(text, ' '), e.Code...)
+			text = append(append(text, ' '), edge.DetailOf(e)...)
+		case d.tells:
+			text = strconv.AppendUint(append(text[:0], '+'), o.N, 10)
+		default:
+			continue
+		}
+		frames = appendFrame(frames, opText, text)
+	}
+	if len(frames) > 0 {
+		_ = d.socket.wire.Send(ctx, nil, frames) // where it fails the socket ends, and nobody is left to be told
+	}
+}
+
+// refuse closes the socket for err. The caller is hear.
+func (d *raw) refuse(ctx context.Context, err error) {
+	code, reason := closeFor(err)
+	d.socket.part(ctx, code, reason, nil)
+}

@@ -1,0 +1,221 @@
+package ws
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+
+	"github.com/gorilla/websocket"
+	"github.com/olahol/melody"
+
+	"culvert/adapters/edge"
+	"culvert/domain"
+	"culvert/ports"
+)
+
+// dialect is what a socket speaks: one of the subprotocols.
+type dialect interface {
+	// start is called once, when the handshake has been answered. It does not block.
+	start(ctx context.Context)
+	// hear takes one WebSocket message. While it blocks, nothing more is read. The message is the dialect's from then on.
+	hear(ctx context.Context, text bool, message []byte)
+	// flush returns when all that was injected has been answered, or ctx ends. It is not called during hear.
+	flush(ctx context.Context)
+	// farewell are the frames that tell b before the socket is closed for it; none where the close says all.
+	farewell(b *domain.Bye) []byte
+}
+
+// socket is the life of one WebSocket, from the handshake to the end of its connection. Its context is that of the request which Melody
+// keeps; it ends when the socket does.
+type socket struct {
+	edge    *Edge
+	dialect dialect
+	refusal error // why the socket is upgraded only to be closed; nil where it is not
+	entered bool  // it is among the edge's live ones
+	cancel  context.CancelCauseFunc
+	wire    *wire // set when up is closed
+
+	up    chan struct{}  // is closed when the handshake has been answered
+	gone  chan struct{}  // is closed when nothing is left of an entered socket
+	entry chan struct{}  // holds one value; who has taken it may call the dialect's hear and flush
+	tasks sync.WaitGroup // the goroutines of the dialect
+}
+
+const socketKey = "socket"
+
+func socketOf(ms *melody.Session) *socket { return ms.Keys[socketKey].(*socket) }
+
+func newSocket(e *Edge, cancel context.CancelCauseFunc) *socket {
+	s := &socket{edge: e, cancel: cancel, up: make(chan struct{}), gone: make(chan struct{}), entry: make(chan struct{}, 1)}
+	s.entry <- struct{}{}
+	return s
+}
+
+// attach makes the wire of conn.
+func (s *socket) attach(conn net.Conn) net.Conn {
+	s.wire = newWire(conn, s.edge.cfg, edge.CloseReason(errMessageTooLarge(s.edge.limits)), func(err error) { s.cancel(err) })
+	return s.wire
+}
+
+func errMessageTooLarge(limits domain.Limits) error {
+	return domain.Errorf(domain.TooLarge, "a message may have a payload of %d bytes (limits.message_bytes)", limits.MessageBytes)
+}
+
+// connected is called by the reader before it reads.
+func (s *socket) connected(ctx context.Context) {
+	defer close(s.up)
+	if s.refusal == nil {
+		s.refusal = context.Cause(ctx)
+	}
+	if s.refusal != nil {
+		s.report(ctx, "socket refused", s.refusal)
+		code, reason := closeFor(s.refusal)
+		s.close(code, reason, nil)
+		return
+	}
+	s.dialect.start(ctx)
+}
+
+// hear is called by the reader with each message.
+func (s *socket) hear(ctx context.Context, text bool, message []byte) {
+	select {
+	case <-ctx.Done():
+		return
+	case <-s.entry:
+	}
+	defer func() { s.entry <- struct{}{} }()
+	if ctx.Err() == nil {
+		s.dialect.hear(ctx, text, message)
+	}
+}
+
+var errClientClosed = errors.New("the client has closed the socket")
+
+// closedByClient answers a client's close with its own code (RFC 6455 §5.5.1). The reader calls it.
+func (s *socket) closedByClient(code int) {
+	s.cancel(errClientClosed)
+	s.wire.Finish(appendClose(nil, code, ""))
+}
+
+// unreadable is called by the reader when it can read no more.
+func (s *socket) unreadable(err error) {
+	s.cancel(err)
+	var closed *websocket.CloseError
+	if !errors.As(err, &closed) {
+		s.wire.Linger()
+	}
+}
+
+// part closes the socket after what was injected is answered, for which the close timeout is given. last are frames before the close. The caller is the
+// dialect's hear.
+func (s *socket) part(ctx context.Context, code int, reason string, last []byte) {
+	due, cancel := context.WithTimeout(ctx, s.edge.cfg.CloseTimeout)
+	defer cancel()
+	s.dialect.flush(due)
+	s.close(code, reason, last)
+}
+
+// leave is part for all other callers. It waits for hear to end, at most until due does.
+func (s *socket) leave(due context.Context, code int, reason string, last []byte) {
+	select {
+	case <-s.entry:
+		s.dialect.flush(due)
+		s.close(code, reason, last)
+		s.entry <- struct{}{}
+	case <-due.Done():
+		s.close(code, reason, last)
+	}
+}
+
+// close ends the socket: its context ends, and then last and a close are the last frames.
+func (s *socket) close(code int, reason string, last []byte) {
+	s.cancel(errClosed)
+	s.wire.Finish(appendClose(last, code, reason))
+}
+
+// drain ends the socket because the node goes away.
+func (s *socket) drain(ctx context.Context) {
+	select {
+	case <-s.up:
+	default:
+		s.cancel(errGoingAway()) // its view may be a long time in opening
+		select {
+		case <-s.up:
+		case <-s.gone:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+	if s.refusal != nil {
+		return
+	}
+	bye := &domain.Bye{Reason: domain.ByeShutdown, Reconnect: true}
+	code, reason := closeFor(errGoingAway())
+	s.leave(ctx, code, reason, s.dialect.farewell(bye))
+}
+
+// cut breaks what is left of the socket.
+func (s *socket) cut() {
+	s.cancel(errGoingAway())
+	select {
+	case <-s.up:
+		s.wire.Conn.Close()
+	default: // the handshake ends with the context
+	}
+}
+
+// end lets go of everything, when the reader has ended or the handshake failed.
+func (s *socket) end() {
+	if s.wire != nil {
+		s.wire.Release()
+	}
+	s.cancel(errClosed)
+	s.tasks.Wait()
+	if s.entered {
+		s.edge.leave(s)
+	}
+}
+
+// closeFor is the close code and the reason for err.
+func closeFor(err error) (int, string) {
+	var bye *domain.Bye
+	if errors.As(err, &bye) {
+		return closeForBye(bye)
+	}
+	e := domain.AsError(err)
+	code := edge.CloseCodeOf(e.Code)
+	if code == edge.NoClose {
+		code = edge.CloseCodeOf(domain.Internal)
+		if e.Code.Retryable() {
+			code = edge.CloseCodeOf(domain.Unavailable)
+		}
+	}
+	return code, edge.CloseReason(e)
+}
+
+// report logs an error that strangers are told only the outside of.
+func (s *socket) report(ctx context.Context, what string, err error) {
+	level := slog.LevelDebug
+	switch e := domain.AsError(err); {
+	case errors.As(err, new(*domain.Bye)), errors.Is(err, context.Canceled):
+		// The one is an end as agreed, with the other the client was gone first.
+	case e.Code == domain.Internal:
+		level = slog.LevelError
+	case e.Cause != nil:
+		level = slog.LevelWarn
+	}
+	s.edge.log.LogAttrs(ctx, level, what, slog.Any("error", err))
+}
+
+// reportFirst logs the first failure among outcomes: when a broker is away they all fail alike.
+func (s *socket) reportFirst(ctx context.Context, outcomes []ports.Outcome) {
+	for _, o := range outcomes {
+		if o.Err != nil {
+			s.report(ctx, "message not injected", o.Err)
+			return
+		}
+	}
+}

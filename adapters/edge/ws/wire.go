@@ -1,0 +1,196 @@
+package ws
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"time"
+)
+
+// wire is a socket's connection, and the one way out of it. Whoever has the turn writes whole frames; those who wait get it in the order in which they
+// came, so no subscription outdoes another. gorilla is given the wire for a connection: what it and Melody write themselves, each frame in one Write,
+// waits for its turn like everything else, and the deadlines that they set count for nothing, because the wire keeps its own.
+type wire struct {
+	net.Conn
+	pongWait     time.Duration
+	writeTimeout time.Duration
+	closeTimeout time.Duration
+	tooLarge     string      // the reason of the close when gorilla refuses a message for its size
+	lost         func(error) // is told when writing failed; it does not block
+
+	turn chan struct{} // holds one value; who has taken it writes, and owns the fields below
+	// closed says that a close frame was the last one, or that writing failed: nothing may follow.
+	closed bool
+	// parting ends the connection when the client takes too long to close it.
+	parting *time.Timer
+
+	readUntil time.Time // the read deadline; owned by the reader
+}
+
+func newWire(conn net.Conn, cfg Config, tooLarge string, lost func(error)) *wire {
+	w := &wire{
+		Conn: conn, pongWait: cfg.PongWait, writeTimeout: cfg.WriteTimeout, closeTimeout: cfg.CloseTimeout,
+		tooLarge: tooLarge, lost: lost, turn: make(chan struct{}, 1),
+	}
+	w.turn <- struct{}{}
+	return w
+}
+
+var errClosed = errors.New("the socket is closed")
+
+// Send writes frames, each slice whole ones, and returns when the kernel has them. It blocks while others write, and while the client takes what there is,
+// however slowly; a client that takes nothing for the write timeout loses its socket. before, where it is not nil, is called in the turn, before anything is written. ctx
+// ends the waiting, not the writing. An error says that the frames were not written, or not all.
+func (w *wire) Send(ctx context.Context, before func(), frames ...[]byte) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-w.turn:
+	}
+	defer w.release()
+	if w.closed {
+		return errClosed
+	}
+	if before != nil {
+		before()
+	}
+	return w.put(frames)
+}
+
+// Finish writes the last frames, of which the very last is a close, and gives the client the close timeout to answer it. Where a close was
+// written before, it does nothing. It blocks as Send does.
+func (w *wire) Finish(frames []byte) {
+	<-w.turn
+	defer w.release()
+	if w.closed {
+		return
+	}
+	w.part()
+	_ = w.put([][]byte{frames}) // a failure has ended the connection, which is all that was wanted
+}
+
+// Write is for gorilla. After the last frame it takes what there is and writes nothing, so that a ping that comes while we part does not look
+// like a broken connection.
+func (w *wire) Write(p []byte) (int, error) {
+	<-w.turn
+	defer w.release()
+	if w.closed {
+		return len(p), nil
+	}
+	frame := p
+	if p[0] == final|opClose {
+		w.part()
+		if len(p) == 4 && binary.BigEndian.Uint16(p[2:]) == closeTooLarge {
+			frame = appendClose(nil, closeTooLarge, w.tooLarge) // gorilla gives no reason
+		}
+	}
+	if err := w.put([][]byte{frame}); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+func (w *wire) release() { w.turn <- struct{}{} }
+
+// part marks the frame to come as the last one. The caller has the turn.
+func (w *wire) part() {
+	w.closed = true
+	w.parting = time.AfterFunc(w.closeTimeout, func() { w.Conn.Close() })
+}
+
+// put writes frames; where that fails, the connection is over. The caller has the turn.
+func (w *wire) put(frames [][]byte) error {
+	n, err := w.push(frames, w.writeTimeout)
+	if err == nil {
+		return nil
+	}
+	again := !w.closed && errors.Is(err, os.ErrDeadlineExceeded)
+	w.closed = true
+	w.lost(err)
+	if again {
+		// Who only stalled can still read why it ends, if the frame that it is in the middle of is completed first.
+		_, _ = w.push([][]byte{restOfFrame(frames, n), appendClose(nil, closeSlow, slowReason)}, w.closeTimeout)
+	}
+	w.Conn.Close()
+	return err
+}
+
+// push writes frames and tells how many bytes were taken. It fails when nothing at all is taken for the timeout.
+func (w *wire) push(frames [][]byte, timeout time.Duration) (int64, error) {
+	rest := make(net.Buffers, len(frames))
+	copy(rest, frames)
+	written := int64(0)
+	for {
+		if err := w.Conn.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
+			return written, err
+		}
+		n, err := rest.WriteTo(w.Conn)
+		written += n
+		if err == nil || n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return written, err
+		}
+	}
+}
+
+// restOfFrame is what is missing of the frame that ends after the first n bytes of frames.
+func restOfFrame(frames [][]byte, n int64) []byte {
+	for _, f := range frames {
+		if n < int64(len(f)) {
+			return f[n:frameEnd(f, int(n))]
+		}
+		n -= int64(len(f))
+	}
+	return nil
+}
+
+// Read reads for at most pongWait in silence. That is counted from when reading begins, so a socket that was not read for a while,
+// because its window was full, is not dead for it.
+func (w *wire) Read(p []byte) (int, error) {
+	// A deadline is set anew when an eighth of it has gone, since setting it costs more than looking at the clock.
+	if now := time.Now(); w.readUntil.Sub(now) < w.pongWait-w.pongWait/8 {
+		w.readUntil = now.Add(w.pongWait)
+		if err := w.Conn.SetReadDeadline(w.readUntil); err != nil {
+			return 0, err
+		}
+	}
+	return w.Conn.Read(p)
+}
+
+// SetDeadline, SetReadDeadline and SetWriteDeadline do nothing: the wire keeps deadlines of its own.
+func (w *wire) SetDeadline(time.Time) error { return nil }
+
+// SetReadDeadline does nothing: see SetDeadline.
+func (w *wire) SetReadDeadline(time.Time) error { return nil }
+
+// SetWriteDeadline does nothing: see SetDeadline.
+func (w *wire) SetWriteDeadline(time.Time) error { return nil }
+
+// Linger reads on after a close that gorilla wrote, until the client ends the connection or the close timeout does. Closing while its bytes are unread would reset the
+// connection, and the client might never see the close. It is called by the reader; where nothing was closed it returns at once.
+func (w *wire) Linger() {
+	<-w.turn
+	closed := w.closed
+	w.release()
+	if !closed {
+		return
+	}
+	if half, ok := w.Conn.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite() // the client may be gone already
+	}
+	_ = w.Conn.SetReadDeadline(time.Now().Add(w.closeTimeout))
+	_, _ = io.Copy(io.Discard, w.Conn)
+}
+
+// Release lets go of what the wire holds, when its connection has ended.
+func (w *wire) Release() {
+	<-w.turn
+	defer w.release()
+	w.closed = true
+	if w.parting != nil {
+		w.parting.Stop()
+	}
+	w.Conn.Close()
+}
