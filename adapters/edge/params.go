@@ -52,12 +52,11 @@ func QueryParams(query string, limits domain.Limits) *Params {
 // FrameParams reads the fields of a client's frame, without those named in besides. A field holds a string, a number, true, false, or a list
 // of strings for a parameter that may be repeated; anything else is an InvalidRequest error, which Err gives.
 func FrameParams(o *Object, limits domain.Limits, besides ...string) *Params {
-	p := &Params{source: "field", values: map[string][]string{}}
+	p := &Params{source: "field", values: map[string][]string{}, known: slices.Clone(besides)}
 	n := 0
 	for _, f := range o.Fields() {
 		name := string(f.Name)
 		if slices.Contains(besides, name) {
-			p.known = append(p.known, name)
 			continue
 		}
 		values, err := frameValues(f.Value)
