@@ -43,17 +43,21 @@ func (s *subscription) belong(life context.Context) error {
 				return err
 			}
 		}
+		held := false // the rest of the events had to wait for credit
 		for _, e := range events {
 			body = edge.AppendEventBody(body[:0], e)
 			if e.Message == nil {
 				s.parcel.add(s.head(edge.Op(e)), body)
 				continue
 			}
-			gone, err := s.leaseEnded(life, e)
+			waited, err := s.allowed(life)
 			if err != nil {
 				return err
 			}
-			if gone {
+			held = held || waited
+			// What was held gets its lease anew, so that its time counts from when it is sent. If it has gone to another member
+			// meanwhile, it is not sent.
+			if held && member.Touch(e.Receipt).Settled == 0 {
 				continue
 			}
 			auto = s.owe(auto, e)
@@ -62,16 +66,6 @@ func (s *subscription) belong(life context.Context) error {
 			}
 		}
 	}
-}
-
-// leaseEnded waits for the credit that e's message needs. A message that had to wait gets its lease anew, so that its time counts from when it was sent; what
-// has gone to another member meanwhile is not sent.
-func (s *subscription) leaseEnded(life context.Context, e domain.Event) (bool, error) {
-	waited, err := s.allowed(life)
-	if err != nil || !waited {
-		return false, err
-	}
-	return (*s.member.Load()).Touch(e.Receipt).Settled == 0, nil
 }
 
 // owe adds e's receipt to those that are settled when they were written, where that is how the member settles.

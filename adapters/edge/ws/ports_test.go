@@ -1,0 +1,264 @@
+package ws
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"culvert/domain"
+	"culvert/ports"
+)
+
+// broker is all three services in one, as small as the tests allow.
+type broker struct {
+	window int           // of an injection; 0: 1000
+	gate   chan struct{} // where it is not nil, answers wait for it to close
+	reject func(m *domain.Message) error
+	view   func(v ports.View) (*stream, error)
+	join   func(j ports.Join) (*member, error)
+
+	mu  sync.Mutex
+	put []*domain.Message
+	on  []domain.Topic
+}
+
+func (b *broker) taken() []*domain.Message {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.put
+}
+
+// Open implements ports.Injector.
+func (b *broker) Open(ctx context.Context, answer func([]ports.Outcome)) ports.Injection {
+	n := b.window
+	if n == 0 {
+		n = 1000
+	}
+	i := &injection{broker: b, slots: make(chan struct{}, n), outcomes: make(chan ports.Outcome, n), done: make(chan struct{}, 1)}
+	go i.run(ctx, answer)
+	return i
+}
+
+type injection struct {
+	broker   *broker
+	n        uint64
+	slots    chan struct{}
+	outcomes chan ports.Outcome
+	done     chan struct{}
+}
+
+func (i *injection) run(ctx context.Context, answer func([]ports.Outcome)) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case o := <-i.outcomes:
+			if gate := i.broker.gate; gate != nil {
+				select {
+				case <-gate:
+				case <-ctx.Done():
+					return
+				}
+			}
+			answer([]ports.Outcome{o})
+			<-i.slots
+			select {
+			case i.done <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
+func (i *injection) add(ctx context.Context, o ports.Outcome) (uint64, error) {
+	select {
+	case i.slots <- struct{}{}:
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	i.n++
+	o.N = i.n
+	i.outcomes <- o
+	return i.n, nil
+}
+
+// Put implements ports.Injection.
+func (i *injection) Put(ctx context.Context, topic domain.Topic, m *domain.Message, id string) (uint64, error) {
+	b := i.broker
+	b.mu.Lock()
+	b.put = append(b.put, m)
+	b.on = append(b.on, topic)
+	offset := int64(len(b.put) - 1)
+	b.mu.Unlock()
+	o := ports.Outcome{ID: id, Ack: domain.Ack{Position: &domain.Position{Offset: offset}, Time: time.UnixMilli(1767366245000)}}
+	if b.reject != nil {
+		o.Err = b.reject(m)
+	}
+	return i.add(ctx, o)
+}
+
+// Reject implements ports.Injection.
+func (i *injection) Reject(ctx context.Context, id string, err error) (uint64, error) {
+	return i.add(ctx, ports.Outcome{ID: id, Err: err})
+}
+
+// Flush implements ports.Injection.
+func (i *injection) Flush(ctx context.Context) error {
+	for len(i.slots) > 0 {
+		select {
+		case <-i.done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// View implements ports.Viewer.
+func (b *broker) View(_ context.Context, v ports.View) (ports.Stream, error) {
+	s, err := b.view(v)
+	if err != nil {
+		return nil, err
+	}
+	s.topic, s.heartbeat = v.Topic, v.Heartbeat
+	return s, nil
+}
+
+// stream gives the batches that a test feeds it, and ends with an error where one comes.
+type stream struct {
+	topic     domain.Topic
+	heartbeat time.Duration
+	feed      chan any // ports.Batch or error
+}
+
+func newStream() *stream { return &stream{feed: make(chan any, 100)} }
+
+func (s *stream) Ready() ports.Ready {
+	return ports.Ready{Stream: "s_1", Topics: []domain.Topic{s.topic}, Cursor: s.Cursor()}
+}
+
+func (s *stream) Cursor() domain.Cursor {
+	return domain.CursorOf(s.topic, domain.NewVector(1, domain.Place{Next: 7}))
+}
+
+func (s *stream) Next(ctx context.Context) (ports.Batch, error) {
+	silence := context.Background()
+	if s.heartbeat > 0 {
+		var cancel context.CancelFunc
+		silence, cancel = context.WithTimeout(silence, s.heartbeat)
+		defer cancel()
+	}
+	select {
+	case <-ctx.Done():
+		return ports.Batch{}, ctx.Err()
+	case <-silence.Done():
+		return ports.Batch{}, nil
+	case v := <-s.feed:
+		if err, ok := v.(error); ok {
+			return ports.Batch{}, err
+		}
+		return v.(ports.Batch), nil
+	}
+}
+
+// runOf is a run of messages that begins at offset.
+func runOf(offset int64, messages ...*domain.Message) *domain.Run {
+	r := &domain.Run{Topic: "orders", Messages: messages, Base: domain.NewVector(1, domain.Place{Next: offset})}
+	for i, m := range messages {
+		m.Offset = offset + int64(i)
+	}
+	r.After = r.Base.With(domain.Place{Next: offset + int64(len(messages))})
+	return r
+}
+
+func batchOf(runs ...*domain.Run) ports.Batch {
+	var b ports.Batch
+	for _, r := range runs {
+		b.Spans = append(b.Spans, domain.Span{Run: r, To: r.Len()})
+	}
+	return b
+}
+
+func payloads(texts ...string) []*domain.Message {
+	messages := make([]*domain.Message, len(texts))
+	for i, text := range texts {
+		messages[i] = &domain.Message{Payload: []byte(text)}
+	}
+	return messages
+}
+
+func gapRun(g domain.Gap) *domain.Run {
+	r := runOf(5)
+	r.Gap = &g
+	return r
+}
+
+// Join implements ports.Queues.
+func (b *broker) Join(_ context.Context, j ports.Join) (ports.Member, error) {
+	m, err := b.join(j)
+	if err != nil {
+		return nil, err
+	}
+	m.asked = j
+	return m, nil
+}
+
+// Settler implements ports.Queues.
+func (b *broker) Settler(string) (ports.Settler, error) {
+	return nil, domain.Errorf(domain.UnknownStream, "")
+}
+
+// member gives the events that a test feeds it, and tells what was settled.
+type member struct {
+	asked  ports.Join
+	feed   chan any // []domain.Event or error
+	called chan struct{}
+	calls  chan string // "done a b", and so on
+	gone   map[string]bool
+}
+
+func newMember() *member {
+	return &member{feed: make(chan any, 100), called: make(chan struct{}, 100), calls: make(chan string, 1000), gone: map[string]bool{}}
+}
+
+func (m *member) Ready() domain.Membership {
+	return domain.Membership{Stream: "s_2", Topic: m.asked.Topic, Queue: m.asked.Queue, Order: domain.OrderKey, MaxInFlight: m.asked.MaxInFlight, Lease: 30 * time.Second, MaxAttempts: 5, Assigned: 3}
+}
+
+func (m *member) Next(ctx context.Context) ([]domain.Event, error) {
+	m.called <- struct{}{}
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case v := <-m.feed:
+		if err, ok := v.(error); ok {
+			return nil, err
+		}
+		return v.([]domain.Event), nil
+	}
+}
+
+func (m *member) call(what string, receipts []string) domain.Settlement {
+	var s domain.Settlement
+	for _, r := range receipts {
+		what += " " + r
+		if m.gone[r] {
+			s.Unknown = append(s.Unknown, r)
+		} else {
+			s.Settled++
+		}
+	}
+	m.calls <- what
+	return s
+}
+
+func (m *member) Done(receipts ...string) domain.Settlement { return m.call("done", receipts) }
+func (m *member) DoneUpTo(receipt string) domain.Settlement { return m.call("upto", []string{receipt}) }
+func (m *member) Nack(d time.Duration, receipts ...string) domain.Settlement {
+	return m.call("nack "+d.String(), receipts)
+}
+func (m *member) Touch(receipts ...string) domain.Settlement { return m.call("touch", receipts) }
+
+func leased(receipt, payload string, attempt int) domain.Event {
+	return domain.Event{Topic: "orders", Message: &domain.Message{Payload: []byte(payload)}, Receipt: receipt, Attempt: attempt}
+}
