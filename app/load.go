@@ -42,24 +42,29 @@ func Load(path string, set map[string]string) (Config, error) {
 		problems = append(problems, err)
 		problems = append(problems, v.MergeConfigMap(said))
 	}
-	problems = append(problems, bindEnvironment(v, types)...)
-	problems = append(problems, setValues(v, types, set)...)
+	problems = append(problems, sayEnvironment(v, types)...)
+	problems = append(problems, sayFlags(v, types, set)...)
 	if err := errors.Join(problems...); err != nil {
 		return Config{}, err
 	}
 
-	var cfg Config
-	if err := v.UnmarshalExact(&cfg); err != nil {
+	all := v.AllSettings()
+	if err := readSecrets(all, ""); err != nil {
 		return Config{}, err
 	}
-	if err := readSecrets(&cfg); err != nil {
+	whole := viper.New()
+	if err := whole.MergeConfigMap(all); err != nil {
+		return Config{}, err
+	}
+	var cfg Config
+	if err := whole.UnmarshalExact(&cfg); err != nil {
 		return Config{}, err
 	}
 	return cfg, cfg.Validate()
 }
 
-// bindEnvironment lets the variable of each path count. A variable that begins like ours and is none is refused: it was meant to say something.
-func bindEnvironment(v *viper.Viper, types map[string]reflect.Type) (problems []error) {
+// sayEnvironment lets the variable of each path count. A variable that begins like ours and is none is refused: it was meant to say something.
+func sayEnvironment(v *viper.Viper, types map[string]reflect.Type) (problems []error) {
 	known := make(map[string]string, len(types))
 	for path := range types {
 		known[envName(path)] = path
@@ -75,29 +80,30 @@ func bindEnvironment(v *viper.Viper, types map[string]reflect.Type) (problems []
 			problems = append(problems, fmt.Errorf("unknown environment variable %s%s", name, suggestion(name, candidates)))
 			continue
 		}
-		if _, err := parse(text, types[path]); err != nil {
-			problems = append(problems, fmt.Errorf("%s: %w", name, err))
-			continue
-		}
-		problems = append(problems, v.BindEnv(path, name))
+		problems = append(problems, say(v, path, text, types[path], name))
 	}
 	return problems
 }
 
-// setValues lets what flags say count.
-func setValues(v *viper.Viper, types map[string]reflect.Type, set map[string]string) (problems []error) {
+// sayFlags lets what flags say count.
+func sayFlags(v *viper.Viper, types map[string]reflect.Type, set map[string]string) (problems []error) {
 	for _, path := range slices.Sorted(maps.Keys(set)) {
 		t, ok := types[path]
 		if !ok {
 			problems = append(problems, fmt.Errorf("unknown key %s%s", path, suggestion(path, slices.Sorted(maps.Keys(types)))))
 			continue
 		}
-		value, err := parse(set[path], t)
-		if err != nil {
-			problems = append(problems, fmt.Errorf("%s: %w", path, err))
-			continue
-		}
-		v.Set(path, value)
+		problems = append(problems, say(v, path, set[path], t, path))
 	}
 	return problems
+}
+
+// say gives path a value over all that was said before. by names, for people, who says it.
+func say(v *viper.Viper, path, text string, t reflect.Type, by string) error {
+	value, err := parse(text, t)
+	if err != nil {
+		return fmt.Errorf("%s: %w", by, err)
+	}
+	v.Set(path, value)
+	return nil
 }

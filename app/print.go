@@ -21,10 +21,11 @@ func Print(cfg Config) string {
 
 func printed(section reflect.Value) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.MappingNode}
-	all := fields(section)
-	for _, f := range all {
+	for _, f := range fields(section) {
 		var value *yaml.Node
 		switch {
+		case f.file: // what it named has been read
+			continue
 		case isSection(f.value.Type()):
 			value = printed(f.value)
 		case isList(f.value.Type()):
@@ -34,7 +35,7 @@ func printed(section reflect.Value) *yaml.Node {
 			}
 		case f.value.Type() == durationType:
 			value = scalar(fmt.Sprint(f.value.Interface()))
-		case isSecret(all, f.name) && f.value.String() != "":
+		case f.secret && f.value.String() != "":
 			value = scalar(hidden)
 		default:
 			value = new(yaml.Node)

@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -10,11 +11,13 @@ import (
 
 // field is one key of a section, as the mapstructure tag of a struct names it.
 type field struct {
-	name  string
-	value reflect.Value
+	name   string
+	value  reflect.Value
+	secret bool // to be kept from eyes
+	file   bool // names the file that holds a secret; no struct has it
 }
 
-// fields are the keys of a section in the order of its struct. A squashed struct's keys are the section's own.
+// fields are the keys of a section in the order of its struct. A squashed struct's keys are the section's own. After each secret comes the key that names its file.
 func fields(section reflect.Value) []field {
 	var all []field
 	for i := range section.NumField() {
@@ -22,8 +25,10 @@ func fields(section reflect.Value) []field {
 		switch {
 		case options == "squash":
 			all = append(all, fields(section.Field(i))...)
+		case slices.Contains(secrets, name):
+			all = append(all, field{name: name, value: section.Field(i), secret: true}, field{name: name + fileSuffix, value: reflect.ValueOf(""), file: true})
 		case name != "" && name != "-":
-			all = append(all, field{name, section.Field(i)})
+			all = append(all, field{name: name, value: section.Field(i)})
 		}
 	}
 	return all
@@ -60,6 +65,8 @@ func envName(path string) string {
 // parse reads the text of a value of type t, as the environment, a flag or a scalar of the file has it. Lists are comma-separated.
 func parse(text string, t reflect.Type) (any, error) {
 	switch {
+	case t.Kind() == reflect.Pointer: // a value that may be left unsaid
+		return parse(text, t.Elem())
 	case t == durationType:
 		d, err := time.ParseDuration(text)
 		if err != nil {

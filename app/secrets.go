@@ -4,61 +4,52 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"reflect"
 	"strings"
 )
 
-// fileSuffix makes the name of a key beside a secret, that names the file which holds it. A key is a secret where there is such a one beside it.
-const fileSuffix = "_file"
+// secrets are the names of keys, in any section, whose values are kept from eyes. Beside each there is one that names a file which holds the value.
+var secrets = []string{"password"}
 
-// hidden stands in the place of a secret that is set.
-const hidden = "***"
+const (
+	fileSuffix = "_file"
+	// hidden stands in the place of a secret that is set.
+	hidden = "***"
+)
 
-// isSecret reports whether the value of a section's key is to be kept from eyes.
-func isSecret(section []field, name string) bool {
-	f, ok := find(section, name)
-	if !ok || f.value.Kind() != reflect.String {
-		return false
-	}
-	beside, ok := find(section, name+fileSuffix)
-	return ok && beside.value.Kind() == reflect.String
-}
-
-// readSecrets fills the secrets whose files are named. A file's last line end is not part of the secret.
-func readSecrets(cfg *Config) error {
-	return errors.Join(secretsOf(reflect.ValueOf(cfg).Elem(), "")...)
-}
-
-func secretsOf(section reflect.Value, path string) (problems []error) {
-	all := fields(section)
-	for _, f := range all {
-		at := join(path, f.name)
-		switch {
-		case isSection(f.value.Type()):
-			problems = append(problems, secretsOf(f.value, at)...)
-		case isList(f.value.Type()):
-			for i := range f.value.Len() {
-				problems = append(problems, secretsOf(f.value.Index(i), fmt.Sprintf("%s[%d]", at, i))...)
+// readSecrets puts into section, and all below it, the secrets whose files are named, and takes the names away. A file's last line end is not part of the secret.
+func readSecrets(section map[string]any, path string) error {
+	var problems []error
+	for key, value := range section {
+		switch value := value.(type) {
+		case map[string]any:
+			problems = append(problems, readSecrets(value, join(path, key)))
+		case []any:
+			for i, entry := range value {
+				if below, ok := entry.(map[string]any); ok {
+					problems = append(problems, readSecrets(below, fmt.Sprintf("%s[%d]", join(path, key), i)))
+				}
 			}
-		case isSecret(all, f.name):
-			file, _ := find(all, f.name+fileSuffix)
-			problems = append(problems, readSecret(f.value, file.value.String(), at))
 		}
 	}
-	return problems
+	for _, name := range secrets {
+		problems = append(problems, readSecret(section, name, join(path, name)))
+	}
+	return errors.Join(problems...)
 }
 
-func readSecret(secret reflect.Value, file, path string) error {
+func readSecret(section map[string]any, name, path string) error {
+	file, _ := section[name+fileSuffix].(string)
+	delete(section, name+fileSuffix)
 	if file == "" {
 		return nil
 	}
-	if secret.String() != "" {
+	if given, _ := section[name].(string); given != "" {
 		return fmt.Errorf("%s and %s%s are both given: only one can count", path, path, fileSuffix)
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return fmt.Errorf("%s%s: %w", path, fileSuffix, err)
 	}
-	secret.SetString(strings.TrimRight(string(text), "\r\n"))
+	section[name] = strings.TrimRight(string(text), "\r\n")
 	return nil
 }

@@ -1,0 +1,159 @@
+// Package app puts the bridge together: configuration, brokers, services, edges, listeners; it starts them, and stops them in order.
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+
+	"culvert/adapters/broker/routing"
+	"culvert/adapters/edge"
+	"culvert/adapters/edge/console"
+	"culvert/adapters/edge/rest"
+	"culvert/adapters/edge/sse"
+	"culvert/adapters/edge/ws"
+	"culvert/adapters/metrics"
+	"culvert/domain/inject"
+	"culvert/domain/queue"
+	"culvert/domain/subscribe"
+	"culvert/ports"
+)
+
+// App is one bridge. It is made by New, and runs once: by Run, or by Start and then Stop.
+type App struct {
+	cfg     Config
+	log     *slog.Logger
+	version string
+
+	brokers map[string]ports.Broker
+	routed  *routing.Broker
+
+	injector *inject.Service
+	viewer   *subscribe.Service
+	queues   *queue.Service
+	sockets  *ws.Edge
+	metrics  *metrics.Metrics
+
+	public *listener
+	admin  *listener // nil where the configuration names no address for it
+
+	ready  atomic.Bool
+	failed chan error // what ended each listener
+}
+
+// Option changes how New puts a bridge together.
+type Option func(*App)
+
+// WithBroker puts b in the place of the configured broker: a pair that carries a program's own Watermill publisher and subscriber, say. The App closes it.
+func WithBroker(b ports.Broker) Option {
+	return func(a *App) { a.brokers[a.cfg.Broker] = b }
+}
+
+// WithVersion is what the bridge says that it is.
+func WithVersion(version string) Option {
+	return func(a *App) { a.version = version }
+}
+
+// New makes a bridge of a configuration. Nothing is listened on yet, and no broker is asked for anything: one that cannot be reached is no reason not to start.
+func New(cfg Config, log *slog.Logger, options ...Option) (*App, error) {
+	a := &App{cfg: cfg, log: log, version: "unknown", brokers: make(map[string]ports.Broker), failed: make(chan error, 2)}
+	for _, option := range options {
+		option(a)
+	}
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	a.metrics = metrics.New(a.version)
+	if err := a.makeBrokers(); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(a.makeServices(), a.makeListeners()); err != nil {
+		return nil, errors.Join(err, a.routed.Close(context.Background()))
+	}
+	return a, nil
+}
+
+// makeServices makes the three services over all brokers.
+func (a *App) makeServices() (err error) {
+	if a.injector, err = inject.New(a.routed, a.cfg.Inject, a.cfg.Limits); err != nil {
+		return err
+	}
+	if a.viewer, err = subscribe.New(a.routed, a.cfg.Subscribe); err != nil {
+		return err
+	}
+	if a.queues, err = queue.New(a.routed, a.cfg.Queue); err != nil {
+		return err
+	}
+	a.observe()
+	return nil
+}
+
+// observe adds what the services tell of themselves to the metrics.
+func (a *App) observe() {
+	sum := func(of func(subscribe.FeedStats) float64) func() float64 {
+		return func() (total float64) {
+			for _, f := range a.viewer.Feeds() {
+				total += of(f)
+			}
+			return total
+		}
+	}
+	a.metrics.Observe("feeds", "Topics that are read for viewers at this moment.", sum(func(subscribe.FeedStats) float64 { return 1 }))
+	a.metrics.Observe("feed_viewers", "Viewers of all feeds.", sum(func(f subscribe.FeedStats) float64 { return float64(f.Viewers) }))
+	a.metrics.Observe("feed_log_messages", "Messages in the logs of all feeds.", sum(func(f subscribe.FeedStats) float64 { return float64(f.Messages) }))
+	a.metrics.Observe("feed_log_bytes", "Memory that the logs of all feeds hold, about.", sum(func(f subscribe.FeedStats) float64 { return float64(f.Bytes) }))
+	a.metrics.Observe("feed_lag_seconds", "How old the newest message was when it came into the log, by its broker's time; of the feed that is furthest behind.", func() (most float64) {
+		for _, f := range a.viewer.Feeds() {
+			most = max(most, f.Lag.Seconds())
+		}
+		return most
+	})
+}
+
+// makeListeners makes the edges, once, and a server for each address to serve them.
+func (a *App) makeListeners() error {
+	const onSSE, onWS, onREST = "sse", "ws", "rest"
+	m := a.metrics
+	streams, err := sse.New(m.Viewer(onSSE, a.viewer), m.Queues(onSSE, a.queues), a.cfg.SSE, a.cfg.Limits)
+	if err != nil {
+		return err
+	}
+	requests, err := rest.New(m.Injector(onREST, a.injector), a.routed, m.Queues(onREST, a.queues), a.cfg.REST, a.cfg.Limits)
+	if err != nil {
+		return err
+	}
+	if a.sockets, err = ws.New(m.Injector(onWS, a.injector), m.Viewer(onWS, a.viewer), m.Queues(onWS, a.queues), a.cfg.WS, a.cfg.Limits, a.log); err != nil {
+		return err
+	}
+	public, err := a.server(a.cfg.Listen, streams, requests, a.sockets)
+	if err != nil {
+		return err
+	}
+	a.public = newListener("listen", a.cfg.Listen, public.Handler(), a.cfg, a.log)
+	if a.cfg.Admin.Listen == "" {
+		return nil
+	}
+	page, err := console.New()
+	if err != nil {
+		return err
+	}
+	operators, err := a.server(a.cfg.Admin.Listen, streams, requests, a.sockets, page)
+	if err != nil {
+		return err
+	}
+	a.admin = newListener("admin.listen", a.cfg.Admin.Listen, a.operate(operators.Handler()), a.cfg, a.log)
+	return nil
+}
+
+// server is an edge server for one address. Each has room of its own for connections, so that strangers cannot lock operators out.
+func (a *App) server(address string, routes ...edge.Routes) (*edge.Server, error) {
+	cfg := a.cfg.HTTP.Config
+	cfg.Listen = address
+	s, err := edge.New(cfg, a.cfg.Limits, a.log)
+	if err != nil {
+		return nil, err
+	}
+	s.Mount(routes...)
+	return s, nil
+}

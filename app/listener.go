@@ -1,0 +1,70 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+)
+
+// listener is one address and the server on it.
+type listener struct {
+	what    string // for messages: the configuration's key
+	address string
+	server  *http.Server
+	bound   net.Listener // nil until it listens
+}
+
+func newListener(what, address string, handler http.Handler, cfg Config, log *slog.Logger) *listener {
+	return &listener{what: what, address: address, server: &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: cfg.HTTP.ReadHeaderTimeout,
+		IdleTimeout:       cfg.HTTP.IdleTimeout,
+		// No WriteTimeout: it would end streams. Each edge bounds its own writes.
+		MaxHeaderBytes: cfg.HTTP.HeaderBytes + cfg.Limits.URLBytes,
+		// What strangers do wrong below HTTP is not worth more.
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}}
+}
+
+// listen binds the address.
+func (l *listener) listen(ctx context.Context) error {
+	bound, err := new(net.ListenConfig).Listen(ctx, "tcp", l.address)
+	if err != nil {
+		return fmt.Errorf("%s: %w", l.what, err)
+	}
+	l.bound = bound
+	return nil
+}
+
+// serve answers requests until stop. A nil error says that it was stopped.
+func (l *listener) serve() error {
+	if err := l.server.Serve(l.bound); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("%s: %w", l.what, err)
+	}
+	return nil
+}
+
+// stop stops listening and waits for the requests under way, at most until ctx ends; then it cuts them off.
+func (l *listener) stop(ctx context.Context) error {
+	err := l.server.Shutdown(ctx)
+	if err != nil {
+		err = fmt.Errorf("requests were cut off: %w", err)
+	}
+	if l.bound != nil {
+		l.bound.Close() // where it was bound and never served
+	}
+	return errors.Join(err, l.server.Close())
+}
+
+// url is how a program on this machine reaches the listener: an address that stands for all of them is reached as the loopback one.
+func (l *listener) url() string {
+	address := l.bound.Addr().(*net.TCPAddr)
+	host := address.IP.String()
+	if address.IP.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, fmt.Sprint(address.Port))
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
+
+	"culvert/app"
+)
+
+func serve() *cobra.Command {
+	var s settings
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the bridge until SIGTERM or ^C; a second one ends it at once",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := s.load()
+			if err != nil {
+				return err
+			}
+			terminal := isatty.IsTerminal(os.Stderr.Fd())
+			a, err := app.New(cfg, app.NewLogger(cfg.Log, c.ErrOrStderr(), terminal), app.WithVersion(versionOf()))
+			if err != nil {
+				return err
+			}
+			return a.Run(c.Context(), func() {
+				if cfg.Log.Text(terminal) {
+					welcome(c.OutOrStdout(), a, cfg)
+				}
+			})
+		},
+	}
+	s.register(c)
+	return c
+}
+
+// welcome tells a person where the bridge is and what to try next.
+func welcome(w io.Writer, a *app.App, cfg app.Config) {
+	fmt.Fprintf(w, "\nCulvert %s on %s, with %s behind it.\n", versionOf(), a.URL(), cfg.Broker)
+	if admin := a.AdminURL(); admin != "" {
+		fmt.Fprintf(w, "For operators: %s/ (console), %s/readyz, %s/metrics\n", admin, admin, admin)
+	}
+	fmt.Fprintf(w, `
+Try, in two other terminals:
+  curl -N %[1]s/v1/topics/hello/events
+  curl -d 'Hello, world' %[1]s/v1/topics/hello/messages
+
+`, a.URL())
+}
