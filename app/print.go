@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"reflect"
+	"strings"
+	"time"
 
 	"gopkg.in/yaml.v3"
 )
@@ -21,9 +23,12 @@ func Print(cfg Config) string {
 
 func printed(section reflect.Value) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.MappingNode}
+	cluster, isCluster := section.Interface().(Cluster)
 	for _, f := range fields(section) {
 		var value *yaml.Node
 		switch {
+		case isCluster && isSection(f.value.Type()) && f.name != cluster.Kind: // the sections of other kinds mean nothing
+			continue
 		case f.file: // what it named has been read
 			continue
 		case isSection(f.value.Type()):
@@ -34,7 +39,7 @@ func printed(section reflect.Value) *yaml.Node {
 				value.Content = append(value.Content, printed(f.value.Index(i)))
 			}
 		case f.value.Type() == durationType:
-			value = scalar(fmt.Sprint(f.value.Interface()))
+			value = scalar(short(time.Duration(f.value.Int())))
 		case f.secret && f.value.String() != "":
 			value = scalar(hidden)
 		default:
@@ -52,3 +57,14 @@ func printed(section reflect.Value) *yaml.Node {
 }
 
 func scalar(text string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Value: text} }
+
+// short is d without the units that are nothing: 10m, not 10m0s.
+func short(d time.Duration) string {
+	text := d.String()
+	for _, nothing := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, nothing) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
+}
