@@ -1,0 +1,210 @@
+package sse
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"culvert/adapters/edge"
+	"culvert/domain"
+	"culvert/ports"
+)
+
+// services are both services that the edge asks, played by the test.
+type services struct {
+	open func(ctx context.Context, v ports.View) (ports.Stream, error)
+	join func(ctx context.Context, j ports.Join) (ports.Member, error)
+}
+
+func (s *services) View(ctx context.Context, v ports.View) (ports.Stream, error) {
+	return s.open(ctx, v)
+}
+func (s *services) Join(ctx context.Context, j ports.Join) (ports.Member, error) {
+	return s.join(ctx, j)
+}
+func (s *services) Settler(string) (ports.Settler, error) {
+	return nil, domain.Errorf(domain.UnknownStream, "none")
+}
+
+// step is what a Next gives.
+type step[T any] struct {
+	give T
+	err  error
+}
+
+// stream is a view whose batches the test sends.
+type stream struct {
+	ready  ports.Ready
+	cursor domain.Cursor
+	steps  chan step[ports.Batch]
+	gone   chan struct{} // closed when Next sees the end of its context
+}
+
+func newStream() *stream {
+	c := domain.CursorOf("orders", domain.NewVector(9, domain.Place{Next: 5}))
+	return &stream{ready: ports.Ready{Stream: "s_1", Topics: []domain.Topic{"orders"}, Cursor: c}, cursor: c, steps: make(chan step[ports.Batch]), gone: make(chan struct{})}
+}
+
+func (s *stream) Ready() ports.Ready    { return s.ready }
+func (s *stream) Cursor() domain.Cursor { return s.cursor }
+func (s *stream) Next(ctx context.Context) (ports.Batch, error) {
+	select {
+	case one := <-s.steps:
+		return one.give, one.err
+	case <-ctx.Done():
+		close(s.gone)
+		return ports.Batch{}, ctx.Err()
+	}
+}
+
+func (s *stream) send(t *testing.T, b ports.Batch, err error) {
+	t.Helper()
+	push(t, s.steps, step[ports.Batch]{b, err})
+}
+
+// member is a membership whose events the test sends.
+type member struct {
+	steps chan step[[]domain.Event]
+	gone  chan struct{}
+	mu    sync.Mutex
+	upto  []string
+}
+
+func newMember() *member {
+	return &member{steps: make(chan step[[]domain.Event]), gone: make(chan struct{})}
+}
+
+func (m *member) Ready() domain.Membership {
+	return domain.Membership{Stream: "s_2", Topic: "orders", Queue: "billing", Order: domain.OrderKey, MaxInFlight: 16, Lease: 30 * time.Second, MaxAttempts: 5, Assigned: 3}
+}
+
+func (m *member) Next(ctx context.Context) ([]domain.Event, error) {
+	select {
+	case one := <-m.steps:
+		return one.give, one.err
+	case <-ctx.Done():
+		close(m.gone)
+		return nil, ctx.Err()
+	}
+}
+
+func (m *member) DoneUpTo(receipt string) domain.Settlement {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.upto = append(m.upto, receipt)
+	return domain.Settlement{Settled: 1}
+}
+func (m *member) Done(...string) domain.Settlement                { panic("not asked for") }
+func (m *member) Nack(time.Duration, ...string) domain.Settlement { panic("not asked for") }
+func (m *member) Touch(...string) domain.Settlement               { panic("not asked for") }
+
+func (m *member) settled() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return append([]string{}, m.upto...)
+}
+
+func push[T any](t *testing.T, c chan<- T, v T) {
+	t.Helper()
+	select {
+	case c <- v:
+	case <-time.After(10 * time.Second):
+		t.Fatal("nobody asks for the next batch")
+	}
+}
+
+func await(t *testing.T, c <-chan struct{}, what string) {
+	t.Helper()
+	select {
+	case <-c:
+	case <-time.After(10 * time.Second):
+		t.Fatalf("%s did not happen", what)
+	}
+}
+
+// serve serves the edge over s on a real address.
+func serve(t *testing.T, s *services, cfg Config, limits domain.Limits) string {
+	t.Helper()
+	e, err := New(s, s, cfg, limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := edge.New(edge.DefaultConfig(), limits, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Mount(e)
+	listener := httptest.NewServer(server.Handler())
+	t.Cleanup(listener.Close)
+	return listener.URL
+}
+
+// client reads an answer while it comes.
+type client struct {
+	*http.Response
+	r    *bufio.Reader
+	stop context.CancelFunc
+}
+
+func get(t *testing.T, url string, header ...string) *client {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	transport := &http.Transport{}
+	resp, err := (&http.Client{Transport: transport, Timeout: 30 * time.Second}).Do(r) //nolint:bodyclose // closed below
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		stop()
+		resp.Body.Close()
+		transport.CloseIdleConnections()
+	})
+	return &client{resp, bufio.NewReader(resp.Body), stop}
+}
+
+// block reads up to and with the next blank line.
+func (c *client) block(t *testing.T) string {
+	t.Helper()
+	all := ""
+	for {
+		line, err := c.r.ReadString('\n')
+		all += line
+		if err != nil {
+			t.Fatalf("%v after %q", err, all)
+		}
+		if line == "\n" {
+			return all
+		}
+	}
+}
+
+func (c *client) line(t *testing.T) string {
+	t.Helper()
+	line, err := c.r.ReadString('\n')
+	if err != nil {
+		t.Fatalf("%v after %q", err, line)
+	}
+	return line
+}
+
+func (c *client) rest(t *testing.T) string {
+	t.Helper()
+	all, err := io.ReadAll(c.r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(all)
+}
