@@ -295,3 +295,10 @@ func Values() []string {
 	values(reflect.ValueOf(Default()), "", func(path string, _ reflect.Value) { paths = append(paths, path) })
 	return paths
 }
+
+// OnFreePorts is Default, listening on ports that are free, on this machine only: what tests start with.
+func OnFreePorts() Config {
+	cfg := Default()
+	cfg.Listen, cfg.Admin.Listen = "127.0.0.1:0", "127.0.0.1:0"
+	return cfg
+}
