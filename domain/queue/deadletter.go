@@ -1,0 +1,128 @@
+package queue
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"culvert/domain"
+	"culvert/ports"
+)
+
+// The headers that a dead letter carries after those of its message, to say where from and why.
+const (
+	headerTopic     = "culvert-dead-topic"
+	headerPartition = "culvert-dead-partition"
+	headerOffset    = "culvert-dead-offset"
+	headerTime      = "culvert-dead-time" // the message's own time, RFC 3339; left out where it had none
+	headerQueue     = "culvert-dead-queue"
+	headerAttempts  = "culvert-dead-attempts"
+	headerReason    = "culvert-dead-reason"
+)
+
+const (
+	// buryAgain is how long after a failure a burial is tried again.
+	buryAgain = time.Second
+	// buryPatience is how long the broker has to say what became of a dead letter. After it the letter is published again, as a message
+	// in the dead-letter topic twice is better than a partition that waits for ever.
+	buryPatience = 30 * time.Second
+)
+
+// ensureDeadLetter makes the dead-letter topic where the broker makes topics.
+func (l *lane) ensureDeadLetter(ctx context.Context) error {
+	creator, ok := l.service.broker.(ports.Creator)
+	if !ok || l.settings.deadLetter == "" {
+		return nil
+	}
+	err := creator.Ensure(ctx, l.settings.deadLetter)
+	switch {
+	case err == nil:
+		return nil
+	case domain.CodeOf(err).Retryable():
+		return err
+	}
+	return domain.Errorf(domain.UnknownTopic, "the dead-letter topic %s of queue %s cannot be had", l.settings.deadLetter, l.name.queue).Because(err)
+}
+
+// bury leaves a message to the undertaker. The caller holds mu.
+func (l *lane) bury(e *entry) {
+	e.phase = dying
+	l.dead = append(l.dead, e)
+	select {
+	case l.graves <- struct{}{}:
+	default:
+	}
+}
+
+// undertake publishes the dying messages to the dead-letter topic, until ctx ends. What was published is settled, what failed is
+// tried again later; until then it stays unsettled.
+func (l *lane) undertake(ctx context.Context) {
+	for {
+		select {
+		case <-l.graves:
+		case <-ctx.Done():
+			return
+		}
+		dead, letters := l.letters()
+		if len(dead) == 0 {
+			continue
+		}
+		l.service.broker.Publish(ctx, l.settings.deadLetter, letters, func(i int, _ domain.Ack, err error) { l.buried(dead[i], err) })
+	}
+}
+
+// letters takes the messages to be buried, and makes of each what is published.
+func (l *lane) letters() ([]*entry, []*domain.Message) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	dead := slices.DeleteFunc(l.dead, func(e *entry) bool { return e.phase != dying })
+	l.dead = nil
+	letters := make([]*domain.Message, len(dead))
+	for i, e := range dead {
+		letters[i] = l.letter(e, now)
+		e.phase = burying
+		e.due = now.Add(buryPatience)
+		l.deadlines.put(e)
+	}
+	l.arm(now)
+	return dead, letters
+}
+
+func (l *lane) letter(e *entry, now time.Time) *domain.Message {
+	m := e.message
+	headers := make([]domain.Header, len(m.Headers), len(m.Headers)+7)
+	copy(headers, m.Headers)
+	add := func(name, value string) {
+		headers = append(headers, domain.Header{Name: name, Value: []byte(value)})
+	}
+	add(headerTopic, string(l.name.topic))
+	add(headerPartition, strconv.Itoa(int(m.Partition)))
+	add(headerOffset, strconv.FormatInt(m.Offset, 10))
+	if !m.Time.IsZero() {
+		add(headerTime, m.Time.UTC().Format("2006-01-02T15:04:05.000Z07:00"))
+	}
+	add(headerQueue, string(l.name.queue))
+	add(headerAttempts, strconv.Itoa(e.attempts))
+	add(headerReason, e.cause)
+	return &domain.Message{Key: m.Key, Headers: headers, Payload: m.Payload, Time: time.UnixMilli(now.UnixMilli()).UTC()}
+}
+
+// buried takes the broker's word on a dead letter.
+func (l *lane) buried(e *entry, err error) {
+	l.mu.Lock()
+	now := time.Now()
+	var told settlements
+	switch {
+	case err == nil && (e.phase == burying || e.phase == dying):
+		told.add(e)
+		l.settle(e)
+	case e.phase == burying:
+		e.due = now.Add(buryAgain)
+		l.deadlines.put(e)
+	default: // settled by another try, to be tried already, or its claim is gone
+	}
+	l.dispatch(now)
+	l.tell(told)
+}
