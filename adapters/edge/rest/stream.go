@@ -23,7 +23,9 @@ func (e *Edge) stream(w http.ResponseWriter, r *http.Request, topic domain.Topic
 		return err
 	}
 	defer release()
-	ctx, cancel := context.WithCancel(r.Context())
+	// net/http ends the request's context at the first read that fails, be it only late; the client is still told how the lines
+	// before it fared. That it is gone shows in reads and writes.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
 	defer cancel()
 	if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
 		return err

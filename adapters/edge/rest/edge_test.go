@@ -1,0 +1,126 @@
+package rest
+
+import (
+	"encoding/json"
+	"io"
+	"strings"
+	"testing"
+
+	"culvert/domain"
+	"culvert/ports"
+)
+
+func TestTopicsAreListedAndDescribed(t *testing.T) {
+	s := &services{
+		topics: []ports.TopicEntry{{Topic: "orders", Broker: "kafka"}}, complete: true,
+		info: domain.TopicInfo{Topic: "orders", Broker: "kafka", Capabilities: domain.Capabilities{domain.History}, Epoch: 9, Partitions: []domain.Extent{{Partition: 0, First: 1, End: 42}, {Partition: 1}}},
+	}
+	url := serve(t, s, DefaultConfig(), domain.DefaultLimits())
+	cursor := domain.CursorOf("orders", domain.NewVector(9, domain.Place{Next: 42}, domain.Place{Partition: 1})).String()
+	for target, want := range map[string]string{
+		"/v1/topics":        `{"topics":[{"topic":"orders","broker":"kafka"}],"complete":true}`,
+		"/v1/topics/orders": `{"topic":"orders","broker":"kafka","capabilities":["history"],"cursor":"` + cursor + `","partitions":[{"partition":0,"first":1,"end":42},{"partition":1,"first":0,"end":0}]}`,
+	} {
+		if status, got := do(t, "GET", url+target, ""); status != 200 || got != want+"\n" {
+			t.Errorf("%s: %d %s want %s", target, status, got, want)
+		}
+	}
+	for target, want := range map[string]int{"/v1/topics?x=1": 400, "/v1/topics/orders?x=1": 400, "/v1/topics/others": 404, "/v1/topics/a%20b": 400} {
+		if status, got := do(t, "GET", url+target, ""); status != want {
+			t.Errorf("%s: %d %s", target, status, got)
+		}
+	}
+	s.topics, s.complete, s.info.Capabilities, s.info.Partitions = nil, false, nil, nil
+	if _, got := do(t, "GET", url+"/v1/topics", ""); got != "{\"topics\":[],\"complete\":false}\n" {
+		t.Errorf("%s", got)
+	}
+	if _, got := do(t, "GET", url+"/v1/topics/orders", ""); !strings.Contains(got, `"capabilities":[]`) || !strings.Contains(got, `"partitions":[]`) {
+		t.Errorf("%s", got)
+	}
+	s.err = domain.Errorf(domain.Unavailable, "no broker")
+	if status, _ := do(t, "GET", url+"/v1/topics", ""); status != 503 {
+		t.Errorf("%d", status)
+	}
+}
+
+func TestTheFrontIsForPeopleAndPrograms(t *testing.T) {
+	url := serve(t, &services{}, DefaultConfig(), domain.DefaultLimits())
+	var front struct {
+		Name   string
+		Routes []struct{ Method, Path, About string }
+	}
+	if status, got := do(t, "GET", url+"/", ""); status != 200 || json.Unmarshal([]byte(got), &front) != nil || front.Name != "culvert" || len(front.Routes) == 0 {
+		t.Errorf("%d %s", status, got)
+	}
+	resp := send(t, "GET", url+"/", nil, "Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
+	page, err := io.ReadAll(resp.Body)
+	if err != nil || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html") {
+		t.Fatalf("%v, %v", resp.Header, err)
+	}
+	for _, route := range front.Routes {
+		if !strings.Contains(string(page), route.Path) {
+			t.Errorf("the page lacks %s", route.Path)
+		}
+	}
+}
+
+func TestWhatIsSaidOfQueuesIsNotSupported(t *testing.T) {
+	url := serve(t, &services{}, DefaultConfig(), domain.DefaultLimits())
+	for _, route := range []string{"GET /v1/topics/orders/queues", "GET /v1/topics/orders/queues/billing", "POST /v1/topics/orders/queues/billing/reset", "DELETE /v1/topics/orders/queues/billing"} {
+		method, path, _ := strings.Cut(route, " ")
+		if status, got := do(t, method, url+path, ""); status != 501 || !strings.Contains(got, `"unsupported"`) {
+			t.Errorf("%s: %d %s", route, status, got)
+		}
+	}
+}
+
+func TestDone(t *testing.T) {
+	s := &services{}
+	url := serve(t, s, DefaultConfig(), domain.DefaultLimits()) + "/v1/streams/"
+	for body, want := range map[string]string{
+		`{"receipts":["a","b"]}`:          "done a b",
+		`{"receipts":[]}`:                 "done",
+		`{"upto":"b"}`:                    "upto b",
+		`{"nack":["a"],"delay_ms":1500}`:  "nack 1.5s a",
+		`{"nack":["a","b"]}`:              "nack 0s a b",
+		` { "touch" : [ "\u0061" , "b"]}`: "touch a b",
+	} {
+		s.settled = nil
+		status, got := do(t, "POST", url+"s_1/done", body)
+		if status != 200 || len(s.settled) != 1 || s.settled[0] != want || !strings.HasSuffix(got, `"unknown":["r9"]}`+"\n") || !strings.HasPrefix(got, `{"settled":`) {
+			t.Errorf("%s: %d %s %q", body, status, got, s.settled)
+		}
+	}
+	s.settled = nil
+	for _, body := range []string{``, `[]`, `{}`, `{"receipts":"a"}`, `{"receipts":[1]}`, `{"upto":["a"]}`, `{"upto":""}`, `{"receipts":["a"],"touch":["b"]}`, `{"receipts":["a"],"delay_ms":1}`, `{"delay_ms":1}`,
+		`{"nack":["a"],"delay_ms":-1}`, `{"nack":["a"],"delay_ms":"1"}`, `{"nack":["a"],"delay_ms":1e12}`, `{"recepts":["a"]}`} {
+		if status, got := do(t, "POST", url+"s_1/done", body); status != 400 || !strings.Contains(got, "invalid-request") {
+			t.Errorf("%s: %d %s", body, status, got)
+		}
+	}
+	if len(s.settled) != 0 {
+		t.Errorf("settled %q", s.settled)
+	}
+	if status, got := do(t, "POST", url+"s_2/done", `{"upto":"a"}`); status != 404 || !strings.Contains(got, "unknown-stream") {
+		t.Errorf("%d %s", status, got)
+	}
+	if status, _ := do(t, "POST", url+"s_1/done", strings.Repeat(" ", 1<<20+1)); status != 413 {
+		t.Errorf("%d", status)
+	}
+}
+
+func TestSettingsThatCannotBe(t *testing.T) {
+	for says, change := range map[string]func(*Config){
+		"rest.body_timeout":  func(c *Config) { c.BodyTimeout = 0 },
+		"rest.idle_timeout":  func(c *Config) { c.IdleTimeout = 0 },
+		"rest.write_timeout": func(c *Config) { c.WriteTimeout = 0 },
+		"rest.batch_bytes":   func(c *Config) { c.BatchBytes = 0 },
+		"rest.result_bytes":  func(c *Config) { c.ResultBytes = 0 },
+	} {
+		cfg := DefaultConfig()
+		change(&cfg)
+		if _, err := New(nil, nil, nil, cfg, domain.DefaultLimits()); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%v, want one that says %s", err, says)
+		}
+	}
+}

@@ -1,0 +1,188 @@
+package rest
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"culvert/adapters/edge"
+	"culvert/domain"
+	"culvert/ports"
+)
+
+// services are what the edge asks, played by the test.
+type services struct {
+	// outcome says what becomes of a message; nil: it is acked with its number as its offset.
+	outcome func(n uint64, m *domain.Message) (domain.Ack, error)
+	// backwards answers only when somebody flushes, the last message first.
+	backwards bool
+	// refuseAfter is how many messages are taken before the service drains; 0: all.
+	refuseAfter uint64
+
+	topics   []ports.TopicEntry
+	complete bool
+	info     domain.TopicInfo
+	err      error
+
+	mu      sync.Mutex // guards what is below
+	put     []*domain.Message
+	settled []string
+}
+
+func (s *services) messages() []*domain.Message {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]*domain.Message{}, s.put...)
+}
+
+func (s *services) Open(_ context.Context, answer func([]ports.Outcome)) ports.Injection {
+	return &injection{s: s, answer: answer}
+}
+
+type injection struct {
+	s       *services
+	answer  func([]ports.Outcome)
+	n       uint64
+	pending []ports.Outcome
+}
+
+func (i *injection) Put(ctx context.Context, _ domain.Topic, m *domain.Message, id string) (uint64, error) {
+	if err := i.refused(ctx); err != nil {
+		return 0, err
+	}
+	i.s.mu.Lock()
+	i.s.put = append(i.s.put, m)
+	i.s.mu.Unlock()
+	i.n++
+	o := ports.Outcome{N: i.n, ID: id, Ack: domain.Ack{Position: &domain.Position{Partition: 2, Offset: int64(i.n)}, Time: time.UnixMilli(0)}}
+	if i.s.outcome != nil {
+		o.Ack, o.Err = i.s.outcome(i.n, m)
+	}
+	i.tell(o)
+	return i.n, nil
+}
+
+func (i *injection) Reject(ctx context.Context, id string, err error) (uint64, error) {
+	if refused := i.refused(ctx); refused != nil {
+		return 0, refused
+	}
+	i.n++
+	i.tell(ports.Outcome{N: i.n, ID: id, Err: err})
+	return i.n, nil
+}
+
+func (i *injection) refused(ctx context.Context) error {
+	if ctx.Err() != nil || i.s.refuseAfter > 0 && i.n >= i.s.refuseAfter {
+		return domain.Errorf(domain.Unavailable, "this server is shutting down")
+	}
+	return nil
+}
+
+func (i *injection) tell(o ports.Outcome) {
+	if i.s.backwards {
+		i.pending = append([]ports.Outcome{o}, i.pending...)
+		return
+	}
+	i.answer([]ports.Outcome{o})
+}
+
+func (i *injection) Flush(context.Context) error {
+	if len(i.pending) > 0 {
+		i.answer(i.pending)
+		clear(i.pending)
+		i.pending = nil
+	}
+	return nil
+}
+
+func (s *services) List(context.Context) ([]ports.TopicEntry, bool, error) {
+	return s.topics, s.complete, s.err
+}
+
+func (s *services) Describe(_ context.Context, topic domain.Topic) (domain.TopicInfo, error) {
+	if topic != s.info.Topic {
+		return domain.TopicInfo{}, domain.Errorf(domain.UnknownTopic, "there is no topic %s", topic)
+	}
+	return s.info, s.err
+}
+
+func (s *services) Join(context.Context, ports.Join) (ports.Member, error) { panic("not asked for") }
+
+func (s *services) Settler(stream string) (ports.Settler, error) {
+	if stream != "s_1" {
+		return nil, domain.Errorf(domain.UnknownStream, "there is no stream %s here", stream)
+	}
+	return s, nil
+}
+
+func (s *services) settle(what ...string) domain.Settlement {
+	s.settled = append(s.settled, strings.Join(what, " "))
+	return domain.Settlement{Settled: len(what) - 1, Unknown: []string{"r9"}}
+}
+
+func (s *services) Done(receipts ...string) domain.Settlement {
+	return s.settle(append([]string{"done"}, receipts...)...)
+}
+func (s *services) DoneUpTo(receipt string) domain.Settlement { return s.settle("upto", receipt) }
+func (s *services) Touch(receipts ...string) domain.Settlement {
+	return s.settle(append([]string{"touch"}, receipts...)...)
+}
+func (s *services) Nack(delay time.Duration, receipts ...string) domain.Settlement {
+	return s.settle(append([]string{"nack " + delay.String()}, receipts...)...)
+}
+
+// serve serves the edge over s on a real address.
+func serve(t *testing.T, s *services, cfg Config, limits domain.Limits) string {
+	t.Helper()
+	e, err := New(s, s, s, cfg, limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := edge.New(edge.DefaultConfig(), limits, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Mount(e)
+	listener := httptest.NewServer(server.Handler())
+	t.Cleanup(listener.Close)
+	return listener.URL
+}
+
+// send makes a request whose answer the caller reads.
+func send(t *testing.T, method, url string, body io.Reader, header ...string) *http.Response {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Add(header[i], header[i+1])
+	}
+	transport := &http.Transport{}
+	resp, err := (&http.Client{Transport: transport, Timeout: time.Minute}).Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		resp.Body.Close()
+		transport.CloseIdleConnections()
+	})
+	return resp
+}
+
+// do makes a request and reads its answer.
+func do(t *testing.T, method, url, body string, header ...string) (status int, answer string) {
+	t.Helper()
+	resp := send(t, method, url, strings.NewReader(body), header...)
+	all, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(all)
+}
