@@ -1,0 +1,255 @@
+package kafka
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/IBM/sarama"
+	"github.com/cenkalti/backoff/v5"
+
+	"culvert/domain"
+)
+
+// admin is the client for everything that is neither published nor read.
+type admin struct {
+	sarama.ClusterAdmin
+	client sarama.Client
+}
+
+func (b *Broker) connectAdmin(ctx context.Context) (*admin, error) {
+	client, err := sarama.NewClient(b.cfg.Brokers, b.sarama(ctx))
+	if err != nil {
+		return nil, err
+	}
+	a, err := sarama.NewClusterAdminFromClient(client)
+	if err != nil {
+		_ = client.Close()
+		return nil, err
+	}
+	return &admin{ClusterAdmin: a, client: client}, nil
+}
+
+// ask calls f with the administration client, at most until ctx ends.
+func ask[T any](ctx context.Context, b *Broker, topic domain.Topic, f func(*admin) (T, error)) (T, error) {
+	v, err := within(ctx, b, func() (T, error) {
+		a, err := b.admin.get(ctx)
+		if err != nil {
+			var none T
+			return none, err
+		}
+		return f(a)
+	})
+	return v, translate(topic, err)
+}
+
+// topology is what the cluster tells of a topic.
+type topology struct {
+	epoch   domain.Epoch
+	leaders map[int32]int32 // by partition; noLeader where there is none now
+}
+
+const noLeader = -1
+
+// topology asks for it. A topic that is not there is UnknownTopic.
+func (b *Broker) topology(ctx context.Context, topic domain.Topic) (topology, error) {
+	return ask(ctx, b, topic, func(a *admin) (topology, error) {
+		found, err := a.DescribeTopics([]string{string(topic)})
+		if err != nil {
+			return topology{}, err
+		}
+		if len(found) != 1 {
+			return topology{}, fmt.Errorf("asked for one topic, told of %d", len(found))
+		}
+		t := found[0]
+		if t.Err != sarama.ErrNoError && t.Err != sarama.ErrLeaderNotAvailable {
+			return topology{}, t.Err
+		}
+		shape := topology{epoch: epochOf(t.Uuid), leaders: make(map[int32]int32, len(t.Partitions))}
+		for _, p := range t.Partitions {
+			shape.leaders[p.ID] = p.Leader
+			if p.Err == sarama.ErrLeaderNotAvailable {
+				shape.leaders[p.ID] = noLeader
+			}
+		}
+		return shape, nil
+	})
+}
+
+// epochOf makes an epoch of a topic's id. Clusters before 2.8 have no ids; there all topics have one epoch.
+func epochOf(id sarama.Uuid) domain.Epoch {
+	epoch := domain.Epoch(binary.BigEndian.Uint64(id[:8]) ^ binary.BigEndian.Uint64(id[8:]))
+	if epoch == 0 {
+		return 1
+	}
+	return epoch
+}
+
+// offsets asks where in each partition a message stands: for sarama.OffsetOldest, sarama.OffsetNewest (the end of what is committed), or a time in unix
+// milliseconds (-1 where nothing is that new). Leaders that moved are looked for again, until ctx ends; a partition that has none makes it Unavailable.
+func (b *Broker) offsets(ctx context.Context, topic domain.Topic, queries map[int32]int64) (map[int32]int64, error) {
+	found := make(map[int32]int64, len(queries))
+	if len(queries) == 0 {
+		return found, nil
+	}
+	pauses := backoff.NewExponentialBackOff()
+	pauses.InitialInterval, pauses.MaxInterval = 50*time.Millisecond, time.Second
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		missing := make(map[int32]int64)
+		for partition, query := range queries {
+			if _, ok := found[partition]; !ok {
+				missing[partition] = query
+			}
+		}
+		return struct{}{}, b.askOffsets(ctx, topic, missing, found)
+	}, backoff.WithBackOff(pauses), backoff.WithMaxElapsedTime(b.cfg.RequestTimeout))
+	return found, translate(topic, err)
+}
+
+// askOffsets asks once and puts what it is told into found. Its error is permanent where asking again does not help.
+func (b *Broker) askOffsets(ctx context.Context, topic domain.Topic, queries, found map[int32]int64) error {
+	results, err := ask(ctx, b, topic, func(a *admin) (map[int32]*sarama.OffsetResult, error) {
+		all, err := a.ListOffsets(map[string]map[int32]int64{string(topic): queries}, &sarama.ListOffsetsOptions{IsolationLevel: sarama.ReadCommitted})
+		results := all[string(topic)]
+		for _, r := range results {
+			if r.Err != nil && !errors.Is(r.Err, sarama.ErrNoError) {
+				_ = a.client.RefreshMetadata(string(topic)) // what it says is said again by the next attempt
+				break
+			}
+		}
+		return results, err
+	})
+	if err != nil {
+		if domain.CodeOf(err) != domain.Unavailable {
+			return backoff.Permanent(err)
+		}
+		return err
+	}
+	for partition := range queries {
+		switch r := results[partition]; {
+		case r == nil:
+			err = sarama.ErrIncompleteResponse
+		case r.Err != nil && !errors.Is(r.Err, sarama.ErrNoError):
+			err = r.Err
+		default:
+			found[partition] = r.Offset
+		}
+	}
+	return err
+}
+
+// extents asks for the first offset and the end of each partition.
+func (b *Broker) extents(ctx context.Context, topic domain.Topic, partitions []int32) (map[int32]domain.Extent, error) {
+	firsts, err := b.offsets(ctx, topic, same(partitions, sarama.OffsetOldest))
+	if err != nil {
+		return nil, err
+	}
+	ends, err := b.offsets(ctx, topic, same(partitions, sarama.OffsetNewest))
+	if err != nil {
+		return nil, err
+	}
+	extents := make(map[int32]domain.Extent, len(partitions))
+	for _, p := range partitions {
+		extents[p] = domain.Extent{Partition: p, First: firsts[p], End: max(firsts[p], ends[p])}
+	}
+	return extents, nil
+}
+
+func same(partitions []int32, query int64) map[int32]int64 {
+	queries := make(map[int32]int64, len(partitions))
+	for _, p := range partitions {
+		queries[p] = query
+	}
+	return queries
+}
+
+// Describe implements ports.Describer. Partitions without a leader are left out: nobody knows their extent.
+func (b *Broker) Describe(ctx context.Context, topic domain.Topic) (domain.TopicInfo, error) {
+	shape, err := b.topology(ctx, topic)
+	if err != nil {
+		return domain.TopicInfo{}, err
+	}
+	partitions := shape.readable()
+	extents, err := b.extents(ctx, topic, partitions)
+	if err != nil {
+		return domain.TopicInfo{}, err
+	}
+	info := domain.TopicInfo{Topic: topic, Capabilities: b.Capabilities(topic), Epoch: shape.epoch}
+	for _, p := range partitions {
+		info.Partitions = append(info.Partitions, extents[p])
+	}
+	return info, nil
+}
+
+// Topics implements ports.Catalogue. Kafka's own topics, and those of names that cannot be asked for, are not shown.
+func (b *Broker) Topics(ctx context.Context) ([]domain.Topic, error) {
+	return ask(ctx, b, "", func(a *admin) ([]domain.Topic, error) {
+		found, err := a.DescribeTopics(nil)
+		if err != nil {
+			return nil, err
+		}
+		topics := make([]domain.Topic, 0, len(found))
+		for _, t := range found {
+			if t.IsInternal || strings.HasPrefix(t.Name, "__") {
+				continue
+			}
+			if topic, err := domain.ParseTopic(t.Name); err == nil {
+				topics = append(topics, topic)
+			}
+		}
+		return topics, nil
+	})
+}
+
+// Ensure implements ports.Creator.
+func (b *Broker) Ensure(ctx context.Context, topic domain.Topic) error {
+	_, err := b.ensure(ctx, topic)
+	return err
+}
+
+// ensure gives the topology of a topic, which it makes where it is missing and the configuration lets it.
+func (b *Broker) ensure(ctx context.Context, topic domain.Topic) (topology, error) {
+	shape, err := b.topology(ctx, topic)
+	if b.cfg.Create == nil || err == nil || domain.CodeOf(err) != domain.UnknownTopic {
+		return shape, err
+	}
+	spec, ok := b.cfg.Create(topic)
+	if !ok {
+		return shape, err
+	}
+	_, err = ask(ctx, b, topic, func(a *admin) (struct{}, error) {
+		err := a.CreateTopic(string(topic), &sarama.TopicDetail{NumPartitions: spec.Partitions, ReplicationFactor: spec.Replicas}, false)
+		if errors.Is(err, sarama.ErrTopicAlreadyExists) { // another node was faster
+			err = nil
+		}
+		return struct{}{}, err
+	})
+	if err != nil {
+		return topology{}, err
+	}
+	b.log.Info("made a topic", "topic", topic, "partitions", spec.Partitions)
+	return b.awaitLeaders(ctx, topic)
+}
+
+// awaitLeaders waits until a topic just made can be used. Brokers learn of it one after the other.
+func (b *Broker) awaitLeaders(ctx context.Context, topic domain.Topic) (topology, error) {
+	return backoff.Retry(ctx, func() (topology, error) {
+		shape, err := b.topology(ctx, topic)
+		if err == nil && len(shape.readable()) < len(shape.leaders) {
+			err = domain.Errorf(domain.Unavailable, "topic %q has no leaders yet", topic)
+		}
+		return shape, err
+	}, backoff.WithBackOff(backoff.NewConstantBackOff(50*time.Millisecond)), backoff.WithMaxElapsedTime(b.cfg.RequestTimeout))
+}
+
+// Ping implements ports.Lifecycle.
+func (b *Broker) Ping(ctx context.Context) error {
+	_, err := ask(ctx, b, "", func(a *admin) (struct{}, error) {
+		_, _, err := a.DescribeCluster()
+		return struct{}{}, err
+	})
+	return err
+}

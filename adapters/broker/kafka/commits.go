@@ -1,0 +1,107 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/IBM/sarama"
+	"github.com/cenkalti/backoff/v5"
+
+	"culvert/domain"
+)
+
+// errInhabited says that a group has members, so that only they can commit.
+var errInhabited = errors.New("the group has members")
+
+// commit is what a group has committed for one partition.
+type commit struct {
+	next     int64
+	metadata string
+}
+
+// commits gives what the group has committed for these partitions; those without a commit are left out. A coordinator that is not ready is waited for.
+func (m *membership) commits(ctx context.Context, partitions []int32) (map[int32]commit, error) {
+	return backoff.Retry(ctx, func() (map[int32]commit, error) {
+		commits, err := m.askCommits(ctx, partitions)
+		if err != nil && !passing(err) {
+			err = backoff.Permanent(err)
+		}
+		return commits, err
+	}, backoff.WithMaxElapsedTime(m.broker.cfg.RequestTimeout))
+}
+
+func (m *membership) askCommits(ctx context.Context, partitions []int32) (map[int32]commit, error) {
+	return ask(ctx, m.broker, m.topic, func(a *admin) (map[int32]commit, error) {
+		response, err := a.ListConsumerGroupOffsets(m.group, map[string][]int32{string(m.topic): partitions})
+		if err != nil {
+			return nil, err
+		}
+		commits := make(map[int32]commit)
+		for _, p := range partitions {
+			block := response.GetBlock(string(m.topic), p)
+			switch {
+			case block == nil:
+				return nil, sarama.ErrIncompleteResponse
+			case block.Err != sarama.ErrNoError:
+				return nil, block.Err
+			case block.Offset >= 0:
+				commits[p] = commit{next: block.Offset, metadata: block.Metadata}
+			}
+		}
+		return commits, nil
+	})
+}
+
+// commitFirst commits where a queue without members begins. It is errInhabited where the group has some.
+func (m *membership) commitFirst(ctx context.Context, places []domain.Place) error {
+	const noEpoch = -1
+	offsets := make(map[int32]sarama.OffsetAndMetadata, len(places))
+	for _, p := range places {
+		offsets[p.Partition] = sarama.OffsetAndMetadata{Offset: p.Next, LeaderEpoch: noEpoch, Metadata: m.metadata(p)}
+	}
+	response, err := ask(ctx, m.broker, m.topic, func(a *admin) (*sarama.OffsetCommitResponse, error) {
+		return a.AlterConsumerGroupOffsets(m.group, map[string]map[int32]sarama.OffsetAndMetadata{string(m.topic): offsets}, nil)
+	})
+	if err != nil {
+		return err
+	}
+	return m.verdict(response)
+}
+
+// commitAsMember commits where a queue begins in a group that has members, as one of them.
+func (m *membership) commitAsMember(client sarama.Client, member string, generation int32, places []domain.Place) error {
+	coordinator, err := client.Coordinator(m.group)
+	if err != nil {
+		return err
+	}
+	request := sarama.NewOffsetCommitRequest(client.Config(), m.group)
+	request.ConsumerID, request.ConsumerGroupGeneration = member, generation
+	for _, p := range places {
+		const noEpoch, now = -1, 0
+		request.AddBlockWithLeaderEpoch(string(m.topic), p.Partition, p.Next, noEpoch, now, m.metadata(p))
+	}
+	response, err := coordinator.CommitOffset(request)
+	if err != nil {
+		return err
+	}
+	return m.verdict(response)
+}
+
+func (m *membership) metadata(p domain.Place) string {
+	return (&settled{next: p.Next}).metadata(m.epoch)
+}
+
+// verdict is the error of a commit, nil where all of it was taken.
+func (m *membership) verdict(response *sarama.OffsetCommitResponse) error {
+	for p, err := range response.Errors[string(m.topic)] {
+		switch {
+		case errors.Is(err, sarama.ErrNoError):
+		case errors.Is(err, sarama.ErrUnknownMemberId), errors.Is(err, sarama.ErrIllegalGeneration), errors.Is(err, sarama.ErrRebalanceInProgress):
+			return errInhabited
+		default:
+			return translate(m.topic, fmt.Errorf("committing partition %d: %w", p, err))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,53 @@
+package kafka_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"culvert/adapters/broker/kafka"
+	"culvert/domain"
+	"culvert/ports"
+	"culvert/tests/brokers"
+	"culvert/tests/conformance"
+)
+
+// open makes an adapter on the brokers at addrs, and closes it with the test.
+func open(t testing.TB, addrs []string, change ...func(*kafka.Config)) *kafka.Broker {
+	t.Helper()
+	cfg := kafka.DefaultConfig()
+	cfg.Brokers = addrs
+	for _, c := range change {
+		c(&cfg)
+	}
+	b, err := kafka.New(cfg, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := b.Close(ctx); err != nil {
+			t.Errorf("closing: %v", err)
+		}
+	})
+	return b
+}
+
+func TestConformance(t *testing.T) {
+	const partitions = 3
+	conformance.Run(t, func(t *testing.T) conformance.Subject {
+		cluster := brokers.Kafka(t)
+		return conformance.Subject{
+			Broker:     open(t, cluster.Addrs),
+			Partitions: partitions,
+			Topic: func(t testing.TB) domain.Topic {
+				name := brokers.Topic(t)
+				brokers.CreateTopic(t, cluster, name, partitions)
+				return domain.Topic(name)
+			},
+			Unreachable: func(t testing.TB) ports.Broker { return open(t, []string{"127.0.0.1:1"}) },
+		}
+	})
+}

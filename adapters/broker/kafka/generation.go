@@ -1,0 +1,139 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/IBM/sarama"
+
+	"culvert/domain"
+)
+
+// errChanged ends a generation without being trouble: the topic's metadata are other ones than the generation was made for.
+var errChanged = errors.New("the topic's metadata have changed")
+
+// generation reads all partitions that have a leader, until something about the topic changes or ctx ends; where something goes wrong, for pause longer, so that the
+// partitions that are well are read meanwhile. It returns what ended it. Then places are where everything before them was emitted.
+func (t *tail) generation(ctx context.Context, pause time.Duration) error {
+	if err := t.resolve(ctx); err != nil {
+		return err
+	}
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	var running sync.WaitGroup
+	var once sync.Once
+	trouble := func(err error) {
+		once.Do(func() {
+			running.Go(func() { // ends with the pause or the generation
+				_ = sleep(ctx, pause)
+				end(err)
+			})
+		})
+	}
+	var fetchers []*fetcher
+	for leader, places := range t.byLeader() {
+		f := t.newFetcher(leader, places, trouble)
+		fetchers = append(fetchers, f)
+		running.Go(func() { f.run(ctx) }) // ends with the generation
+	}
+	t.watch(ctx, end)
+	running.Wait()
+	for _, f := range fetchers {
+		for p, next := range f.places {
+			t.places[p] = domain.Place{Partition: p, Next: next}
+		}
+		for _, p := range f.astray {
+			t.astray[p] = true
+		}
+	}
+	return context.Cause(ctx)
+}
+
+// byLeader are the offsets to go on from, by the leader that has them.
+func (t *tail) byLeader() map[int32]map[int32]int64 {
+	by := make(map[int32]map[int32]int64)
+	for _, p := range t.shape.readable() {
+		leader := t.shape.leaders[p]
+		if by[leader] == nil {
+			by[leader] = make(map[int32]int64)
+		}
+		by[leader][p] = t.places[p].Next
+	}
+	return by
+}
+
+// watch returns when ctx ends, and ends the generation when the metadata change. An unreachable cluster is no change: the fetchers notice what matters.
+func (t *tail) watch(ctx context.Context, end context.CancelCauseFunc) {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		shape, err := t.broker.topology(ctx, t.topic)
+		if err == nil && shape.epoch == t.shape.epoch && maps.Equal(shape.leaders, t.shape.leaders) {
+			continue
+		}
+		if err == nil || domain.CodeOf(err) == domain.UnknownTopic {
+			end(errChanged)
+			return
+		}
+	}
+}
+
+// resolve makes offsets of pending places whose partitions can be read now, and leads those back that the log overtook.
+func (t *tail) resolve(ctx context.Context) error {
+	queries := make(map[int32]int64)
+	var asked []int32
+	for _, p := range t.shape.readable() {
+		pending := t.places[p].Pending()
+		if pending {
+			queries[p] = timeQuery(t.places[p])
+		}
+		if pending || t.astray[p] {
+			asked = append(asked, p)
+		}
+	}
+	extents, err := t.broker.extents(ctx, t.topic, asked)
+	if err != nil {
+		return err
+	}
+	found, err := t.broker.offsets(ctx, t.topic, queries)
+	if err != nil {
+		return err
+	}
+	for _, p := range asked {
+		c := domain.Chunk{Partition: p, Next: t.places[p].Next}
+		if offset, ok := found[p]; ok {
+			c.Next = at(extents[p], offset).Next
+		} else {
+			c.Next, c.Gap = wayBack(extents[p], c.Next)
+		}
+		if err := t.emit(ctx, c); err != nil {
+			return err
+		}
+		t.places[p] = domain.Place{Partition: p, Next: c.Next}
+		delete(t.astray, p)
+	}
+	return nil
+}
+
+// wayBack is where to go on from an offset that the leader said is not in its log, and the hole that this makes, if any: by now it may be there.
+func wayBack(e domain.Extent, next int64) (int64, *domain.Gap) {
+	switch {
+	case next < e.First:
+		return e.First, &domain.Gap{Reason: domain.GapRetention, Partition: e.Partition, Lost: e.First - next}
+	case next > e.End: // a leader was elected that had not all of it
+		return e.End, &domain.Gap{Reason: domain.GapBroker, Partition: e.Partition, Lost: domain.LostUnknown}
+	default:
+		return next, nil
+	}
+}
+
+// outOfRange reports whether err says that an offset is not in the log.
+func outOfRange(err error) bool { return errors.Is(err, sarama.ErrOffsetOutOfRange) }

@@ -1,0 +1,198 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/IBM/sarama"
+	"github.com/cenkalti/backoff/v5"
+
+	"culvert/domain"
+)
+
+// leaveWithin is how long the last commit and the farewell may take after a Join has ended.
+const leaveWithin = 5 * time.Second
+
+// Join implements ports.Joiner. Each call is one member of the consumer group, with connections of its own.
+func (b *Broker) Join(ctx context.Context, topic domain.Topic, queue domain.Queue, from *domain.Start) iter.Seq2[domain.LaneEvent, error] {
+	return func(yield func(domain.LaneEvent, error) bool) {
+		m := &membership{broker: b, topic: topic, group: b.cfg.group(topic, queue), events: newInbox()}
+		if err := m.open(ctx, queue, from); err != nil {
+			yield(domain.LaneEvent{}, err)
+			return
+		}
+		ctx, cancel := context.WithCancel(ctx)
+		var session sync.WaitGroup
+		session.Go(func() { m.events.close(m.run(ctx)) }) // ends with ctx, or before it with an error
+		defer session.Wait()
+		defer cancel()
+		m.events.each(yield)
+	}
+}
+
+// membership is one node's part in a queue.
+type membership struct {
+	broker *Broker
+	topic  domain.Topic
+	group  string
+	events *inbox
+	// begin, where it is not nil, is where the queue begins, to be committed as a member: others of the group are there already.
+	begin []domain.Place
+	// epoch is the topic's as of the session that is going on, or the one to come. It changes only between sessions.
+	epoch domain.Epoch
+}
+
+// open sees to it that the queue has begun.
+func (m *membership) open(ctx context.Context, queue domain.Queue, from *domain.Start) error {
+	shape, err := m.broker.ensure(ctx, m.topic)
+	if err != nil {
+		return err
+	}
+	m.epoch = shape.epoch
+	commits, err := m.commits(ctx, shape.partitions())
+	if err != nil {
+		return err
+	}
+	if len(commits) > 0 {
+		return begun(m.topic, queue, from)
+	}
+	start := domain.StartLatest()
+	if from != nil {
+		start = *from
+	}
+	places, _, err := m.broker.locate(ctx, m.topic, shape, start)
+	if err != nil {
+		return err
+	}
+	for _, p := range places {
+		if p.Pending() {
+			return domain.Errorf(domain.Unavailable, "partition %d of topic %q has no leader, so queue %q cannot begin", p.Partition, m.topic, queue)
+		}
+	}
+	err = m.commitFirst(ctx, places)
+	if !errors.Is(err, errInhabited) {
+		return err
+	}
+	if commits, err = m.commits(ctx, shape.partitions()); err != nil {
+		return err
+	}
+	if len(commits) > 0 { // another node began it in the meantime
+		return begun(m.topic, queue, from)
+	}
+	m.begin = places
+	return nil
+}
+
+// begun refuses to let a queue begin again.
+func begun(topic domain.Topic, queue domain.Queue, from *domain.Start) error {
+	if from == nil {
+		return nil
+	}
+	return domain.Errorf(domain.Conflict, "queue %q of topic %q has begun: leave from out, or reset the queue", queue, topic)
+}
+
+// run takes part until ctx ends or the topic is gone, through as many sessions and connections as that takes.
+func (m *membership) run(ctx context.Context) error {
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	// What is settled until ctx ends is committed after it, so the connections outlive it, but not for ever.
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(leaveWithin, end) })
+	defer stop()
+	pauses := backoff.NewExponentialBackOff()
+	pauses.InitialInterval, pauses.MaxInterval = 50*time.Millisecond, watchEvery
+	joined := time.Now()
+	for {
+		begun := time.Now()
+		err := m.member(ctx, life)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if !m.events.opened() && !(passing(err) && time.Since(joined) < m.broker.cfg.RequestTimeout) {
+			return translate(m.topic, err)
+		}
+		if time.Since(begun) > 2*watchEvery {
+			pauses.Reset()
+		}
+		m.broker.log.Info("a queue's session has ended", "topic", m.topic, "group", m.group, "cause", err)
+		if err := sleep(ctx, pauses.NextBackOff()); err != nil {
+			return err
+		}
+		shape, err := m.broker.watch(ctx, m.topic)
+		if err != nil {
+			return err
+		}
+		m.epoch = shape.epoch
+	}
+}
+
+// passing reports whether err is the cluster's word for not being ready yet.
+func passing(err error) bool {
+	for _, e := range []sarama.KError{
+		sarama.ErrConsumerCoordinatorNotAvailable, sarama.ErrOffsetsLoadInProgress, sarama.ErrNotCoordinatorForConsumer,
+		sarama.ErrRebalanceInProgress, sarama.ErrLeaderNotAvailable, sarama.ErrNotLeaderForPartition, sarama.ErrUnknownMemberId, sarama.ErrIllegalGeneration,
+	} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// member joins the group and takes part for one session: until ctx ends, the topic is made anew, or something goes wrong. What it settled is committed
+// when it returns, over connections that end with life.
+func (m *membership) member(ctx, life context.Context) (err error) {
+	client, err := sarama.NewClient(m.broker.cfg.Brokers, m.config(life))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	group, err := sarama.NewConsumerGroupFromClient(m.group, client)
+	if err != nil {
+		return err
+	}
+	defer group.Close()
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	s := &session{membership: m, group: group, end: end}
+	var watcher sync.WaitGroup
+	watcher.Go(func() { s.watch(ctx) }) // ends with ctx
+	defer watcher.Wait()
+	defer end(nil)
+	err = group.Consume(ctx, []string{string(m.topic)}, s)
+	s.over()
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	if err == nil {
+		err = s.failure()
+	}
+	return err
+}
+
+// config is that of a group's member.
+func (m *membership) config(life context.Context) *sarama.Config {
+	cfg := m.broker.cfg
+	c := m.broker.sarama(life)
+	c.Metadata.RefreshFrequency = watchEvery // by which new partitions are noticed
+	c.Metadata.Retry.Max = 3
+	c.Consumer.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{sarama.NewBalanceStrategyCooperativeSticky()}
+	c.Consumer.Group.Rebalance.Timeout = cfg.RebalanceTimeout
+	c.Consumer.Group.Session.Timeout = cfg.SessionTimeout
+	c.Consumer.Group.Heartbeat.Interval = min(cfg.SessionTimeout/4, time.Second)
+	c.Consumer.Group.ResetInvalidOffsets = false // a jump is never silent: see session.Setup
+	c.Consumer.Offsets.Initial = sarama.OffsetOldest
+	c.Consumer.Offsets.AutoCommit.Interval = cfg.CommitInterval
+	c.Consumer.MaxWaitTime = min(cfg.FetchWait, claimWait)
+	c.Consumer.Fetch.Default = int32(cfg.FetchPartitionBytes)
+	c.Consumer.Fetch.MaxBytes = int32(cfg.FetchBytes)
+	c.Consumer.Return.Errors = false
+	// A join waits for the whole group, so its answer may take as long as a rebalance.
+	c.Net.ReadTimeout = max(cfg.RequestTimeout, cfg.RebalanceTimeout+5*time.Second)
+	return c
+}
+
+// claimWait is how long a poll of a claim may last. A revocation shows only when the poll is over.
+const claimWait = 250 * time.Millisecond

@@ -1,0 +1,12 @@
+package kafka
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// sarama counts with go-metrics, whose one clock goroutine lives as long as the process.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"))
+}

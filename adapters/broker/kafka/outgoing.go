@@ -1,0 +1,118 @@
+package kafka
+
+import (
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"culvert/domain"
+)
+
+// parcel is one batch on its way: it sees to it that each message is answered once, at the deadline at the latest.
+type parcel struct {
+	topic    domain.Topic
+	done     func(i int, ack domain.Ack, err error)
+	messages []outgoing
+	open     atomic.Int64 // messages not answered, and one until all were added
+	timer    *time.Timer
+}
+
+func newParcel(topic domain.Topic, n int, limit time.Duration, done func(i int, ack domain.Ack, err error)) *parcel {
+	p := &parcel{topic: topic, done: done, messages: make([]outgoing, n)}
+	p.open.Store(int64(n) + 1)
+	for i := range p.messages {
+		o := &p.messages[i]
+		o.parcel, o.index = p, i
+	}
+	p.timer = time.AfterFunc(limit, p.expire)
+	return p
+}
+
+// add is message i's part of the parcel.
+func (p *parcel) add(i int, m *domain.Message) *outgoing {
+	o := &p.messages[i]
+	o.payload = m.Payload
+	return o
+}
+
+// sealed says that all messages were handed on.
+func (p *parcel) sealed() { p.answered() }
+
+func (p *parcel) answered() {
+	if p.open.Add(-1) == 0 {
+		p.timer.Stop()
+	}
+}
+
+// expire answers all that has no answer yet.
+func (p *parcel) expire() {
+	for i := range p.messages {
+		p.messages[i].expire()
+	}
+}
+
+// outgoing is one message on its way. It is the value that sarama encodes, which tells when the message leaves, and lets it be held back.
+type outgoing struct {
+	parcel  *parcel
+	index   int
+	payload []byte
+	state   atomic.Int32
+	gone    atomic.Bool // it was encoded, so it may have left
+
+	lane   *semaphore.Weighted // what it holds of its partition's window, once it was handed to sarama
+	weight int64
+}
+
+const (
+	waiting  int32 = iota // not encoded, not answered
+	leaving               // encoded, not answered
+	answered              // answered
+)
+
+// errExpired keeps a message from leaving after it was answered.
+var errExpired = errors.New("its deadline has passed")
+
+// Encode implements sarama.Encoder: it is called when the message is put into a request, and again when that is made anew.
+func (o *outgoing) Encode() ([]byte, error) {
+	if o.state.CompareAndSwap(waiting, leaving) {
+		o.gone.Store(true)
+		return o.payload, nil
+	}
+	if o.state.Load() == leaving {
+		return o.payload, nil
+	}
+	return nil, errExpired
+}
+
+// Length implements sarama.Encoder.
+func (o *outgoing) Length() int { return len(o.payload) }
+
+// left reports whether the message may have left.
+func (o *outgoing) left() bool { return o.gone.Load() }
+
+// release gives back what the message held of its partition's window, once sarama is finished with it.
+func (o *outgoing) release() { o.lane.Release(o.weight) }
+
+// answer tells the outcome, unless it was told.
+func (o *outgoing) answer(ack domain.Ack, err error) {
+	if o.state.Swap(answered) != answered {
+		o.tell(ack, err)
+	}
+}
+
+// expire tells that the deadline has passed.
+func (o *outgoing) expire() {
+	switch o.state.Swap(answered) {
+	case waiting:
+		o.tell(domain.Ack{}, domain.Errorf(domain.Unavailable, "the broker could not be reached in time"))
+	case leaving:
+		o.tell(domain.Ack{}, domain.Errorf(domain.Timeout, "the broker did not confirm the message in time"))
+	}
+}
+
+func (o *outgoing) tell(ack domain.Ack, err error) {
+	o.parcel.done(o.index, ack, err)
+	o.parcel.answered()
+}

@@ -1,0 +1,223 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/IBM/sarama"
+	"golang.org/x/sync/semaphore"
+
+	"culvert/domain"
+)
+
+const (
+	// noOffset marks a message whose offset nobody told.
+	noOffset = -1
+	// batchOverhead is what a batch needs besides its records (the head of Kafka's record batch, version 2).
+	batchOverhead = 61
+	// laneMessages is how many messages may be under way to one partition. sarama's channels are as long, so that a partition that is stuck fills its own channel and
+	// never the one before, on which the others wait.
+	laneMessages = 1024
+	// routeAge is how long what is known of a topic is taken for true.
+	routeAge = 2 * time.Second
+)
+
+// producer is the one producer of a Broker.
+type producer struct {
+	client sarama.Client
+	async  sarama.AsyncProducer
+	idle   sync.WaitGroup // the two goroutines that read its results
+
+	window int64
+
+	mu     sync.Mutex // guards routes
+	routes map[domain.Topic]*route
+}
+
+// startProducer connects and starts it.
+func (b *Broker) startProducer(ctx context.Context) (*producer, error) {
+	c := b.sarama(ctx)
+	compression, err := codec(b.cfg.Compression)
+	if err != nil {
+		return nil, err
+	}
+	c.Producer.RequiredAcks = sarama.WaitForAll
+	c.Producer.Idempotent = true
+	c.Net.MaxOpenRequests = 1 // which idempotence needs
+	c.Producer.Partitioner = sarama.NewManualPartitioner
+	c.Producer.Compression = compression
+	c.Producer.MaxMessageBytes = b.cfg.MessageBytes
+	c.Producer.Flush.Frequency = b.cfg.Linger
+	c.Producer.Timeout = b.cfg.RequestTimeout
+	c.Producer.Return.Successes = true
+	c.Producer.Return.Errors = true
+	// Seven seconds of retries outlast the election of a leader; a message's own deadline counts besides.
+	c.Producer.Retry.Max = 10
+	c.Producer.Retry.BackoffFunc = func(retries, _ int) time.Duration {
+		if ctx.Err() != nil { // nothing can be sent any more
+			return 0
+		}
+		return min(50*time.Millisecond<<min(retries, 10), time.Second)
+	}
+	c.Metadata.RefreshFrequency = 30 * time.Second
+	c.ChannelBufferSize = laneMessages
+	client, err := sarama.NewClient(b.cfg.Brokers, c)
+	if err != nil {
+		return nil, err
+	}
+	async, err := sarama.NewAsyncProducerFromClient(client)
+	if err != nil {
+		_ = client.Close()
+		return nil, err
+	}
+	p := &producer{client: client, async: async, window: int64(b.cfg.WindowBytes), routes: make(map[domain.Topic]*route)}
+	// Both goroutines end when the producer is closed.
+	p.idle.Go(func() {
+		for msg := range async.Successes() {
+			acked(msg)
+		}
+	})
+	p.idle.Go(func() {
+		for e := range async.Errors() {
+			p.failed(e)
+		}
+	})
+	return p, nil
+}
+
+// close sends what was taken, at most until ctx ends.
+func (p *producer) close(ctx context.Context) error {
+	p.async.AsyncClose()
+	flushed := make(chan struct{})
+	go func() { // ends when the producer has, which the end of its connections brings about
+		p.idle.Wait()
+		close(flushed)
+	}()
+	select {
+	case <-flushed:
+		return nil
+	case <-ctx.Done():
+		return domain.Errorf(domain.Timeout, "not all messages were confirmed before the end").Because(ctx.Err())
+	}
+}
+
+// release returns when nothing of the producer is left. Its connections have been closed.
+func (p *producer) release() {
+	p.idle.Wait()
+	_ = p.client.Close()
+}
+
+// route is what publishing to a topic needs to know, and its windows.
+type route struct {
+	largest int64 // a message with its batch's overhead
+	window  int64 // of one partition
+	least   int64 // what the smallest message weighs, so that not more than laneMessages fit
+
+	mu    sync.Mutex // guards what follows
+	known time.Time
+	lanes map[int32]*semaphore.Weighted
+}
+
+// lane is the window of one partition.
+func (r *route) lane(partition int32) *semaphore.Weighted {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	lane := r.lanes[partition]
+	if lane == nil {
+		lane = semaphore.NewWeighted(r.window)
+		r.lanes[partition] = lane
+	}
+	return lane
+}
+
+// weight is what a message takes of the window.
+func (r *route) weight(size int64) int64 { return min(max(size, r.least), r.window) }
+
+func (r *route) fresh() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return time.Since(r.known) < routeAge
+}
+
+func (r *route) confirm() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.known = time.Now()
+}
+
+// route gives the route of a topic, looking from time to time whether the topic is still there. Without this sarama would hold up every topic while it asks for
+// one that is missing.
+func (p *producer) route(ctx context.Context, b *Broker, topic domain.Topic) (*route, error) {
+	p.mu.Lock()
+	r := p.routes[topic]
+	p.mu.Unlock()
+	if r != nil && r.fresh() {
+		return r, nil
+	}
+	_, err := b.ensure(ctx, topic)
+	switch {
+	case err != nil && r != nil && domain.CodeOf(err) == domain.Unavailable && ctx.Err() == nil:
+		return r, nil // the leaders may be there all the same
+	case err != nil:
+		p.forget(topic)
+		return nil, err
+	case r != nil:
+		r.confirm()
+		return r, nil
+	}
+	if _, err := within(ctx, b, func() ([]int32, error) { return p.client.Partitions(string(topic)) }); err != nil {
+		return nil, translate(topic, err)
+	}
+	made := newRoute(p.window, b.largest(ctx, topic), int64(b.cfg.MessageBytes+batchOverhead))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r := p.routes[topic]; r != nil { // somebody was faster
+		return r, nil
+	}
+	p.routes[topic] = made
+	return made, nil
+}
+
+// newRoute makes a route to a topic whose largest batch is given, as sarama's is.
+func newRoute(window, largest, batch int64) *route {
+	if largest < batch {
+		// sarama knows one size of batches for all topics. What is under way to a partition is the most that can become one batch.
+		window = min(window, largest)
+	}
+	return &route{
+		largest: largest,
+		window:  window,
+		least:   (window + laneMessages - 1) / laneMessages,
+		known:   time.Now(),
+		lanes:   make(map[int32]*semaphore.Weighted),
+	}
+}
+
+func (p *producer) forget(topic domain.Topic) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.routes, topic)
+}
+
+// largest is the largest batch that topic takes: the configured one, or the topic's own limit where that is smaller and we may know it.
+func (b *Broker) largest(ctx context.Context, topic domain.Topic) int64 {
+	configured := int64(b.cfg.MessageBytes + batchOverhead)
+	own, err := ask(ctx, b, topic, func(a *admin) (int64, error) {
+		entries, err := a.DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource, Name: string(topic), ConfigNames: []string{"max.message.bytes"}})
+		if err != nil {
+			return 0, err
+		}
+		if len(entries) != 1 {
+			return 0, errors.New("the broker does not tell max.message.bytes")
+		}
+		return strconv.ParseInt(entries[0].Value, 10, 64)
+	})
+	if err != nil {
+		b.log.Debug("the topic's largest message is not known", "topic", topic, "error", err)
+		return configured
+	}
+	return min(configured, own)
+}

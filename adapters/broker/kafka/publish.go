@@ -1,0 +1,177 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/IBM/sarama"
+
+	"culvert/domain"
+)
+
+// Publish implements ports.Publisher. A message whose outcome is not known at ctx's deadline is answered then: with Unavailable where it never left, and then it never will; with
+// Timeout where it did.
+func (b *Broker) Publish(ctx context.Context, topic domain.Topic, batch []*domain.Message, done func(i int, ack domain.Ack, err error)) {
+	if len(batch) == 0 {
+		return
+	}
+	if !b.enter() {
+		refuse(batch, done, errClosed())
+		return
+	}
+	defer b.leave()
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		deadline = time.Now().Add(b.cfg.PublishTimeout)
+	}
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	p, err := b.producer.get(ctx)
+	if err != nil {
+		refuse(batch, done, translate(topic, err))
+		return
+	}
+	route, err := p.route(ctx, b, topic)
+	if err != nil {
+		refuse(batch, done, err)
+		return
+	}
+	parcel := newParcel(topic, len(batch), time.Until(deadline), done)
+	choose := chooser(p.client, topic)
+	for i, m := range batch {
+		o := parcel.add(i, m)
+		if err := p.send(ctx, route, choose, m, o); err != nil {
+			o.answer(domain.Ack{}, err)
+		}
+	}
+	parcel.sealed()
+}
+
+func refuse(batch []*domain.Message, done func(i int, ack domain.Ack, err error), err error) {
+	for i := range batch {
+		done(i, domain.Ack{}, err)
+	}
+}
+
+// send hands one message to the producer. It blocks while too much is under way to its partition, unless that has no leader: then waiting would only hold up
+// the others.
+func (p *producer) send(ctx context.Context, route *route, choose func(*sarama.ProducerMessage) (int32, bool, error), m *domain.Message, o *outgoing) error {
+	msg := &sarama.ProducerMessage{
+		Topic:     string(o.parcel.topic),
+		Value:     o,
+		Headers:   recordHeaders(m),
+		Timestamp: recordTime(m),
+		Offset:    noOffset,
+	}
+	if m.Key != nil {
+		msg.Key = sarama.ByteEncoder(m.Key)
+	}
+	size := int64(msg.ByteSize(2) + batchOverhead)
+	if size > route.largest {
+		return domain.Errorf(domain.TooLarge, "the message has %d bytes with key, headers and overhead; topic %q takes %d", size, o.parcel.topic, route.largest)
+	}
+	partition, writable, err := choose(msg)
+	if err != nil {
+		return translate(o.parcel.topic, err)
+	}
+	msg.Partition = partition
+	lane := route.lane(partition)
+	weight := route.weight(size)
+	if !lane.TryAcquire(weight) {
+		if !writable {
+			return domain.Errorf(domain.Unavailable, "partition %d of topic %q has no leader now", partition, o.parcel.topic)
+		}
+		if err := lane.Acquire(ctx, weight); err != nil {
+			return full(err)
+		}
+	}
+	o.lane, o.weight = lane, weight
+	select {
+	case p.async.Input() <- msg:
+		return nil
+	case <-ctx.Done():
+		lane.Release(weight)
+		return full(ctx.Err())
+	}
+}
+
+func full(err error) error {
+	return domain.Errorf(domain.Unavailable, "the broker did not take the message in time").Because(err)
+}
+
+// chooser finds the partition of a message: by murmur2 of its key, as Kafka's own clients do; without a key one that is writable, the same for the whole batch, so
+// that the batch stays one. It also tells whether the partition is writable.
+func chooser(client sarama.Client, topic domain.Topic) func(*sarama.ProducerMessage) (int32, bool, error) {
+	partitioner := sarama.NewMurmur2Partitioner(string(topic))
+	keyless := int32(-1)
+	return func(msg *sarama.ProducerMessage) (int32, bool, error) {
+		writable, err := client.WritablePartitions(string(topic))
+		if err != nil {
+			return 0, false, err
+		}
+		if msg.Key == nil && keyless >= 0 {
+			return keyless, true, nil
+		}
+		from := writable
+		if msg.Key != nil || len(writable) == 0 {
+			if from, err = client.Partitions(string(topic)); err != nil {
+				return 0, false, err
+			}
+		}
+		if len(from) == 0 {
+			return 0, false, sarama.ErrLeaderNotAvailable
+		}
+		at, err := partitioner.Partition(msg, int32(len(from)))
+		if err != nil {
+			return 0, false, err
+		}
+		if msg.Key == nil {
+			keyless = from[at]
+		}
+		return from[at], contains(writable, from[at]), nil
+	}
+}
+
+// contains looks for p, which in nearly every topic is at its own index.
+func contains(partitions []int32, p int32) bool {
+	if int(p) < len(partitions) && partitions[p] == p {
+		return true
+	}
+	for _, have := range partitions {
+		if have == p {
+			return true
+		}
+	}
+	return false
+}
+
+// acked answers with what the broker confirmed.
+func acked(msg *sarama.ProducerMessage) {
+	o := msg.Value.(*outgoing)
+	o.release()
+	ack := domain.Ack{Time: msg.Timestamp.UTC()}
+	if msg.Offset != noOffset { // a duplicate of a retry is confirmed without an offset
+		ack.Position = &domain.Position{Partition: msg.Partition, Offset: msg.Offset}
+	}
+	o.answer(ack, nil)
+}
+
+// failed answers with what went wrong. A failure of the way, not of the message, says nothing about a message that had left.
+func (p *producer) failed(e *sarama.ProducerError) {
+	o := e.Msg.Value.(*outgoing)
+	o.release()
+	err := translate(o.parcel.topic, e.Err)
+	switch domain.CodeOf(err) {
+	case domain.UnknownTopic:
+		p.forget(o.parcel.topic)
+	case domain.Unavailable:
+		var config sarama.ConfigurationError
+		if errors.As(e.Err, &config) { // sarama's own check of the size
+			err = domain.Errorf(domain.TooLarge, "the message is larger than topic %q takes", o.parcel.topic).Because(e.Err)
+		} else if o.left() {
+			err = domain.Errorf(domain.Timeout, "the broker did not confirm the message").Because(e.Err)
+		}
+	}
+	o.answer(domain.Ack{}, err)
+}
