@@ -10,7 +10,7 @@ import (
 
 func config() *cobra.Command {
 	var s settings
-	c := &cobra.Command{Use: "config", Short: "Look at the configuration: file < environment < flags", Args: cobra.NoArgs}
+	c := &cobra.Command{Use: "config", Short: "Look at the configuration: file < environment < flags", Args: knownCommand, RunE: help}
 	s.register(c)
 	c.AddCommand(
 		&cobra.Command{

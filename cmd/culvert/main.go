@@ -30,13 +30,30 @@ func root() *cobra.Command {
 	c := &cobra.Command{
 		Use:           "culvert",
 		Short:         "A bridge between browsers and message brokers: server-sent events, WebSockets and plain HTTP",
-		Args:          cobra.NoArgs,
+		Args:          knownCommand,
+		RunE:          help,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
 	c.AddCommand(serve(), config(), versionCommand())
 	return c
 }
+
+// knownCommand refuses words that are no command, in one line.
+func knownCommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	c.SuggestionsMinimumDistance = 2
+	hint := "; see " + c.CommandPath() + " --help"
+	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = "; did you mean " + near[0] + "?"
+	}
+	return fmt.Errorf("unknown command %q%s", args[0], hint)
+}
+
+// help is what a command does that has others below it.
+func help(c *cobra.Command, _ []string) error { return c.Help() }
 
 // versionOf is what this program says that it is.
 func versionOf() string {

@@ -40,7 +40,7 @@ func culvert(t *testing.T, environment []string, arguments ...string) *exec.Cmd 
 			c.Env = append(c.Env, v)
 		}
 	}
-	c.Env = append(c.Env, asCulvert+"=1")
+	c.Env = append(c.Env, asCulvert+"=1", "GORACE=atexit_sleep_ms=0")
 	c.Env = append(c.Env, environment...)
 	return c
 }
@@ -80,7 +80,8 @@ func TestCommands(t *testing.T) {
 		{name: "print", arguments: []string{"config", "print"}, stdout: "listen: 127.0.0.1:8080\n"},
 		{name: "flags", arguments: []string{"config", "print", "--listen", ":1", "--set", "queue.lease=1m"}, environment: []string{"CULVERT_LISTEN=:2"}, stdout: "  lease: 1m\n"},
 		{name: "check", arguments: []string{"config", "check", "-c", "../../configs/dev.yaml"}, stdout: "the configuration is right\n"},
-		{name: "a command that is none", arguments: []string{"sreve"}, status: 1, stderr: `culvert: unknown command "sreve" for "culvert"`},
+		{name: "a command that is none", arguments: []string{"sreve"}, status: 1, stderr: `culvert: unknown command "sreve"; did you mean serve?`},
+		{name: "a command that is nothing like one", arguments: []string{"config", "zzzzzz"}, status: 1, stderr: `culvert: unknown command "zzzzzz"; see culvert config --help`},
 		{name: "a flag that is none", arguments: []string{"serve", "--lisen", "x"}, status: 1, stderr: "culvert: unknown flag: --lisen"},
 		{name: "a wrong file", arguments: []string{"config", "check", "-c", file}, status: 1, stderr: "culvert: " + file + ":1: unknown key lisen; did you mean listen?"},
 		{name: "a wrong file in the environment", arguments: []string{"serve"}, environment: []string{"CULVERT_CONFIG=" + file}, status: 1, stderr: "unknown key lisen"},
