@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -99,7 +100,9 @@ func TestSubprotocols(t *testing.T) {
 
 func TestARefusedHandshakeIsUpgradedAndClosed(t *testing.T) {
 	b := &broker{
-		view: func(ports.View) (*stream, error) { return nil, domain.Errorf(domain.UnknownTopic, "no orders here") },
+		view: func(context.Context, ports.View) (*stream, error) {
+			return nil, domain.Errorf(domain.UnknownTopic, "no orders here")
+		},
 		join: func(ports.Join) (*member, error) {
 			return nil, domain.Errorf(domain.Unavailable, "the broker cannot be reached")
 		},

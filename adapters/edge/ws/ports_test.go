@@ -14,7 +14,7 @@ type broker struct {
 	window int           // of an injection; 0: 1000
 	gate   chan struct{} // where it is not nil, answers wait for it to close
 	reject func(m *domain.Message) error
-	view   func(v ports.View) (*stream, error)
+	view   func(ctx context.Context, v ports.View) (*stream, error)
 	join   func(j ports.Join) (*member, error)
 
 	mu  sync.Mutex
@@ -115,33 +115,36 @@ func (i *injection) Flush(ctx context.Context) error {
 }
 
 // View implements ports.Viewer.
-func (b *broker) View(_ context.Context, v ports.View) (ports.Stream, error) {
-	s, err := b.view(v)
+func (b *broker) View(ctx context.Context, v ports.View) (ports.Stream, error) {
+	s, err := b.view(ctx, v)
 	if err != nil {
 		return nil, err
 	}
-	s.topic, s.heartbeat = v.Topic, v.Heartbeat
-	return s, nil
+	return &viewed{s, v.Heartbeat}, nil
+}
+
+// viewed is a stream as one View asked for it.
+type viewed struct {
+	*stream
+	heartbeat time.Duration
 }
 
 // stream gives the batches that a test feeds it, and ends with an error where one comes.
 type stream struct {
-	topic     domain.Topic
-	heartbeat time.Duration
-	feed      chan any // ports.Batch or error
+	feed chan any // ports.Batch or error
 }
 
 func newStream() *stream { return &stream{feed: make(chan any, 100)} }
 
 func (s *stream) Ready() ports.Ready {
-	return ports.Ready{Stream: "s_1", Topics: []domain.Topic{s.topic}, Cursor: s.Cursor()}
+	return ports.Ready{Stream: "s_1", Topics: []domain.Topic{"orders"}, Cursor: s.Cursor()}
 }
 
 func (s *stream) Cursor() domain.Cursor {
-	return domain.CursorOf(s.topic, domain.NewVector(1, domain.Place{Next: 7}))
+	return domain.CursorOf("orders", domain.NewVector(1, domain.Place{Next: 7}))
 }
 
-func (s *stream) Next(ctx context.Context) (ports.Batch, error) {
+func (s *viewed) Next(ctx context.Context) (ports.Batch, error) {
 	silence := context.Background()
 	if s.heartbeat > 0 {
 		var cancel context.CancelFunc
@@ -199,8 +202,13 @@ func (b *broker) Join(_ context.Context, j ports.Join) (ports.Member, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.asked = j
-	return m, nil
+	return &joined{m, j}, nil
+}
+
+// joined is a member as one Join asked for it.
+type joined struct {
+	*member
+	asked ports.Join
 }
 
 // Settler implements ports.Queues.
@@ -210,7 +218,6 @@ func (b *broker) Settler(string) (ports.Settler, error) {
 
 // member gives the events that a test feeds it, and tells what was settled.
 type member struct {
-	asked  ports.Join
 	feed   chan any // []domain.Event or error
 	called chan struct{}
 	calls  chan string // "done a b", and so on
@@ -221,7 +228,7 @@ func newMember() *member {
 	return &member{feed: make(chan any, 100), called: make(chan struct{}, 100), calls: make(chan string, 1000), gone: map[string]bool{}}
 }
 
-func (m *member) Ready() domain.Membership {
+func (m *joined) Ready() domain.Membership {
 	return domain.Membership{Stream: "s_2", Topic: m.asked.Topic, Queue: m.asked.Queue, Order: domain.OrderKey, MaxInFlight: m.asked.MaxInFlight, Lease: 30 * time.Second, MaxAttempts: 5, Assigned: 3}
 }
 

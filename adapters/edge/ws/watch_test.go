@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -13,7 +14,7 @@ import (
 // viewing is a broker whose views are handed to the test.
 func viewing() (*broker, chan *stream, chan ports.View) {
 	streams, views := make(chan *stream, 100), make(chan ports.View, 100)
-	return &broker{view: func(v ports.View) (*stream, error) {
+	return &broker{view: func(_ context.Context, v ports.View) (*stream, error) {
 		s := newStream()
 		streams <- s
 		views <- v
@@ -77,7 +78,9 @@ func TestSubsThatAreRefused(t *testing.T) {
 	expectPrefix(t, c, `{"op":"err","id":"6","code":"too-many-requests"`)
 	await(t, streams, "a view")
 
-	b = &broker{view: func(ports.View) (*stream, error) { return nil, domain.Errorf(domain.Unavailable, "no broker") }}
+	b = &broker{view: func(context.Context, ports.View) (*stream, error) {
+		return nil, domain.Errorf(domain.Unavailable, "no broker")
+	}}
 	c = dialCoder(t, serve(t, b).url("/v1/topics/orders/ws"), protocolJSON)
 	say(t, c, `{"op":"sub","id":"1","sub":"a"}`)
 	expect(t, c, `{"op":"err","id":"1","code":"unavailable","detail":"no broker","retryable":true,"sub":"a"}`)

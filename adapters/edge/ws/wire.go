@@ -118,7 +118,8 @@ func (w *wire) put(frames [][]byte) error {
 	return err
 }
 
-// push writes frames and tells how many bytes were taken. It fails when nothing at all is taken for the timeout.
+// push writes frames and tells how many bytes were taken. It fails when nothing at all is taken for a timeout; they are counted one after
+// the other, so a client that stalls in the middle of one has until the end of the next.
 func (w *wire) push(frames [][]byte, timeout time.Duration) (int64, error) {
 	rest := make(net.Buffers, len(frames))
 	copy(rest, frames)
