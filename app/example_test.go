@@ -38,7 +38,7 @@ func Example() {
 		}
 	}()
 
-	stream, err := http.Get(bridge.URL() + "/v1/topics/orders/events") //nolint:noctx,forbidigo // an example is short
+	stream, err := http.Get(bridge.URL() + "/v1/topics/orders/events")
 	if err != nil {
 		panic(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 )
 
 // listener is one address and the server on it.
@@ -66,5 +67,5 @@ func (l *listener) url() string {
 	if address.IP.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, fmt.Sprint(address.Port))
+	return "http://" + net.JoinHostPort(host, strconv.Itoa(address.Port))
 }

@@ -85,7 +85,7 @@ func TestInjections(t *testing.T) {
 		if _, err := injection.Reject(ctx, "", errors.New("unreadable")); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Second) //nolint:forbidigo // time is the bubble's
+		time.Sleep(time.Second)
 		put()
 		fake.err = domain.Errorf(domain.Unavailable, "closing")
 		if _, err := injection.Put(ctx, "t", &domain.Message{Payload: make([]byte, 10)}, ""); err == nil {
@@ -152,7 +152,7 @@ func TestViews(t *testing.T) {
 		}
 		next()
 		expect(t, m, `culvert_delivered_messages_total{edge="sse",mode="view"} 0`) // given, not written
-		time.Sleep(2 * time.Second)                                                //nolint:forbidigo // time is the bubble's
+		time.Sleep(2 * time.Second)
 		next()
 		next()
 		expect(t, m,

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -13,7 +14,7 @@ import (
 func main() {
 	// ^C reaches the whole process group; this one stays until the tasks have stopped what they started.
 	signal.Notify(make(chan os.Signal, 1), os.Interrupt)
-	task := exec.Command("go", append([]string{"tool", "-modfile=.tools/go.mod", "task"}, os.Args[1:]...)...)
+	task := exec.CommandContext(context.Background(), "go", append([]string{"tool", "-modfile=.tools/go.mod", "task"}, os.Args[1:]...)...)
 	task.Stdin, task.Stdout, task.Stderr = os.Stdin, os.Stdout, os.Stderr
 	err := task.Run()
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {

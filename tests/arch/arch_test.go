@@ -24,6 +24,28 @@ func TestArrows(t *testing.T) {
 	}
 }
 
+func TestNoTestSleeps(t *testing.T) {
+	for _, c := range []struct {
+		root string
+		want []string
+	}{
+		{root, nil},
+		{"testdata/wrong", []string{"domain/sleep_test.go sleeps: wait for the thing itself, or let testing/synctest pass the time"}},
+	} {
+		files, err := readTree(c.root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wrong, err := sleepers(c.root, files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(wrong, c.want) {
+			t.Errorf("in %s: %q, want %q", c.root, wrong, c.want)
+		}
+	}
+}
+
 func TestLayout(t *testing.T) {
 	entries, err := os.ReadDir(root)
 	if err != nil {

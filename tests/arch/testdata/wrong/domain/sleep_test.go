@@ -1,0 +1,5 @@
+package domain
+
+import "time"
+
+func sleep() { time.Sleep(time.Second) }
