@@ -60,17 +60,18 @@ func (p *Pair) Ensure(ctx context.Context, name domain.Topic) error {
 	return err
 }
 
-// known gives the topic where it stands already, else UnknownTopic.
+// known gives the topic where it stands already. Else it is UnknownTopic, or Unavailable where nobody can tell.
 func (p *Pair) known(name domain.Topic) (*topic, error) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	t, ok := p.topics[name]
-	closed := p.closed
-	p.mu.Unlock()
-	if closed {
+	switch {
+	case p.closed:
 		return nil, errClosed()
-	}
-	if ok && t.stands() {
+	case ok && t.stands():
 		return t, nil
+	case p.away != nil:
+		return nil, p.away
 	}
 	return nil, domain.Errorf(domain.UnknownTopic, "there is no topic %q: it is made when it is first published to, viewed or joined", name)
 }

@@ -22,6 +22,7 @@ type Pair struct {
 	mu     sync.Mutex // guards what follows
 	topics map[domain.Topic]*topic
 	closed bool
+	away   error // why the last topic that was new could not be subscribed to; nil where it could
 
 	batches sync.WaitGroup // the batches that are not fully answered
 	running sync.WaitGroup // the goroutines of all topics
@@ -114,28 +115,42 @@ func (p *Pair) entry(name domain.Topic) (*topic, error) {
 			p.forget(t, err)
 			return
 		}
+		p.reached(t)
 		p.running.Go(func() { t.publish(p.publisher) }) // ends with the topic's log
 		t.read(ctx, p.subscriber)
 	})
 	return t, nil
 }
 
+// reached notes that the backend is there, and lets in who waits for t.
+func (p *Pair) reached(t *topic) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.away = nil
+	close(t.opened)
+}
+
 // forget gives up a topic that could not be subscribed to: the next use tries again.
 func (p *Pair) forget(t *topic, err error) {
 	p.mu.Lock()
 	delete(p.topics, t.name)
+	p.away = err
 	p.mu.Unlock()
 	t.cancel()
 	t.failure = err
 	close(t.opened)
 }
 
-// Ping implements ports.Lifecycle. Watermill cannot ask a backend whether it is there: Ping fails while a subscription is broken.
+// Ping implements ports.Lifecycle. Watermill cannot ask a backend whether it is there: Ping fails while a subscription is broken, and
+// after one that could not be had, until one can.
 func (p *Pair) Ping(context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
 		return errClosed()
+	}
+	if p.away != nil {
+		return p.away
 	}
 	for _, t := range p.topics {
 		if err := t.broken.Load(); err != nil {

@@ -78,10 +78,14 @@ func TestUnreachableBackend(t *testing.T) {
 		expectCode(t, err, domain.Unavailable)
 	}
 	_, err = p.Describe(t.Context(), "orders")
-	expectCode(t, err, domain.UnknownTopic)
+	expectCode(t, err, domain.Unavailable)
+	expectCode(t, p.Ping(t.Context()), domain.Unavailable)
 	// The next use tries again.
 	b.set(func(b *backend) { b.subscribeErr = nil })
 	mustPublish(t, p, "orders", "x")
+	if err := p.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestTopicsAndQueuesAreBounded(t *testing.T) {

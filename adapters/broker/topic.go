@@ -66,7 +66,6 @@ func (t *topic) open(ctx context.Context, sub message.Subscriber) error {
 		return domain.Errorf(domain.Unavailable, "topic %q cannot be subscribed to", t.name).Because(err)
 	}
 	t.messages = messages
-	close(t.opened)
 	return nil
 }
 

@@ -1,0 +1,90 @@
+// Package conformance is the one suite that every broker passes: what ports.Broker promises, tried on the real thing. A new broker runs it in a few
+// lines:
+//
+//	func TestConformance(t *testing.T) {
+//		conformance.Run(t, func(t *testing.T) conformance.Subject {
+//			return conformance.Subject{Broker: …, Topic: …, Partitions: 3}
+//		})
+//	}
+//
+// What a broker does not declare among its capabilities must be refused with Unsupported; the suite checks that too. Cases are functions that return an
+// error, so that the suite's own test can show that a broken broker fails them.
+package conformance
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"culvert/domain"
+	"culvert/ports"
+)
+
+// Subject is a broker under test.
+type Subject struct {
+	Broker ports.Broker
+	// Topic gives a topic that was never used before and can be used now, made where the broker needs that, with Partitions partitions. It is
+	// gone after the test, as far as the broker can do that.
+	Topic func(t testing.TB) domain.Topic
+	// Partitions is how many partitions a topic has.
+	Partitions int
+	// AutoCreate says that a topic is made by its first use; else that is UnknownTopic.
+	AutoCreate bool
+	// FoldsEmptyKey says that the broker cannot tell an empty key from none.
+	FoldsEmptyKey bool
+	// Unreachable gives a broker of the same kind whose server is not there. Nil where there is no server.
+	Unreachable func(t testing.TB) ports.Broker
+	// Outage, where it is not nil, stops the server that Broker uses and gives what starts it again.
+	Outage func(t testing.TB) (end func())
+}
+
+// caseTimeout is how long one case may take; only a broker that fails comes near it.
+const caseTimeout = 90 * time.Second
+
+// testCase is one promise.
+type testCase struct {
+	name  string
+	check func(ctx context.Context, s *bench) error
+}
+
+func cases() []testCase {
+	return []testCase{
+		{"Content", checkContent},
+		{"Batches", checkBatches},
+		{"KeyOrder", checkKeyOrder},
+		{"Acks", checkAcks},
+		{"TailLatest", checkTailLatest},
+		{"TailEarliest", checkTailEarliest},
+		{"TailLast", checkTailLast},
+		{"TailTime", checkTailTime},
+		{"TailResume", checkTailResume},
+		{"TailOtherEpoch", checkTailOtherEpoch},
+		{"StuckReader", checkStuckReader},
+		{"TopicBeforeItsFirstUse", checkTopicBeforeItsFirstUse},
+		{"Describe", checkDescribe},
+		{"Catalogue", checkCatalogue},
+		{"Cancellation", checkCancellation},
+		{"JoinBeginsAtTheEnd", checkJoinBeginsAtTheEnd},
+		{"JoinFrom", checkJoinFrom},
+		{"JoinConflict", checkJoinConflict},
+		{"HandOver", checkHandOver},
+		{"Sharing", checkSharing},
+		{"Revocation", checkRevocation},
+		{"Unreachable", checkUnreachable},
+		{"Outage", checkOutage},
+	}
+}
+
+// Run runs the suite on the broker that subject makes. It does not run in parallel with anything: one case looks for leaked goroutines.
+func Run(t *testing.T, subject func(t *testing.T) Subject) {
+	s := subject(t)
+	for _, c := range cases() {
+		t.Run(c.name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), caseTimeout)
+			defer cancel()
+			if err := c.check(ctx, &bench{Subject: s, t: t}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

@@ -1,0 +1,149 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"culvert/domain"
+	"culvert/ports"
+)
+
+// refusalTime is how long a broker that cannot be reached may take to say so.
+const refusalTime = 20 * time.Second
+
+// retryTime is how often a server that is starting is tried.
+const retryTime = 100 * time.Millisecond
+
+// checkUnreachable: where the server is not there, everything is Unavailable, soon.
+func checkUnreachable(ctx context.Context, b *bench) error {
+	if b.Unreachable == nil {
+		return nil
+	}
+	away := &bench{Subject: b.Subject, t: b.t}
+	away.Broker = b.Unreachable(b.t)
+	const topic domain.Topic = "conformance-unreachable"
+	var problems []error
+	for _, use := range []struct {
+		what string
+		try  func(ctx context.Context) error
+	}{
+		// Some brokers can only be seen to be away when they are used, so these come first.
+		{"publish", func(ctx context.Context) error { _, err := away.publish(ctx, topic, numbered(0, 1)...); return err }},
+		{"tail", func(ctx context.Context) error {
+			_, _, err := away.Broker.Tail(ctx, topic, domain.StartLatest())
+			return err
+		}},
+		{"join", func(ctx context.Context) error { _, err := away.join(ctx, topic, queue, nil); return err }},
+		{"describe", func(ctx context.Context) error { _, err := away.Broker.Describe(ctx, topic); return err }},
+		{"ping", away.Broker.Ping},
+		{"topics", func(ctx context.Context) error {
+			if c, ok := away.Broker.(ports.Catalogue); ok && away.can(topic, domain.Catalogue) {
+				_, err := c.Topics(ctx)
+				return err
+			}
+			return away.Broker.Ping(ctx)
+		}},
+	} {
+		limited, cancel := context.WithTimeout(ctx, refusalTime)
+		err := expectCode(use.what, use.try(limited), domain.Unavailable)
+		if limited.Err() != nil {
+			err = fmt.Errorf("%s took longer than %s to say that the broker is not there", use.what, refusalTime)
+		}
+		cancel()
+		problems = append(problems, err)
+	}
+	return errors.Join(append(problems, away.Broker.Close(ctx))...)
+}
+
+// checkOutage: a server that goes and comes back costs time and nothing that was confirmed; readers and members outlive it.
+func checkOutage(ctx context.Context, b *bench) error {
+	if b.Outage == nil {
+		return nil
+	}
+	topic := b.topic()
+	r, err := b.tail(ctx, topic, domain.StartLatest())
+	if err != nil {
+		return err
+	}
+	defer r.stop()
+	s, err := b.join(ctx, topic, queue, nil)
+	if err != nil {
+		return err
+	}
+	if _, err := b.publish(ctx, topic, numbered(0, 20)...); err != nil {
+		return errors.Join(err, s.leave())
+	}
+	end := b.Outage(b.t)
+	// What is published now is answered for: confirmed when the server is back, or not at all.
+	underWay := b.begin(ctx, topic, numbered(20, 20))
+	end()
+	_, _ = underWay.wait(ctx)
+	confirmed := 20
+	underWay.mu.Lock()
+	if underWay.left > 0 {
+		err = fmt.Errorf("%d messages were never answered", underWay.left)
+	}
+	for i, e := range underWay.errs {
+		if e == nil {
+			confirmed++
+		} else if code := domain.CodeOf(e); code != domain.Unavailable && code != domain.Timeout {
+			err = errors.Join(err, fmt.Errorf("message %d: %w", i, e))
+		}
+	}
+	underWay.mu.Unlock()
+	if err != nil {
+		return errors.Join(err, s.leave())
+	}
+	return errors.Join(b.survived(ctx, topic, r, s, underWay, confirmed), s.leave())
+}
+
+// survived publishes until the broker takes messages again, and reads all that was confirmed.
+func (b *bench) survived(ctx context.Context, topic domain.Topic, r *reader, s *seat, underWay *pending, confirmed int) error {
+	for {
+		_, err := b.publish(ctx, topic, numbered(40, 1)...)
+		if err == nil {
+			break
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("the broker takes nothing after the outage: %w", err)
+		}
+		time.Sleep(retryTime)
+	}
+	must := map[string]bool{"40": true}
+	for i := range 20 {
+		must[fmt.Sprint(i)] = true
+		if underWay.errs[i] == nil {
+			must[fmt.Sprint(20+i)] = true
+		}
+	}
+	left := len(must)
+	for left > 0 {
+		chunk, err, ok := r.next()
+		if err != nil || !ok {
+			return fmt.Errorf("the reader did not outlive the outage: %w", err)
+		}
+		if err := r.check(chunk); err != nil {
+			return err
+		}
+		for _, m := range chunk.Messages {
+			if must[string(m.Payload)] {
+				must[string(m.Payload)] = false
+				left--
+			}
+		}
+	}
+	return s.until(ctx, "what was confirmed", func() bool {
+		seen := map[int]bool{}
+		for _, d := range s.got {
+			seen[d.number()] = true
+		}
+		for i := range 20 {
+			if !seen[i] || underWay.errs[i] == nil && !seen[20+i] {
+				return false
+			}
+		}
+		return seen[40]
+	})
+}
