@@ -35,11 +35,11 @@ func Kafka(t testing.TB) KafkaCluster {
 	if cluster, ok := kafkaFromEnv(); ok {
 		return cluster
 	}
-	cluster, err := ownKafka()
+	node, err := ownKafka()
 	if err != nil {
 		without(t, "Kafka", err)
 	}
-	return cluster
+	return KafkaCluster{Addrs: []string{node.addr}, Version: KafkaVersion}
 }
 
 func kafkaFromEnv() (KafkaCluster, bool) {
@@ -54,18 +54,15 @@ func kafkaFromEnv() (KafkaCluster, bool) {
 	return KafkaCluster{Addrs: strings.Split(addrs, ","), Version: version}, true
 }
 
-// ownKafka starts one Kafka for this test binary. It ends, and its files go, with the binary.
-var ownKafka = sync.OnceValues(func() (KafkaCluster, error) {
+// ownKafka starts one Kafka for this test binary, and keeps it: a node that is let go ends. It ends, and its files go, with the binary.
+var ownKafka = sync.OnceValues(func() (*kafkaNode, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	node, err := newKafkaNode(ctx, io.Discard, nil)
 	if err != nil {
-		return KafkaCluster{}, err
+		return nil, err
 	}
-	if err := node.start(ctx, true); err != nil {
-		return KafkaCluster{}, err
-	}
-	return KafkaCluster{Addrs: []string{node.addr}, Version: KafkaVersion}, nil
+	return node, node.start(ctx, true)
 })
 
 // startSharedKafka is the Start of Kafka's Kind.

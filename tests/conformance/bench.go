@@ -93,8 +93,9 @@ func numbered(from, n int) []*domain.Message {
 	return messages
 }
 
-// someTime is when the first numbered message was made. It lies in the past, but not so far that a broker's retention takes it.
-var someTime = time.Now().Add(-time.Hour).UTC().Truncate(time.Second)
+// someTime is when the first numbered message was made, a second before the next one. It lies so far in the past that ten thousand of them do too, since a broker may refuse what
+// comes from the future, but not so far that its retention takes it.
+var someTime = time.Now().Add(-4 * time.Hour).UTC().Truncate(time.Second)
 
 // expectCode fails unless err has the code.
 func expectCode(what string, err error, want domain.Code) error {

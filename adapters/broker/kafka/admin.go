@@ -21,7 +21,10 @@ type admin struct {
 }
 
 func (b *Broker) connectAdmin(ctx context.Context) (*admin, error) {
-	client, err := sarama.NewClient(b.cfg.Brokers, b.sarama(ctx))
+	c := b.sarama(ctx)
+	c.Metadata.Full = true // without it sarama cannot find the controller
+	c.Metadata.RefreshFrequency = 0
+	client, err := sarama.NewClient(b.cfg.Brokers, c)
 	if err != nil {
 		return nil, err
 	}
@@ -213,10 +216,10 @@ func (b *Broker) Ensure(ctx context.Context, topic domain.Topic) error {
 // ensure gives the topology of a topic, which it makes where it is missing and the configuration lets it.
 func (b *Broker) ensure(ctx context.Context, topic domain.Topic) (topology, error) {
 	shape, err := b.topology(ctx, topic)
-	if b.cfg.Create == nil || err == nil || domain.CodeOf(err) != domain.UnknownTopic {
+	if err == nil || domain.CodeOf(err) != domain.UnknownTopic {
 		return shape, err
 	}
-	spec, ok := b.cfg.Create(topic)
+	spec, ok := b.cfg.create(topic)
 	if !ok {
 		return shape, err
 	}

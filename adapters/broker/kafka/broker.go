@@ -52,10 +52,10 @@ func New(cfg Config, log *slog.Logger) (*Broker, error) {
 	return b, nil
 }
 
-// Capabilities implements ports.Describer. They are the same for all topics.
-func (b *Broker) Capabilities(domain.Topic) domain.Capabilities {
+// Capabilities implements ports.Describer.
+func (b *Broker) Capabilities(topic domain.Topic) domain.Capabilities {
 	can := domain.Capabilities{domain.History, domain.SeekTime, domain.ReceiptPosition, domain.KeyOrder, domain.Catalogue}
-	if b.cfg.Create != nil {
+	if _, creates := b.cfg.create(topic); creates {
 		can = append(can, domain.Create)
 	}
 	return can

@@ -22,6 +22,9 @@ type commit struct {
 
 // commits gives what the group has committed for these partitions; those without a commit are left out. A coordinator that is not ready is waited for.
 func (m *membership) commits(ctx context.Context, partitions []int32) (map[int32]commit, error) {
+	if len(partitions) == 0 {
+		return nil, nil
+	}
 	return backoff.Retry(ctx, func() (map[int32]commit, error) {
 		commits, err := m.askCommits(ctx, partitions)
 		if err != nil && !passing(err) {

@@ -177,6 +177,14 @@ func (c Config) validateSecurity() error {
 	return nil
 }
 
+// create says how to make topic, and whether.
+func (c Config) create(topic domain.Topic) (CreateSpec, bool) {
+	if c.Create == nil {
+		return CreateSpec{}, false
+	}
+	return c.Create(topic)
+}
+
 // group is the consumer group of a queue.
 func (c Config) group(topic domain.Topic, queue domain.Queue) string {
 	return strings.NewReplacer("{topic}", string(topic), "{queue}", string(queue)).Replace(c.GroupID)

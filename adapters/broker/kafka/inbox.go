@@ -57,7 +57,7 @@ func (i *inbox) take() (events []domain.LaneEvent, ended bool, err error) {
 	return events, i.ended, i.err
 }
 
-// each yields the events, and at last the error of close. It returns early when yield says so.
+// each yields the events, and at last the error of close, if there is one. It returns early when yield says so.
 func (i *inbox) each(yield func(domain.LaneEvent, error) bool) {
 	for range i.wake {
 		events, ended, err := i.take()
@@ -67,7 +67,9 @@ func (i *inbox) each(yield func(domain.LaneEvent, error) bool) {
 			}
 		}
 		if ended {
-			yield(domain.LaneEvent{}, err)
+			if err != nil {
+				yield(domain.LaneEvent{}, err)
+			}
 			return
 		}
 	}

@@ -94,7 +94,7 @@ func begun(topic domain.Topic, queue domain.Queue, from *domain.Start) error {
 	return domain.Errorf(domain.Conflict, "queue %q of topic %q has begun: leave from out, or reset the queue", queue, topic)
 }
 
-// run takes part until ctx ends or the topic is gone, through as many sessions and connections as that takes.
+// run takes part until ctx ends (nil) or the topic is gone, through as many sessions and connections as that takes.
 func (m *membership) run(ctx context.Context) error {
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
@@ -108,7 +108,7 @@ func (m *membership) run(ctx context.Context) error {
 		begun := time.Now()
 		err := m.member(ctx, life)
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return nil
 		}
 		if !m.events.opened() && !(passing(err) && time.Since(joined) < m.broker.cfg.RequestTimeout) {
 			return translate(m.topic, err)
@@ -117,10 +117,13 @@ func (m *membership) run(ctx context.Context) error {
 			pauses.Reset()
 		}
 		m.broker.log.Info("a queue's session has ended", "topic", m.topic, "group", m.group, "cause", err)
-		if err := sleep(ctx, pauses.NextBackOff()); err != nil {
-			return err
+		if sleep(ctx, pauses.NextBackOff()) != nil {
+			return nil
 		}
 		shape, err := m.broker.watch(ctx, m.topic)
+		if ctx.Err() != nil {
+			return nil
+		}
 		if err != nil {
 			return err
 		}

@@ -34,6 +34,9 @@ func (s *session) Setup(group sarama.ConsumerGroupSession) error {
 
 func (s *session) setup(group sarama.ConsumerGroupSession) error {
 	ctx := group.Context()
+	if err := s.beginAsMember(group); err != nil {
+		return err
+	}
 	partitions := group.Claims()[string(s.topic)]
 	commits, err := s.commits(ctx, partitions)
 	if err != nil {
@@ -42,11 +45,6 @@ func (s *session) setup(group sarama.ConsumerGroupSession) error {
 	extents, err := s.broker.extents(ctx, s.topic, partitions)
 	if err != nil {
 		return err
-	}
-	if s.begin != nil {
-		if err := s.beginAsMember(group, commits); err != nil {
-			return err
-		}
 	}
 	claims := make([]*claim, 0, len(partitions))
 	for _, p := range partitions {
@@ -61,18 +59,26 @@ func (s *session) setup(group sarama.ConsumerGroupSession) error {
 	return nil
 }
 
-// beginAsMember commits the queue's beginning, once.
-func (s *session) beginAsMember(group sarama.ConsumerGroupSession, commits map[int32]commit) error {
-	if len(commits) == 0 {
+// beginAsMember commits the queue's beginning where that is still to be done.
+func (s *session) beginAsMember(group sarama.ConsumerGroupSession) error {
+	if s.begin == nil {
+		return nil
+	}
+	partitions := make([]int32, len(s.begin))
+	for i, p := range s.begin {
+		partitions[i] = p.Partition
+	}
+	commits, err := s.commits(group.Context(), partitions)
+	if err != nil {
+		return err
+	}
+	if len(commits) == 0 { // else another node began it in the meantime
 		client, err := s.broker.admin.get(group.Context())
 		if err != nil {
 			return err
 		}
 		if err := s.commitAsMember(client.client, group.MemberID(), group.GenerationID(), s.begin); err != nil {
 			return err
-		}
-		for _, p := range s.begin {
-			commits[p.Partition] = commit{next: p.Next, metadata: s.metadata(p)}
 		}
 	}
 	s.begin = nil

@@ -68,7 +68,9 @@ func (t *tail) run(ctx context.Context, yield func(domain.Chunk, error) bool) {
 			return
 		}
 	}
-	yield(domain.Chunk{}, <-ended)
+	if err := <-ended; ctx.Err() == nil {
+		yield(domain.Chunk{}, err)
+	}
 }
 
 // supervise runs generation after generation. Its error is what ends the sequence.
