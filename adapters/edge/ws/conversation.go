@@ -3,7 +3,6 @@ package ws
 import (
 	"context"
 	"sync"
-	"unicode/utf8"
 
 	"culvert/adapters/edge"
 	"culvert/domain"
@@ -62,7 +61,7 @@ func (c *conversation) hear(ctx context.Context, text bool, message []byte) {
 func (c *conversation) frame(ctx context.Context, text []byte) {
 	o := &c.object
 	if err := o.Parse(text); err != nil {
-		if !utf8.Valid(text) || !isObject(text) {
+		if !isObject(text) {
 			c.refuse(ctx, err, nil)
 			return
 		}

@@ -54,6 +54,7 @@ func New(injector ports.Injector, viewer ports.Viewer, queues ports.Queues, cfg 
 func (e *Edge) setUpMelody() {
 	m := e.melody
 	m.Config.MaxMessageSize = e.maxMessage()
+	m.Config.MessageBufferSize = 0 // nothing is ever put into it
 	m.Config.PingPeriod = e.cfg.PingInterval
 	m.Config.PongWait = e.cfg.PongWait
 	m.Config.WriteWait = e.cfg.WriteTimeout

@@ -99,9 +99,9 @@ func (d *raw) start(ctx context.Context) {
 	// Each ends with its stream, or with the socket.
 	switch {
 	case d.stream != nil:
-		d.socket.tasks.Go(func() { d.watch(ctx) })
+		d.socket.task(ctx, func() { d.watch(ctx) })
 	case d.member != nil:
-		d.socket.tasks.Go(func() { d.belong(ctx) })
+		d.socket.task(ctx, func() { d.belong(ctx) })
 	}
 }
 

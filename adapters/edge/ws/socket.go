@@ -3,8 +3,10 @@ package ws
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
+	"runtime/debug"
 	"sync"
 
 	"github.com/gorilla/websocket"
@@ -86,8 +88,27 @@ func (s *socket) hear(ctx context.Context, text bool, message []byte) {
 	case <-s.entry:
 	}
 	defer func() { s.entry <- struct{}{} }()
+	defer s.recovered(ctx)
 	if ctx.Err() == nil {
 		s.dialect.hear(ctx, text, message)
+	}
+}
+
+// task runs f in a goroutine of the socket. The caller says what ends it.
+func (s *socket) task(ctx context.Context, f func()) {
+	s.tasks.Go(func() {
+		defer s.recovered(ctx)
+		f()
+	})
+}
+
+// recovered, deferred, makes a panic the end of this socket alone.
+func (s *socket) recovered(ctx context.Context) {
+	if v := recover(); v != nil {
+		err := fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		s.report(ctx, "socket ended", err)
+		code, reason := closeFor(err)
+		s.close(code, reason, nil)
 	}
 }
 

@@ -3,6 +3,7 @@ package ws
 import (
 	"bytes"
 	"encoding/json"
+	"unicode/utf8"
 
 	"culvert/domain"
 )
@@ -30,7 +31,7 @@ func split(message []byte, most int) ([][]byte, error) {
 	return frames, nil
 }
 
-// isObject reports whether text is a JSON object, if perhaps one that says a thing twice.
+// isObject reports whether text is a JSON object (RFC 8259), if perhaps one that says a thing twice.
 func isObject(text []byte) bool {
-	return len(text) > 0 && text[0] == '{' && json.Valid(text)
+	return len(text) > 0 && text[0] == '{' && utf8.Valid(text) && json.Valid(text)
 }

@@ -70,7 +70,7 @@ func (c *conversation) begin(ctx context.Context, s *subscription) error {
 	life, cancel := context.WithCancelCause(ctx)
 	s.cancel = cancel
 	// It ends with its stream, by unsub, or with the socket.
-	c.socket.tasks.Go(func() { s.run(ctx, life) })
+	c.socket.task(ctx, func() { s.run(ctx, life) })
 	return nil
 }
 

@@ -1,0 +1,139 @@
+package ws
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"culvert/adapters/edge"
+	"culvert/domain"
+	"culvert/ports"
+)
+
+// recorder is a connection that takes everything and gives nothing.
+type recorder struct {
+	net.Conn
+	mu  sync.Mutex
+	got []byte
+}
+
+func (r *recorder) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.got = append(r.got, p...)
+	return len(p), nil
+}
+
+func (r *recorder) SetWriteDeadline(time.Time) error { return nil }
+func (r *recorder) Close() error                     { return nil }
+
+// FuzzConversation holds that whatever a client sends, the server says nothing but JSON objects and perhaps one close, last; that it
+// closes only for what holds something else than JSON objects, or too much; and that each pub with an id is answered exactly once.
+func FuzzConversation(f *testing.F) {
+	for _, seed := range []string{
+		`{"op":"pub","id":"1","topic":"t","payload":{"a":[1,"\u00e9"]}}`,
+		"{\"op\":\"pub\",\"id\":\"1\",\"topic\":\"t\",\"text\":\"x\"}\n{\"op\":\"pub\",\"id\":\"2\",\"text\":\"x\"}\n",
+		`{"op":"sub","id":"2","sub":"a","topic":"t","from":"-4","key":["k"],"credit":1}`,
+		`{"op":"sub","sub":"b","topic":"t","queue":"q","ack":"manual"}` + "\n" + `{"op":"done","id":"3","sub":"b","upto":"r"}`,
+		`{"op":"sub","sub":"a","topic":"t"}` + "\n" + `{"op":"unsub","id":"4","sub":"a"}` + "\n" + `{"op":"credit","sub":"a","n":3}`,
+		`{"op":"nack","id":"5","sub":"b","receipts":["x"],"delay_ms":3}`, `{"id":"1","id":"2"}`, `[]`, `{`, "\xff", "\n\n",
+	} {
+		f.Add(seed)
+	}
+	b := &broker{
+		view: func(context.Context, ports.View) (*stream, error) { return newStream(), nil },
+		join: func(ports.Join) (*member, error) { return newMember(), nil },
+	}
+	e, _ := newHandler(f, b, DefaultConfig(), domain.DefaultLimits())
+	f.Fuzz(func(t *testing.T, message string) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		conn := &recorder{}
+		s := newSocket(e, cancel)
+		s.attach(conn)
+		var err error
+		if s.dialect, err = openConversation(s, place{}, edge.QueryParams("", e.limits)); err != nil {
+			t.Fatal(err)
+		}
+		s.hear(ctx, true, []byte(message))
+		s.dialect.flush(ctx)
+		s.end()
+
+		answers, closed := map[string]int{}, false
+		for rest := conn.got; len(rest) > 0; {
+			size := frameSize(rest)
+			frame := rest[:size]
+			rest = rest[size:]
+			if closed {
+				t.Fatalf("after the close came %q", frame)
+			}
+			if closed = frame[0] == final|opClose; closed {
+				continue
+			}
+			var o struct{ Op, ID string }
+			text := frame[2:]
+			switch frame[1] {
+			case 126:
+				text = frame[4:]
+			case 127:
+				text = frame[10:]
+			}
+			if err := json.Unmarshal(text, &o); err != nil {
+				t.Fatalf("said %q: %v", text, err)
+			}
+			if o.Op == "ack" || o.Op == "err" {
+				answers[o.ID]++
+			}
+		}
+		frames, _ := split([]byte(message), e.limits.FramesPerMessage)
+		objects, pubs := true, map[string]int{}
+		for _, frame := range frames {
+			var o edge.Object
+			objects = objects && isObject(frame)
+			if o.Parse(frame) == nil && objects {
+				op, _ := o.Text("op")
+				if id, _ := edge.DecodeID(&o); op == "pub" && id != "" {
+					pubs[id]++
+				}
+			}
+		}
+		if objects && closed {
+			t.Errorf("closed for JSON objects alone: %q", conn.got)
+		}
+		for id, n := range pubs {
+			if answers[id] < n {
+				t.Errorf("%d pubs with the id %q were answered %d times", n, id, answers[id])
+			}
+		}
+	})
+}
+
+func FuzzFrameEnd(f *testing.F) {
+	f.Add(1, 125, 3)
+	f.Add(126, 65535, 200)
+	f.Add(65536, 0, 70000)
+	f.Fuzz(func(t *testing.T, a, b, at int) {
+		const most = 1 << 17
+		if a < 0 || b < 0 || a > most || b > most {
+			return
+		}
+		frames := appendFrame(nil, opText, make([]byte, a))
+		first := len(frames)
+		frames = appendFrame(frames, opBinary, make([]byte, b))
+		if at < 0 || at > len(frames) {
+			return
+		}
+		want := 0
+		switch {
+		case at > first:
+			want = len(frames)
+		case at > 0:
+			want = first
+		}
+		if got := frameEnd(frames, at); got != want {
+			t.Errorf("frames of %d and %d bytes: the one at %d ends at %d, not %d", a, b, at, got, want)
+		}
+	})
+}
