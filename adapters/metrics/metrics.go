@@ -43,7 +43,7 @@ func New(version string) *Metrics {
 		streams:         gauge("streams", "Views and queue members that are open at this moment.", "edge", "mode"),
 		refused:         counter("refused_streams_total", "Views and joins that could not be opened, by the error's code.", "edge", "mode", "code"),
 		delivered:       counter("delivered_messages_total", "Messages that were given to clients: to viewers written, to members leased.", "edge", "mode"),
-		deliverySeconds: latency("delivery_duration_seconds", "Time from when a message came into the log until it was written to a viewer, of the oldest message of each batch; replays from the broker's log are left out.", "edge"),
+		deliverySeconds: latency("delivery_duration_seconds", "Time from when a message came into the log until it was written to a viewer, of the oldest message of each batch; what was there before the view was opened is left out.", "edge"),
 		gaps:            counter("gaps_total", "Holes that were told to clients, by reason.", "edge", "reason"),
 		lost:            counter("lost_messages_total", "Offsets in those holes, where their number is known.", "edge", "reason"),
 		settled:         counter("settled_messages_total", "Leases that clients ended: done, or nack.", "edge", "result"),

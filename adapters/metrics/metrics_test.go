@@ -136,7 +136,7 @@ func TestViews(t *testing.T) {
 				span(0, 1, &domain.Run{Gap: &domain.Gap{Reason: domain.GapOverflow, Lost: 7}}),
 				span(0, 1, &domain.Run{Gap: &domain.Gap{Reason: domain.GapEpoch, Lost: domain.LostUnknown}}),
 			}},
-			{Spans: []domain.Span{span(0, 3, &domain.Run{Messages: messages})}}, // a replay: nobody knows when it came
+			{Spans: []domain.Span{span(0, 3, &domain.Run{Messages: messages, Appended: time.Now().Add(-time.Minute)})}}, // it was there before
 			{},
 		}}
 		ctx, cancel := context.WithCancel(t.Context())

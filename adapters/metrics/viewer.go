@@ -39,13 +39,14 @@ func (v *viewer) View(ctx context.Context, view ports.View) (ports.Stream, error
 	}
 	v.open.Inc()
 	context.AfterFunc(ctx, v.open.Dec)
-	return &stream{Stream: s, viewer: v}, nil
+	return &stream{Stream: s, viewer: v, opened: time.Now()}, nil
 }
 
 // stream counts a batch when the next one is asked for, since that says that it was written.
 type stream struct {
 	ports.Stream
 	viewer *viewer
+	opened time.Time
 	given  ports.Batch
 }
 
@@ -66,7 +67,8 @@ func (s *stream) written() {
 			continue
 		}
 		messages += span.To - span.From
-		if at := span.Run.Appended; !at.IsZero() && (oldest.IsZero() || at.Before(oldest)) {
+		// What was in the log before the view was opened has waited for the viewer, not for us.
+		if at := span.Run.Appended; !at.Before(s.opened) && (oldest.IsZero() || at.Before(oldest)) {
 			oldest = at
 		}
 	}
