@@ -59,12 +59,18 @@ func TestFramesAboutStreams(t *testing.T) {
 	no := false
 	ready := ports.Ready{Stream: "s_9f", Topics: []domain.Topic{"orders"}, Resumed: &no, Reason: ports.ResumeEpoch, Pending: []ports.Pending{{Topic: "orders", Partition: 4}}}
 	for _, c := range []struct{ name, got, want string }{
-		{"ready", string(AppendReadyBody([]byte(`{"op":"ready",`), ready, "c1", 15*time.Second)),
-			`{"op":"ready","stream":"s_9f","mode":"view","topics":["orders"],"resumed":false,"reason":"epoch","pending":[{"topic":"orders","partition":4}],"heartbeat_ms":15000,"cursor":"c1"}`},
-		{"ready without a cursor", string(AppendReadyBody([]byte(`{`), ports.Ready{Stream: "s", Topics: []domain.Topic{"a"}}, "", 0)),
-			`{"stream":"s","mode":"view","topics":["a"],"pending":[]}`},
-		{"joined", string(AppendJoinedBody([]byte(`{`), domain.Membership{Stream: "s", Topic: "orders", Queue: "billing", Order: domain.OrderKey, MaxInFlight: 16, Lease: 30 * time.Second, MaxAttempts: 5, Assigned: 3}, AckManual, 15*time.Second)),
-			`{"stream":"s","mode":"join","topics":["orders"],"queue":"billing","ack":"manual","order":"key","max_in_flight":16,"lease_ms":30000,"max_attempts":5,"assigned":3,"heartbeat_ms":15000}`},
+		{
+			"ready", string(AppendReadyBody([]byte(`{"op":"ready",`), ready, "c1", 15*time.Second)),
+			`{"op":"ready","stream":"s_9f","mode":"view","topics":["orders"],"resumed":false,"reason":"epoch","pending":[{"topic":"orders","partition":4}],"heartbeat_ms":15000,"cursor":"c1"}`,
+		},
+		{
+			"ready without a cursor", string(AppendReadyBody([]byte(`{`), ports.Ready{Stream: "s", Topics: []domain.Topic{"a"}}, "", 0)),
+			`{"stream":"s","mode":"view","topics":["a"],"pending":[]}`,
+		},
+		{
+			"joined", string(AppendJoinedBody([]byte(`{`), domain.Membership{Stream: "s", Topic: "orders", Queue: "billing", Order: domain.OrderKey, MaxInFlight: 16, Lease: 30 * time.Second, MaxAttempts: 5, Assigned: 3}, AckManual, 15*time.Second)),
+			`{"stream":"s","mode":"join","topics":["orders"],"queue":"billing","ack":"manual","order":"key","max_in_flight":16,"lease_ms":30000,"max_attempts":5,"assigned":3,"heartbeat_ms":15000}`,
+		},
 		{"bye", string(AppendByeBody([]byte(`{`), &domain.Bye{Reason: domain.ByeShutdown, Reconnect: true}, 1700*time.Millisecond, "")), `{"reason":"shutdown","reconnect":true,"retry_ms":1700}`},
 		{"end", string(AppendByeBody([]byte(`{`), &domain.Bye{Reason: domain.ByeEnd}, time.Second, "c")), `{"reason":"end","reconnect":false,"cursor":"c"}`},
 		{"settlement", string(AppendSettlementBody([]byte(`{`), domain.Settlement{Settled: 2, Unknown: []string{"a", `"`}})), `{"settled":2,"unknown":["a","\""]}`},
@@ -93,10 +99,12 @@ func FuzzEnvelope(f *testing.F) {
 		m := &domain.Message{Key: key, Payload: payload, Headers: []domain.Header{{Name: name, Value: value}}}
 		got := AppendEventBody([]byte("{"), domain.Event{Topic: "t", Message: m, Cursor: "c"})
 		var e struct {
-			Key, Text     *string
-			Key64, Base64 *string
-			Headers       [][]*string
-			Payload       json.RawMessage
+			Key     *string         `json:"key"`
+			Key64   *string         `json:"key64"`
+			Headers [][]*string     `json:"headers"`
+			Payload json.RawMessage `json:"payload"`
+			Text    *string         `json:"text"`
+			Base64  *string         `json:"base64"`
 		}
 		if err := json.Unmarshal(got, &e); err != nil {
 			t.Fatalf("%v in %s", err, got)

@@ -49,9 +49,11 @@ func TestTheTableIsTheProtocols(t *testing.T) {
 			w := httptest.NewRecorder()
 			WriteProblem(w, domain.Errorf(c.code, "a %q\nb", "x"))
 			var p struct {
-				Code, Title, Detail string
-				Status              int
-				Retryable           bool
+				Code      string `json:"code"`
+				Title     string `json:"title"`
+				Detail    string `json:"detail"`
+				Status    int    `json:"status"`
+				Retryable bool   `json:"retryable"`
 			}
 			if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil {
 				t.Fatalf("%v in %s", err, w.Body)

@@ -134,7 +134,8 @@ func decodeHeaders(o *Object) ([]domain.Header, error) {
 func decodeHeader(pair Value) (h domain.Header, err error) {
 	parts, _ := pair.Items()
 	text := len(parts) == 2
-	if !text && !(len(parts) == 3 && parts[1].Null()) {
+	coded := len(parts) == 3 && parts[1].Null()
+	if !text && !coded {
 		return h, domain.Errorf(domain.InvalidRequest, `each of headers must be ["name","value"] or ["name",null,"<base64>"]`)
 	}
 	if h.Name, err = parts[0].String(); err != nil {

@@ -16,8 +16,11 @@ func TestPubsThatAreTaken(t *testing.T) {
 		id          string
 		topic       domain.Topic
 	}{
-		{"payload as it is", `{"op":"pub","id":"7","topic":"orders","key":"AAPL","headers":[["h","v"],["h","w"]],"payload": {"b": 1.0, "a":"\u00e9"} }`,
-			domain.Message{Key: []byte("AAPL"), Headers: []domain.Header{{Name: "h", Value: []byte("v")}, {Name: "h", Value: []byte("w")}}, Payload: []byte(`{"b": 1.0, "a":"\u00e9"}`)}, "7", "orders"},
+		{
+			"payload as it is", `{"op":"pub","id":"7","topic":"orders","key":"AAPL","headers":[["h","v"],["h","w"]],"payload": {"b": 1.0, "a":"\u00e9"} }`,
+			domain.Message{Key: []byte("AAPL"), Headers: []domain.Header{{Name: "h", Value: []byte("v")}, {Name: "h", Value: []byte("w")}}, Payload: []byte(`{"b": 1.0, "a":"\u00e9"}`)},
+			"7", "orders",
+		},
 		{"number", "{\"payload\":\t12345678901234567890.50\n}", domain.Message{Payload: []byte("12345678901234567890.50")}, "", ""},
 		{"string keeps its quotes", `{"payload":"x"}`, domain.Message{Payload: []byte(`"x"`)}, "", ""},
 		{"line ends between tokens", "{\"payload\":[1,\r\n2]}", domain.Message{Payload: []byte("[1,\r\n2]")}, "", ""},
@@ -146,8 +149,11 @@ func FuzzPub(f *testing.F) {
 			t.Fatalf("taken, but encoding/json says %v", err)
 		}
 		var want struct {
-			ID, Key, Text *string
-			Key64, Base64 []byte
+			ID     *string `json:"id"`
+			Key    *string `json:"key"`
+			Key64  []byte  `json:"key64"`
+			Text   *string `json:"text"`
+			Base64 []byte  `json:"base64"`
 		}
 		if err := json.Unmarshal(frame, &want); err != nil {
 			t.Fatalf("taken, but encoding/json says %v", err)

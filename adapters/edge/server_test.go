@@ -2,7 +2,6 @@ package edge
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -55,7 +54,9 @@ func ask(t *testing.T, s *Server, method, target, host string, header ...string)
 
 func codeIn(t *testing.T, w *httptest.ResponseRecorder) domain.Code {
 	t.Helper()
-	var p struct{ Code domain.Code }
+	var p struct {
+		Code domain.Code `json:"code"`
+	}
 	if w.Header().Get("Content-Type") != "application/problem+json" {
 		return ""
 	}
@@ -193,7 +194,7 @@ func TestErrorsAndPanicsAreAnsweredAndLogged(t *testing.T) {
 	}
 	func() {
 		defer func() {
-			if v := recover(); v != http.ErrAbortHandler { //nolint:errorlint // the very value is what net/http looks for
+			if v := recover(); v != http.ErrAbortHandler {
 				t.Errorf("an answer that was cut short looks whole: recovered %v", v)
 			}
 		}()
@@ -209,12 +210,13 @@ func TestErrorsAndPanicsAreAnsweredAndLogged(t *testing.T) {
 func TestRoomForStreamsIsBounded(t *testing.T) {
 	limits := domain.DefaultLimits()
 	limits.Connections = 2
-	var held context.Context
+	requests := make(chan *http.Request, 1)
 	s := newServer(t, DefaultConfig(), limits, io.Discard, routes{"/x": func(w http.ResponseWriter, r *http.Request) error {
-		held = r.Context()
+		requests <- r
 		return fine(w, r)
 	}})
 	ask(t, s, "GET", "/x", "localhost")
+	held := (<-requests).Context()
 	first, err1 := Admit(held)
 	_, err2 := Admit(held)
 	_, err3 := Admit(held)

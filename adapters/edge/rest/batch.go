@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"context"
 	"net/http"
 
 	"culvert/adapters/edge"
@@ -25,8 +26,9 @@ func (e *Edge) batch(w http.ResponseWriter, r *http.Request, topic domain.Topic)
 	injection := e.injector.Open(r.Context(), kept.take)
 	taken := 0
 	var refusal error
+	var o edge.Object
 	for _, m := range messages {
-		if refusal = put(r, injection, topic, m); refusal != nil {
+		if _, refusal = put(r.Context(), injection, topic, &o, m); refusal != nil {
 			break
 		}
 		taken++
@@ -59,23 +61,23 @@ func messagesOf(text []byte) ([]edge.Value, error) {
 	return messages, nil
 }
 
-// put hands one pub to the injection. What cannot be read is answered in its place; an error says that it was not taken.
-func put(r *http.Request, injection ports.Injection, topic domain.Topic, text []byte) error {
-	pub, err := pubOf(topic, text)
+// put hands one pub to the injection, and gives its id. o is memory to read it with. What cannot be read is answered in its place; an error says that it
+// was not taken.
+func put(ctx context.Context, injection ports.Injection, topic domain.Topic, o *edge.Object, text []byte) (id string, err error) {
+	pub, err := pubOf(topic, o, text)
 	if err != nil {
-		_, err = injection.Reject(r.Context(), pub.ID, err)
-		return err
+		_, err = injection.Reject(ctx, pub.ID, err)
+		return pub.ID, err
 	}
-	_, err = injection.Put(r.Context(), topic, pub.Message, pub.ID)
-	return err
+	_, err = injection.Put(ctx, topic, pub.Message, pub.ID)
+	return pub.ID, err
 }
 
-func pubOf(topic domain.Topic, text []byte) (edge.Pub, error) {
-	var o edge.Object
+func pubOf(topic domain.Topic, o *edge.Object, text []byte) (edge.Pub, error) {
 	if err := o.Parse(text); err != nil {
 		return edge.Pub{}, err
 	}
-	pub, err := edge.DecodePub(&o)
+	pub, err := edge.DecodePub(o)
 	if err == nil && pub.Topic != "" && pub.Topic != topic {
 		err = domain.Errorf(domain.InvalidRequest, "the topic is %s here, not %s; it may be left out", topic, pub.Topic)
 	}

@@ -46,8 +46,10 @@ func TestTopicsAreListedAndDescribed(t *testing.T) {
 func TestTheFrontIsForPeopleAndPrograms(t *testing.T) {
 	url := serve(t, &services{}, DefaultConfig(), domain.DefaultLimits())
 	var front struct {
-		Name   string
-		Routes []struct{ Method, Path, About string }
+		Name   string `json:"name"`
+		Routes []struct {
+			Path string `json:"path"`
+		} `json:"routes"`
 	}
 	if status, got := do(t, "GET", url+"/", ""); status != 200 || json.Unmarshal([]byte(got), &front) != nil || front.Name != "culvert" || len(front.Routes) == 0 {
 		t.Errorf("%d %s", status, got)
@@ -92,8 +94,10 @@ func TestDone(t *testing.T) {
 		}
 	}
 	s.settled = nil
-	for _, body := range []string{``, `[]`, `{}`, `{"receipts":"a"}`, `{"receipts":[1]}`, `{"upto":["a"]}`, `{"upto":""}`, `{"receipts":["a"],"touch":["b"]}`, `{"receipts":["a"],"delay_ms":1}`, `{"delay_ms":1}`,
-		`{"nack":["a"],"delay_ms":-1}`, `{"nack":["a"],"delay_ms":"1"}`, `{"nack":["a"],"delay_ms":1e12}`, `{"recepts":["a"]}`} {
+	for _, body := range []string{
+		``, `[]`, `{}`, `{"receipts":"a"}`, `{"receipts":[1]}`, `{"upto":["a"]}`, `{"upto":""}`, `{"receipts":["a"],"touch":["b"]}`, `{"receipts":["a"],"delay_ms":1}`, `{"delay_ms":1}`,
+		`{"nack":["a"],"delay_ms":-1}`, `{"nack":["a"],"delay_ms":"1"}`, `{"nack":["a"],"delay_ms":1e12}`, `{"recepts":["a"]}`,
+	} {
 		if status, got := do(t, "POST", url+"s_1/done", body); status != 400 || !strings.Contains(got, "invalid-request") {
 			t.Errorf("%s: %d %s", body, status, got)
 		}

@@ -133,6 +133,7 @@ func (s *services) DoneUpTo(receipt string) domain.Settlement { return s.settle(
 func (s *services) Touch(receipts ...string) domain.Settlement {
 	return s.settle(append([]string{"touch"}, receipts...)...)
 }
+
 func (s *services) Nack(delay time.Duration, receipts ...string) domain.Settlement {
 	return s.settle(append([]string{"nack " + delay.String()}, receipts...)...)
 }

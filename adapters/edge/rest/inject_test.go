@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -91,7 +92,7 @@ func TestABodyThatDoesNotComeIsGivenUp(t *testing.T) {
 	cfg.BodyTimeout = 20 * time.Millisecond
 	url := serve(t, &services{}, cfg, domain.DefaultLimits()) + target
 	body, w := io.Pipe()
-	defer w.Close()
+	defer func() { _ = w.Close() }()
 	if resp := send(t, "POST", url, body); resp.StatusCode != 400 {
 		t.Errorf("%d", resp.StatusCode)
 	}
@@ -172,7 +173,7 @@ func TestResultsComeWhileTheBodyIsSent(t *testing.T) {
 	if _, err := io.WriteString(w, `{"id":"last","text":"needs no line end"}`); err != nil {
 		t.Fatal(err)
 	}
-	w.Close()
+	_ = w.Close()
 	if rest, err := io.ReadAll(r); err != nil || !strings.HasPrefix(string(rest), `{"op":"ack","id":"last"`) {
 		t.Errorf("%q %v", rest, err)
 	}
@@ -244,7 +245,7 @@ func TestAClientMaySendAllBeforeItReads(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w.Close()
+	_ = w.Close()
 	n := 0
 	for scan := bufio.NewScanner(resp.Body); scan.Scan(); n++ {
 	}
@@ -263,8 +264,8 @@ func TestAClientThatNeverReadsIsStopped(t *testing.T) {
 	line := []byte(`{"id":"` + strings.Repeat("i", 200) + "\",\"text\":\"a\"}\n")
 	for range 1_000_000 {
 		if _, err := w.Write(line); err != nil {
-			if _, err := io.Copy(io.Discard, resp.Body); err == nil {
-				t.Error("an answer that was cut short looks whole")
+			if _, err := io.Copy(io.Discard, resp.Body); err == nil || os.IsTimeout(err) {
+				t.Errorf("the answer did not break off: %v", err)
 			}
 			return
 		}
@@ -287,7 +288,7 @@ func TestAStreamThatPausesTooLongIsTold(t *testing.T) {
 	s := &services{}
 	url := serve(t, s, cfg, domain.DefaultLimits()) + target
 	body, w := io.Pipe()
-	defer w.Close()
+	defer func() { _ = w.Close() }()
 	resp := send(t, "POST", url, body, "Content-Type", ndjson)
 	if _, err := io.WriteString(w, `{"text":"half a li`); err != nil {
 		t.Fatal(err)
@@ -326,7 +327,7 @@ func TestRoomForStreamsOfLinesIsBounded(t *testing.T) {
 	limits.Connections = 1
 	url := serve(t, &services{}, DefaultConfig(), limits) + target
 	body, w := io.Pipe()
-	defer w.Close()
+	defer func() { _ = w.Close() }()
 	send(t, "POST", url, body, "Content-Type", ndjson)
 	if status, got := do(t, "POST", url, "", "Content-Type", ndjson); status != 429 || !strings.Contains(got, `"too-many-requests"`) {
 		t.Errorf("%d %s", status, got)

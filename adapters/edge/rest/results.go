@@ -36,6 +36,7 @@ type results struct {
 	next   uint64                   // the number of the outcome whose turn it is
 	early  map[uint64]ports.Outcome // those that came before their turn; the window bounds them
 	out    []byte                   // what is to be written
+	taken  int                      // how much of what the writer took is not yet written
 	over   bool                     // nothing more will come
 	acked  uint64
 	failed uint64
@@ -69,7 +70,7 @@ func (r *results) take(some []ports.Outcome) {
 		}
 	}
 	signal(r.wake)
-	for len(r.out) >= r.most {
+	for r.full() {
 		r.deadline()
 		r.mu.Unlock()
 		gone := false
@@ -134,11 +135,11 @@ func (r *results) write() error {
 				return err
 			}
 			piece = piece[n:]
+			r.wrote(n)
 		}
 		if err := r.control.Flush(); err != nil {
 			return err
 		}
-		signal(r.room)
 		if over {
 			return nil
 		}
@@ -151,15 +152,27 @@ func (r *results) swap(spare []byte) (out []byte, over bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out, r.out = r.out, spare
+	r.taken = len(out)
 	return out, r.over
 }
+
+// wrote makes room.
+func (r *results) wrote(n int) {
+	r.mu.Lock()
+	r.taken -= n
+	r.mu.Unlock()
+	signal(r.room)
+}
+
+// full reports whether the client has left too much unread. The caller holds mu.
+func (r *results) full() bool { return len(r.out)+r.taken >= r.most }
 
 // arm gives the next write a deadline where somebody waits for it: as long as results have room, a client may send first and
 // read later.
 func (r *results) arm() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.over || len(r.out) >= r.most {
+	if r.over || r.full() {
 		r.deadline()
 		return
 	}

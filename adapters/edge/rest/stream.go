@@ -57,6 +57,7 @@ func (e *Edge) stream(w http.ResponseWriter, r *http.Request, topic domain.Topic
 // putAll puts line after line until the body ends. Where it ends otherwise, last is what the client is to be told of it, after the
 // outcome of the line that was refused, if there was one.
 func (e *Edge) putAll(ctx context.Context, injection ports.Injection, topic domain.Topic, lines *lineReader) (refused []ports.Outcome, last []byte) {
+	var o edge.Object
 	for {
 		line, tooLong, err := lines.next()
 		switch {
@@ -67,21 +68,16 @@ func (e *Edge) putAll(ctx context.Context, injection ports.Injection, topic doma
 		case !tooLong && len(bytes.TrimSpace(line)) == 0:
 			continue
 		}
-		pub, unreadable := edge.Pub{}, error(nil)
+		id := ""
 		if tooLong {
-			unreadable = domain.Errorf(domain.TooLarge, "the line has more than %d bytes", lines.most)
+			_, err = injection.Reject(ctx, "", domain.Errorf(domain.TooLarge, "the line has more than %d bytes", lines.most))
 		} else {
-			pub, unreadable = pubOf(topic, line)
-		}
-		if unreadable != nil {
-			_, err = injection.Reject(ctx, pub.ID, unreadable)
-		} else {
-			_, err = injection.Put(ctx, topic, pub.Message, pub.ID)
+			id, err = put(ctx, injection, topic, &o, line)
 		}
 		if err != nil {
 			bye := &domain.Bye{Reason: domain.ByeShutdown, Reconnect: true}
 			last = append(edge.AppendByeBody([]byte(`{"op":"bye",`), bye, edge.RetryOf(bye, retry), ""), '\n')
-			return []ports.Outcome{{ID: pub.ID, Err: err}}, last
+			return []ports.Outcome{{ID: id, Err: err}}, last
 		}
 	}
 }

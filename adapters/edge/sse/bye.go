@@ -13,7 +13,7 @@ import (
 func (e *Edge) end(ctx context.Context, c *connection, wire wire, err error, cursor domain.Cursor) error {
 	var bye *domain.Bye
 	if !errors.As(err, &bye) {
-		if ctx.Err() != nil {
+		if gone := ctx.Err() != nil; gone {
 			return nil
 		}
 		bye = domain.ByeFor(err)

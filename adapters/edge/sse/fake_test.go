@@ -25,9 +25,11 @@ type services struct {
 func (s *services) View(ctx context.Context, v ports.View) (ports.Stream, error) {
 	return s.open(ctx, v)
 }
+
 func (s *services) Join(ctx context.Context, j ports.Join) (ports.Member, error) {
 	return s.join(ctx, j)
 }
+
 func (s *services) Settler(string) (ports.Settler, error) {
 	return nil, domain.Errorf(domain.UnknownStream, "none")
 }
@@ -163,7 +165,7 @@ func get(t *testing.T, url string, header ...string) *client {
 		r.Header.Set(header[i], header[i+1])
 	}
 	transport := &http.Transport{}
-	resp, err := (&http.Client{Transport: transport, Timeout: 30 * time.Second}).Do(r) //nolint:bodyclose // closed below
+	resp, err := (&http.Client{Transport: transport, Timeout: 30 * time.Second}).Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}

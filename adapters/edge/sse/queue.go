@@ -56,13 +56,13 @@ func (e *Edge) serve(w http.ResponseWriter, r *http.Request, join ports.Join, ac
 	}
 	c, err := e.open(w, wire.contentType())
 	if err != nil {
-		return nil //nolint:nilerr // the client is gone
+		return nil // the client is gone
 	}
 	opening := wire.control(nil, "ready", e.cfg.Retry, "", func(dst []byte, _ string) []byte {
 		return edge.AppendJoinedBody(dst, member.Ready(), ack, e.cfg.Heartbeat)
 	})
 	if err := c.send(opening); err != nil {
-		return nil //nolint:nilerr // the client is gone
+		return nil // the client is gone
 	}
 	for {
 		events, err := member.Next(ctx)
@@ -70,7 +70,7 @@ func (e *Edge) serve(w http.ResponseWriter, r *http.Request, join ports.Join, ac
 			return e.end(ctx, c, wire, err, domain.Cursor{})
 		}
 		if err := c.give(events, wire); err != nil {
-			return nil //nolint:nilerr // the client is gone or does not read; what it has not settled goes to others
+			return nil // the client is gone or does not read; what it has not settled goes to others
 		}
 		if ack == edge.AckAuto {
 			settle(member, events)

@@ -72,14 +72,14 @@ func (e *Edge) show(w http.ResponseWriter, r *http.Request, view ports.View, wir
 	}
 	c, err := e.open(w, wire.contentType())
 	if err != nil {
-		return nil //nolint:nilerr // the client is gone
+		return nil // the client is gone
 	}
 	ready := stream.Ready()
 	opening := wire.control(nil, "ready", e.cfg.Retry, ready.Cursor.String(), func(dst []byte, cursor string) []byte {
 		return edge.AppendReadyBody(dst, ready, cursor, e.cfg.Heartbeat)
 	})
 	if err := c.write([][]byte{opening}); err != nil {
-		return nil //nolint:nilerr // the client is gone
+		return nil // the client is gone
 	}
 	return e.pull(ctx, c, stream, wire)
 }
@@ -93,7 +93,7 @@ func (e *Edge) pull(ctx context.Context, c *connection, stream ports.Stream, wir
 			return e.end(ctx, c, wire, err, stream.Cursor())
 		}
 		if frames, err = c.writeBatch(frames[:0], batch, stream, wire); err != nil {
-			return nil //nolint:nilerr // the client is gone or does not read; it comes back with its cursor
+			return nil // the client is gone or does not read; it comes back with its cursor
 		}
 	}
 }

@@ -73,14 +73,15 @@ func TestAViewOverSSE(t *testing.T) {
 		t.Fatalf("bye %q", page.events)
 	}
 	var bye struct {
-		Reason    string
-		Reconnect bool
-		RetryMS   int64 `json:"retry_ms"`
+		Reason    string      `json:"reason"`
+		Reconnect bool        `json:"reconnect"`
+		RetryMS   json.Number `json:"retry_ms"`
 	}
 	if err := json.Unmarshal([]byte(page.events[0].Data), &bye); err != nil {
 		t.Fatal(err)
 	}
-	if bye.Reason != "shutdown" || !bye.Reconnect || bye.RetryMS < 1000 || bye.RetryMS >= 3000 || len(page.retries) != 1 || page.retries[0] != fmt.Sprint(bye.RetryMS) {
+	retry, err := bye.RetryMS.Int64()
+	if err != nil || bye.Reason != "shutdown" || !bye.Reconnect || retry < 1000 || retry >= 3000 || len(page.retries) != 1 || page.retries[0] != bye.RetryMS.String() {
 		t.Errorf("bye %+v, retries %v", bye, page.retries)
 	}
 }
@@ -192,7 +193,9 @@ func TestStreamsThatAreRefused(t *testing.T) {
 		"/v1/topics/orders/queues/billing/events?max_in_flight=99999": "400 invalid-request",
 	} {
 		c := get(t, url+target)
-		var p struct{ Code string }
+		var p struct {
+			Code string `json:"code"`
+		}
 		if err := json.Unmarshal([]byte(c.rest(t)), &p); err != nil || fmt.Sprint(c.StatusCode, " ", p.Code) != want {
 			t.Errorf("%s: %d %s (%v), want %s", target, c.StatusCode, p.Code, err, want)
 		}
