@@ -119,9 +119,7 @@ func (d *raw) hear(ctx context.Context, text bool, message []byte) {
 	case len(message) > d.socket.edge.limits.MessageBytes:
 		d.refuse(ctx, errMessageTooLarge(d.socket.edge.limits))
 	default:
-		if message == nil {
-			message = []byte{} // nil would be a tombstone
-		}
+		// Never nil, which would be a tombstone: gorilla's messages are read by io.ReadAll.
 		if _, err := d.window(ctx).Put(ctx, d.topic, &domain.Message{Key: d.key, Payload: message}, ""); err != nil && ctx.Err() == nil {
 			d.refuse(ctx, err) // it was not taken, and the numbers of those after it would be wrong
 		}
