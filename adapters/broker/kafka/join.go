@@ -184,7 +184,7 @@ func (m *membership) config(life context.Context) *sarama.Config {
 	c.Consumer.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{sarama.NewBalanceStrategyCooperativeSticky()}
 	c.Consumer.Group.Rebalance.Timeout = cfg.RebalanceTimeout
 	c.Consumer.Group.Session.Timeout = cfg.SessionTimeout
-	c.Consumer.Group.Heartbeat.Interval = min(cfg.SessionTimeout/4, time.Second)
+	c.Consumer.Group.Heartbeat.Interval = min(cfg.SessionTimeout/4, 500*time.Millisecond)
 	c.Consumer.Group.ResetInvalidOffsets = false // a jump is never silent: see session.Setup
 	c.Consumer.Offsets.Initial = sarama.OffsetOldest
 	c.Consumer.Offsets.AutoCommit.Interval = cfg.CommitInterval
