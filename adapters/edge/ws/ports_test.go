@@ -261,6 +261,7 @@ func (m *member) call(what string, receipts []string) domain.Settlement {
 
 func (m *member) Done(receipts ...string) domain.Settlement { return m.call("done", receipts) }
 func (m *member) DoneUpTo(receipt string) domain.Settlement { return m.call("upto", []string{receipt}) }
+
 func (m *member) Nack(d time.Duration, receipts ...string) domain.Settlement {
 	return m.call("nack "+d.String(), receipts)
 }

@@ -228,7 +228,7 @@ func (s *socket) report(ctx context.Context, what string, err error) {
 	case e.Cause != nil:
 		level = slog.LevelWarn
 	}
-	s.edge.log.LogAttrs(ctx, level, what, slog.Any("error", err))
+	s.edge.log.LogAttrs(ctx, level, "socket trouble", slog.String("what", what), slog.Any("error", err))
 }
 
 // reportFirst logs the first failure among outcomes: when a broker is away they all fail alike.
