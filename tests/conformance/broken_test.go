@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
@@ -139,7 +140,7 @@ func check(t *testing.T, name string, b *broken) error {
 	if i < 0 {
 		t.Fatalf("there is no case %s", name)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	return all[i].check(ctx, &bench{Subject: s, t: t})
 }
@@ -340,8 +341,9 @@ func TestBrokenBrokersFail(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			err := check(t, c.find, c.broken)
+			// In a bubble, so that waiting in vain takes no time.
+			var err error
+			synctest.Test(t, func(t *testing.T) { err = check(t, c.find, c.broken) })
 			if err == nil {
 				t.Fatalf("%s found nothing", c.find)
 			}
