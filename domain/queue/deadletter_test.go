@@ -1,0 +1,186 @@
+package queue_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"culvert/domain"
+	"culvert/domain/queue"
+	"culvert/ports"
+)
+
+func TestAMessageThatNobodySettlesIsBuried(t *testing.T) {
+	inBubble(t, 1, func(cfg *queue.Config, _ *fakeBroker) { cfg.MaxAttempts = 3 }, func(t *testing.T, s *queue.Service, b *fakeBroker) {
+		c := b.claims[0]
+		m := sit(t, s, 10)
+		when := time.Date(2026, 1, 2, 3, 4, 5, 6e6, time.UTC)
+		message := &domain.Message{
+			Key: []byte("a"), Headers: []domain.Header{{Name: "h", Value: []byte("v")}, {Name: "h", Value: nil}}, Payload: []byte("poison"),
+			Time: when, Position: domain.Position{Partition: 0, Offset: 7},
+		}
+		c.mu.Lock()
+		c.next = 8
+		c.hauls = append(c.hauls, domain.Haul{Messages: []*domain.Message{message}})
+		c.mu.Unlock()
+		c.add("a")
+		m.Nack(time.Second, m.receipts("poison", "a8")[0])
+		pause(time.Second)
+		m.receipts("poison")
+		pause(30 * time.Second) // the leases end
+		events := m.got()
+		if len(events) != 2 || events[0].Attempt != 3 || events[1].Attempt != 2 {
+			t.Fatalf("given %+v, want the third try of the first and the second of the other", events)
+		}
+		m.Nack(0, events[0].Receipt)
+		synctest.Wait()
+		letters := b.letters()
+		if len(letters) != 1 || letters[0].topic != "orders.billing.dlq" {
+			t.Fatalf("dead letters %v, want one in orders.billing.dlq", letters)
+		}
+		got := letters[0].message
+		var headers []string
+		for _, h := range got.Headers {
+			headers = append(headers, h.Name+"="+string(h.Value))
+		}
+		want := "h=v h= culvert-dead-topic=orders culvert-dead-partition=0 culvert-dead-offset=7 culvert-dead-time=2026-01-02T03:04:05.006Z " +
+			"culvert-dead-queue=billing culvert-dead-attempts=3 culvert-dead-reason=the member handed it back"
+		if strings.Join(headers, " ") != want {
+			t.Errorf("headers\n%s, want\n%s", strings.Join(headers, " "), want)
+		}
+		if string(got.Key) != "a" || string(got.Payload) != "poison" || !got.Time.Equal(time.Now()) || len(message.Headers) != 2 {
+			t.Errorf("dead letter %+v", got)
+		}
+		expectSettled(t, c, 7)
+		m.expect("done of the other", m.Done(events[1].Receipt), 1)
+		expectSettled(t, c, 7, 8)
+	})
+}
+
+func TestABurialThatFailsIsTriedAgain(t *testing.T) {
+	inBubble(t, 1, func(cfg *queue.Config, _ *fakeBroker) { cfg.MaxAttempts = 1 }, func(t *testing.T, s *queue.Service, b *fakeBroker) {
+		c := b.claims[0]
+		failures := 2
+		b.publish = func(domain.Topic, *domain.Message) error {
+			if failures == 0 {
+				return nil
+			}
+			failures--
+			return domain.Errorf(domain.Unavailable, "down")
+		}
+		m := sit(t, s, 1)
+		c.add("a", "a", "b")
+		m.Nack(0, m.receipts("a0")...)
+		m.Done(m.receipts("b2")...) // the key waits for the burial, the others go on
+		expectSettled(t, c, 2)
+		pause(time.Second)
+		m.receipts()
+		expectSettled(t, c, 2)
+		pause(time.Second)
+		expectSettled(t, c, 0, 2)
+		m.receipts("a1")
+		if got := len(b.letters()); got != 3 {
+			t.Errorf("published %d times, want 3", got)
+		}
+	})
+}
+
+// silent is a broker that does not say what became of what it publishes.
+type silent struct {
+	*fakeBroker
+	dones []func(err error)
+}
+
+func (b *silent) Publish(_ context.Context, _ domain.Topic, batch []*domain.Message, done func(int, domain.Ack, error)) {
+	for i := range batch {
+		b.dones = append(b.dones, func(err error) { done(i, domain.Ack{}, err) })
+	}
+}
+
+func TestABurialThatIsNotConfirmedIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &silent{fakeBroker: newBroker(1)}
+		cfg := queue.DefaultConfig()
+		cfg.MaxAttempts = 1
+		s, err := queue.New(b, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, m := b.claims[0], sit(t, s, 1)
+		c.add("a")
+		m.Nack(0, m.receipts("a0")...)
+		pause(30 * time.Second)
+		if len(b.dones) != 2 {
+			t.Fatalf("published %d times, want 2", len(b.dones))
+		}
+		expectSettled(t, c)
+		b.dones[0](nil) // the first one did arrive
+		expectSettled(t, c, 0)
+		b.dones[1](errors.New("too late to matter"))
+		b.dones[1](nil)
+		pause(time.Minute)
+		expectSettled(t, c, 0)
+		if err := s.Drain(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestARevokedMessageIsNotBuriedAgain(t *testing.T) {
+	inBubble(t, 1, func(cfg *queue.Config, _ *fakeBroker) { cfg.MaxAttempts = 1 }, func(t *testing.T, s *queue.Service, b *fakeBroker) {
+		b.publish = func(domain.Topic, *domain.Message) error { return domain.Errorf(domain.Unavailable, "down") }
+		m := sit(t, s, 1)
+		b.claims[0].add("a")
+		m.Nack(0, m.receipts("a0")...)
+		pause(0)
+		b.events <- laneNews{event: domain.LaneEvent{Revoked: []domain.Claim{b.claims[0]}}}
+		pause(time.Minute)
+		if got := len(b.letters()); got != 1 {
+			t.Errorf("published %d times, want once", got)
+		}
+		expectSettled(t, b.claims[0])
+	})
+}
+
+func TestTheDeadLetterTopicIsMadeAtTheJoin(t *testing.T) {
+	inBubble(t, 1, nil, func(t *testing.T, s *queue.Service, b *fakeBroker) {
+		var asked domain.Topic
+		b.ensure = func(topic domain.Topic) error {
+			asked = topic
+			return domain.Errorf(domain.NotAllowed, "no")
+		}
+		_, err := join(s, nil)
+		if domain.CodeOf(err) != domain.UnknownTopic || !strings.Contains(err.Error(), "orders.billing.dlq") || asked != "orders.billing.dlq" {
+			t.Errorf("join: %v, want unknown-topic naming orders.billing.dlq, which was asked for (%s)", err, asked)
+		}
+		b.ensure = func(domain.Topic) error { return domain.Errorf(domain.Unavailable, "down") }
+		if _, err := join(s, nil); domain.CodeOf(err) != domain.Unavailable {
+			t.Errorf("join: %v, want unavailable", err)
+		}
+	})
+	inBubble(t, 1, func(cfg *queue.Config, _ *fakeBroker) { cfg.MaxAttempts = 0 }, func(t *testing.T, s *queue.Service, b *fakeBroker) {
+		b.ensure = func(topic domain.Topic) error { return fmt.Errorf("%s is not needed", topic) }
+		m := sit(t, s, 1)
+		b.claims[0].add("a")
+		for try := range 20 {
+			events := m.got()
+			if len(events) != 1 || events[0].Attempt != try+1 {
+				t.Fatalf("try %d: given %+v", try, events)
+			}
+			m.Nack(0, events[0].Receipt)
+		}
+	})
+}
+
+func TestDeadLettersOfDeadLettersHaveNoLimit(t *testing.T) {
+	inBubble(t, 1, func(cfg *queue.Config, _ *fakeBroker) { cfg.DeadLetter = "graveyard" }, func(t *testing.T, s *queue.Service, b *fakeBroker) {
+		m, err := s.Join(t.Context(), ports.Join{Topic: "graveyard", Queue: billing, MaxInFlight: 1})
+		if err != nil || m.Ready().MaxAttempts != 0 {
+			t.Errorf("max attempts %d, %v", m.Ready().MaxAttempts, err)
+		}
+	})
+}

@@ -1,0 +1,223 @@
+package queue_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"sync"
+
+	"culvert/domain"
+)
+
+// fakeBroker is a broker with one queue, whose partitions a test hands out, fills and takes away.
+type fakeBroker struct {
+	capabilities domain.Capabilities
+	ensure       func(topic domain.Topic) error
+	publish      func(topic domain.Topic, m *domain.Message) error // nil: every message is confirmed
+
+	mu        sync.Mutex
+	failJoin  error
+	claims    []*fakeClaim  // the partitions of which a sequence begins with all
+	events    chan laneNews // what the sequence that runs yields next
+	joins     int
+	froms     []*domain.Start
+	ended     int // sequences that have ended
+	published []published
+}
+
+type laneNews struct {
+	event domain.LaneEvent
+	err   error
+}
+
+type published struct {
+	topic   domain.Topic
+	message *domain.Message
+}
+
+func newBroker(partitions int) *fakeBroker {
+	b := &fakeBroker{capabilities: domain.Capabilities{domain.KeyOrder}, events: make(chan laneNews)}
+	for p := range partitions {
+		b.claims = append(b.claims, newClaim(int32(p)))
+	}
+	return b
+}
+
+// assigns is the event that gives the node all partitions which the broker has now.
+func (b *fakeBroker) assigns() domain.LaneEvent {
+	var event domain.LaneEvent
+	for _, c := range b.claims {
+		event.Assigned = append(event.Assigned, c)
+	}
+	return event
+}
+
+func (b *fakeBroker) Join(ctx context.Context, _ domain.Topic, _ domain.Queue, from *domain.Start) iter.Seq2[domain.LaneEvent, error] {
+	return func(yield func(domain.LaneEvent, error) bool) {
+		b.mu.Lock()
+		b.joins++
+		b.froms = append(b.froms, from)
+		first, fail := b.assigns(), b.failJoin
+		b.mu.Unlock()
+		defer func() {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.ended++
+		}()
+		if fail != nil {
+			yield(domain.LaneEvent{}, fail)
+			return
+		}
+		if !yield(first, nil) {
+			return
+		}
+		for {
+			select {
+			case news := <-b.events:
+				if !yield(news.event, news.err) || news.err != nil {
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+func (b *fakeBroker) Publish(_ context.Context, topic domain.Topic, batch []*domain.Message, done func(int, domain.Ack, error)) {
+	for i, m := range batch {
+		b.mu.Lock()
+		b.published = append(b.published, published{topic, m})
+		b.mu.Unlock()
+		var err error
+		if b.publish != nil {
+			err = b.publish(topic, m)
+		}
+		done(i, domain.Ack{}, err)
+	}
+}
+
+func (b *fakeBroker) Describe(context.Context, domain.Topic) (domain.TopicInfo, error) {
+	return domain.TopicInfo{}, nil
+}
+
+func (b *fakeBroker) Capabilities(domain.Topic) domain.Capabilities { return b.capabilities }
+
+func (b *fakeBroker) Ensure(_ context.Context, topic domain.Topic) error {
+	if b.ensure == nil {
+		return nil
+	}
+	return b.ensure(topic)
+}
+
+func (b *fakeBroker) letters() []published {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.published
+}
+
+func (b *fakeBroker) counts() (joins, ended int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.joins, b.ended
+}
+
+// fakeClaim is one partition that a test fills.
+type fakeClaim struct {
+	partition int32
+	arrived   chan struct{}
+	gone      chan struct{}
+
+	mu      sync.Mutex
+	next    int64
+	hauls   []domain.Haul
+	settled map[int64]int // how often each offset was settled
+	fail    error
+}
+
+func newClaim(partition int32) *fakeClaim {
+	return &fakeClaim{partition: partition, arrived: make(chan struct{}, 1), gone: make(chan struct{}), settled: map[int64]int{}}
+}
+
+func (c *fakeClaim) Partition() int32 { return c.partition }
+
+func (c *fakeClaim) Fetch(ctx context.Context) (domain.Haul, error) {
+	for {
+		c.mu.Lock()
+		if c.fail != nil {
+			defer c.mu.Unlock()
+			return domain.Haul{}, c.fail
+		}
+		if len(c.hauls) > 0 {
+			defer c.mu.Unlock()
+			haul := c.hauls[0]
+			c.hauls = c.hauls[1:]
+			return haul, nil
+		}
+		c.mu.Unlock()
+		select {
+		case <-c.arrived:
+		case <-c.gone:
+			return domain.Haul{}, io.EOF
+		case <-ctx.Done():
+			return domain.Haul{}, ctx.Err()
+		}
+	}
+}
+
+func (c *fakeClaim) Settle(offsets ...int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, o := range offsets {
+		c.settled[o]++
+	}
+}
+
+// add makes a haul of messages with these keys; "-" stands for no key. The payload of each is its key and its offset.
+func (c *fakeClaim) add(keys ...string) {
+	c.haul(nil, keys...)
+}
+
+func (c *fakeClaim) haul(gap *domain.Gap, keys ...string) {
+	c.mu.Lock()
+	haul := domain.Haul{Gap: gap}
+	for _, key := range keys {
+		m := &domain.Message{Payload: fmt.Appendf(nil, "%s%d", key, c.next), Position: domain.Position{Partition: c.partition, Offset: c.next}}
+		if key != "-" {
+			m.Key = []byte(key)
+		}
+		haul.Messages = append(haul.Messages, m)
+		c.next++
+	}
+	c.hauls = append(c.hauls, haul)
+	c.mu.Unlock()
+	c.poke()
+}
+
+func (c *fakeClaim) breakWith(err error) {
+	c.mu.Lock()
+	c.fail = err
+	c.mu.Unlock()
+	c.poke()
+}
+
+func (c *fakeClaim) poke() {
+	select {
+	case c.arrived <- struct{}{}:
+	default:
+	}
+}
+
+// settledOffsets are those that were settled, each of them once.
+func (c *fakeClaim) settledOffsets() (offsets []int64, twice bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for o := range c.next {
+		if c.settled[o] > 0 {
+			offsets = append(offsets, o)
+		}
+		twice = twice || c.settled[o] > 1
+	}
+	return offsets, twice
+}
