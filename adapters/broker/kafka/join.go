@@ -183,6 +183,8 @@ func (m *membership) config(life context.Context) *sarama.Config {
 	c.Metadata.Retry.Max = 3
 	c.Consumer.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{sarama.NewBalanceStrategyCooperativeSticky()}
 	c.Consumer.Group.Rebalance.Timeout = cfg.RebalanceTimeout
+	c.Consumer.Group.Rebalance.Retry.Max = 20
+	c.Consumer.Group.Rebalance.Retry.Backoff = 250 * time.Millisecond // sarama's own 2s would be added to each rebalance that runs into another
 	c.Consumer.Group.Session.Timeout = cfg.SessionTimeout
 	c.Consumer.Group.Heartbeat.Interval = min(cfg.SessionTimeout/4, 500*time.Millisecond)
 	c.Consumer.Group.ResetInvalidOffsets = false // a jump is never silent: see session.Setup

@@ -1,0 +1,259 @@
+package kafka_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"culvert/adapters/broker/kafka"
+	"culvert/domain"
+	"culvert/tests/brokers"
+)
+
+// fake starts a Kafka in this process, for faults on demand.
+func fake(t testing.TB, opts ...kfake.Opt) *kfake.Cluster {
+	t.Helper()
+	c, err := kfake.NewCluster(opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+// keyFor gives a key of the partition.
+func keyFor(t testing.TB, b *kafka.Broker, topic domain.Topic, partition int32) []byte {
+	t.Helper()
+	for i := range 100 {
+		if ack := mustPublish(t, b, topic, fmt.Sprint(i))[0]; ack.Position.Partition == partition {
+			return fmt.Append(nil, i)
+		}
+	}
+	t.Fatalf("no key for partition %d", partition)
+	return nil
+}
+
+func TestALeaderThatDoesNotAnswerHoldsUpNobodyElse(t *testing.T) {
+	const deadline = 2 * time.Second
+	c := fake(t, kfake.NumBrokers(2), kfake.SeedTopics(2, "orders"))
+	for p := range int32(2) {
+		if err := c.MoveTopicPartition("orders", p, p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := open(t, c.ListenAddrs())
+	well, stuck := keyFor(t, b, "orders", 0), keyFor(t, b, "orders", 1)
+	var silent atomic.Bool
+	silent.Store(true)
+	c.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		return nil, nil, silent.Load() && c.CurrentNode() == 1
+	})
+
+	batch := make([]*domain.Message, 200)
+	for i := range batch {
+		batch[i] = &domain.Message{Key: well, Payload: fmt.Append(nil, i)}
+		if i%2 == 1 {
+			batch[i].Key = stuck
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), deadline)
+	defer cancel()
+	begun := time.Now()
+	var slowest atomic.Int64 // of those that are well
+	outcomes := make([]outcome, len(batch))
+	answers := make(chan struct{}, len(batch))
+	b.Publish(ctx, "orders", batch, func(i int, ack domain.Ack, err error) {
+		outcomes[i] = outcome{ack, err}
+		if i%2 == 0 {
+			slowest.Store(max(slowest.Load(), int64(time.Since(begun))))
+		}
+		answers <- struct{}{}
+	})
+	for range batch {
+		<-answers
+	}
+	took := time.Since(begun)
+
+	for i, o := range outcomes {
+		switch {
+		case i%2 == 0 && o.err != nil:
+			t.Errorf("message %d of the partition that is well: %v", i, o.err)
+		case i%2 == 1 && domain.CodeOf(o.err) != domain.Timeout && domain.CodeOf(o.err) != domain.Unavailable:
+			t.Errorf("message %d of the partition that is stuck: %v, want timeout, or unavailable where it never left", i, o.err)
+		}
+	}
+	if code := domain.CodeOf(outcomes[1].err); code != domain.Timeout {
+		t.Errorf("the first message to the silent leader is %v, want timeout: it left, and nobody knows", code)
+	}
+	if d := time.Duration(slowest.Load()); d > deadline/2 {
+		t.Errorf("the partition that is well took %v, it was held up", d)
+	}
+	if took > deadline+time.Second {
+		t.Errorf("all was answered after %v, the deadline was %v", took, deadline)
+	}
+	silent.Store(false)
+	c.MoveTopicPartition("orders", 1, 0)
+	brokers.Eventually(t, patience, "the stuck partition takes messages again", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		return publish(ctx, b, "orders", &domain.Message{Key: stuck, Payload: []byte("again")})[0].err == nil
+	})
+}
+
+func TestAClusterThatIsGone(t *testing.T) {
+	c := fake(t, kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"))
+	b := open(t, c.ListenAddrs())
+	mustPublish(t, b, "orders", "before")
+	c.Close()
+
+	const deadline = 3 * time.Second
+	ctx, cancel := context.WithTimeout(t.Context(), deadline)
+	defer cancel()
+	begun := time.Now()
+	for i, o := range publish(ctx, b, "orders", &domain.Message{Payload: []byte("1")}, &domain.Message{Payload: []byte("2")}) {
+		if code := domain.CodeOf(o.err); o.err == nil || !code.Retryable() {
+			t.Errorf("message %d: %v, want unavailable or timeout", i, o.err)
+		}
+	}
+	if took := time.Since(begun); took > deadline+time.Second {
+		t.Errorf("all was answered after %v, the deadline was %v", took, deadline)
+	}
+	if err := b.Ping(t.Context()); domain.CodeOf(err) != domain.Unavailable {
+		t.Errorf("ping says %v, want unavailable", err)
+	}
+}
+
+func TestATopicThatIsMissingHoldsUpNobody(t *testing.T) {
+	c := fake(t, kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"))
+	b := open(t, c.ListenAddrs())
+	mustPublish(t, b, "orders", "before")
+	begun := time.Now()
+	for range 20 {
+		if o := publish(t.Context(), b, "missing", &domain.Message{Payload: []byte("x")})[0]; domain.CodeOf(o.err) != domain.UnknownTopic {
+			t.Fatalf("publishing to a topic that is missing: %v", o.err)
+		}
+		mustPublish(t, b, "orders", "between")
+	}
+	if took := time.Since(begun); took > 2*time.Second {
+		t.Errorf("forty messages took %v", took)
+	}
+	if err := b.Ensure(t.Context(), "missing"); domain.CodeOf(err) != domain.UnknownTopic {
+		t.Errorf("ensure says %v, want unknown-topic", err)
+	}
+}
+
+func TestATopicIsMadeAsConfigured(t *testing.T) {
+	c := fake(t, kfake.NumBrokers(1))
+	b := open(t, c.ListenAddrs(), func(cfg *kafka.Config) {
+		cfg.Create = func(topic domain.Topic) (kafka.CreateSpec, bool) {
+			return kafka.CreateSpec{Partitions: 3, Replicas: 1}, topic == "orders"
+		}
+	})
+	if !b.Capabilities("orders").Has(domain.Create) || b.Capabilities("others").Has(domain.Create) {
+		t.Errorf("capabilities are %v and %v; only the first topic is made", b.Capabilities("orders"), b.Capabilities("others"))
+	}
+	mustPublish(t, b, "orders", "first")
+	if n := len(c.PartitionInfos("orders")); n != 3 {
+		t.Errorf("the topic was made with %d partitions, want 3", n)
+	}
+	if err := b.Ensure(t.Context(), "others"); domain.CodeOf(err) != domain.UnknownTopic {
+		t.Errorf("ensure of another topic says %v, want unknown-topic", err)
+	}
+}
+
+func TestLeadersMoveAndConnectionsBreak(t *testing.T) {
+	const total = 400
+	c := fake(t, kfake.NumBrokers(3), kfake.SeedTopics(3, "orders"))
+	b := open(t, c.ListenAddrs())
+	r := tail(t, b, "orders", domain.StartLatest())
+	var fetches atomic.Int64
+	c.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+		if fetches.Add(1)%10 == 0 {
+			c.KeepControl()
+			return nil, errors.New("the connection breaks"), true
+		}
+		return nil, nil, false
+	})
+	for i := range total {
+		mustPublish(t, b, "orders", fmt.Sprint(i))
+		if i%50 == 25 {
+			if err := c.MoveTopicPartition("orders", int32(i/50)%3, int32(i/25)%3); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	r.until(t, "all messages", func(r *reader) bool { return len(r.messages) >= total })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	seen := map[string]int{}
+	for _, m := range r.messages {
+		seen[string(m.Payload)]++
+	}
+	if len(seen) != total || len(r.messages) != total || len(r.gaps) > 0 {
+		t.Errorf("%d messages, %d of them different, and gaps %v; want each of %d once", len(r.messages), len(seen), r.gaps, total)
+	}
+}
+
+func TestLogin(t *testing.T) {
+	certificate, ca := selfSigned(t)
+	for _, mechanism := range []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"} {
+		t.Run(mechanism, func(t *testing.T) {
+			c := fake(t, kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"), kfake.EnableSASL(), kfake.Superuser(mechanism, "culvert", "s3cret"),
+				kfake.TLS(&tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}))
+			as := func(password string) func(*kafka.Config) {
+				return func(cfg *kafka.Config) {
+					cfg.TLS = kafka.TLS{Enabled: true, CAFile: ca}
+					cfg.SASL = kafka.SASL{Mechanism: mechanism, Username: "culvert", Password: password}
+				}
+			}
+			b := open(t, c.ListenAddrs(), as("s3cret"))
+			mustPublish(t, b, "orders", "hello")
+			tail(t, b, "orders", domain.StartEarliest()).messagesAre(t, "hello")
+			join(t, b, "orders", "workers", nil)
+
+			if err := open(t, c.ListenAddrs(), as("wrong")).Ping(t.Context()); err == nil {
+				t.Error("a wrong password was let in")
+			}
+		})
+	}
+}
+
+// selfSigned makes a certificate for the loopback and the file by which it is trusted.
+func selfSigned(t testing.TB) (tls.Certificate, string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "kafka"}, NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, file
+}
