@@ -229,7 +229,7 @@ func TestBrokenBrokersFail(t *testing.T) {
 			return m
 		}}},
 		"latest is earliest": {"TailLatest", "the one too many", &broken{
-			tail: func(good ports.Broker, ctx context.Context, topic domain.Topic, from domain.Start) (domain.Opening, iter.Seq2[domain.Chunk, error], error) {
+			tail: func(good ports.Broker, ctx context.Context, topic domain.Topic, _ domain.Start) (domain.Opening, iter.Seq2[domain.Chunk, error], error) {
 				return good.Tail(ctx, topic, domain.StartEarliest())
 			},
 		}},
@@ -292,7 +292,7 @@ func TestBrokenBrokersFail(t *testing.T) {
 			},
 		}},
 		"a queue begins at the beginning": {"JoinBeginsAtTheEnd", "40 messages", &broken{
-			join: func(good ports.Broker, ctx context.Context, topic domain.Topic, queue domain.Queue, from *domain.Start) iter.Seq2[domain.LaneEvent, error] {
+			join: func(good ports.Broker, ctx context.Context, topic domain.Topic, queue domain.Queue, _ *domain.Start) iter.Seq2[domain.LaneEvent, error] {
 				earliest := domain.StartEarliest()
 				return func(yield func(domain.LaneEvent, error) bool) {
 					for event, err := range good.Join(ctx, topic, queue, &earliest) {

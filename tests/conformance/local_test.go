@@ -3,6 +3,7 @@ package conformance_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 
 	"github.com/ThreeDotsLabs/watermill"
@@ -53,11 +54,13 @@ func TestInproc(t *testing.T) {
 // A plain channel sends each message from a goroutine of its own; what comes back is waited for, so that order holds all the same.
 func TestPairThatGivesBack(t *testing.T) {
 	conformance.Run(t, func(t *testing.T) conformance.Subject {
-		channel := gochannel.NewGoChannel(gochannel.Config{}, watermill.NopLogger{})
+		channel := &fragile{GoChannel: gochannel.NewGoChannel(gochannel.Config{}, watermill.NopLogger{})}
 		cfg := broker.DefaultConfig()
 		cfg.ReceiptPosition = true
 		b, err := broker.NewPair(channel, channel, cfg)
-		return local(t, b, err)
+		s := local(t, b, err)
+		s.Outage = func(testing.TB) func() { return channel.stop() }
+		return s
 	})
 }
 
@@ -82,6 +85,57 @@ func TestRouting(t *testing.T) {
 		s.Unreachable = nil
 		return s
 	})
+}
+
+// fragile is a channel that can be stopped, as a server can: what subscribes is cut off, what comes is refused.
+type fragile struct {
+	*gochannel.GoChannel
+
+	mu      sync.Mutex // guards what follows
+	stopped bool
+	cuts    []context.CancelFunc
+}
+
+// stop stops the channel and gives what starts it again.
+func (f *fragile) stop() (start func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stopped = true
+	for _, cut := range f.cuts {
+		cut()
+	}
+	f.cuts = nil
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.stopped = false
+	}
+}
+
+func (f *fragile) Publish(topic string, messages ...*message.Message) error {
+	f.mu.Lock()
+	stopped := f.stopped
+	f.mu.Unlock()
+	if stopped {
+		return errAway
+	}
+	return f.GoChannel.Publish(topic, messages...)
+}
+
+func (f *fragile) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.stopped {
+		return nil, errAway
+	}
+	ctx, cut := context.WithCancel(ctx)
+	messages, err := f.GoChannel.Subscribe(ctx, topic)
+	if err != nil {
+		cut()
+		return nil, err
+	}
+	f.cuts = append(f.cuts, cut)
+	return messages, nil
 }
 
 // unreachable is a pair whose backend is not there.

@@ -80,15 +80,15 @@ func checkOutage(ctx context.Context, b *bench) error {
 	underWay := b.begin(ctx, topic, numbered(20, 20))
 	end()
 	_, _ = underWay.wait(ctx)
-	confirmed := 20
 	underWay.mu.Lock()
 	if underWay.left > 0 {
 		err = fmt.Errorf("%d messages were never answered", underWay.left)
 	}
 	for i, e := range underWay.errs {
 		if e == nil {
-			confirmed++
-		} else if code := domain.CodeOf(e); code != domain.Unavailable && code != domain.Timeout {
+			continue
+		}
+		if code := domain.CodeOf(e); code != domain.Unavailable && code != domain.Timeout {
 			err = errors.Join(err, fmt.Errorf("message %d: %w", i, e))
 		}
 	}
@@ -96,20 +96,21 @@ func checkOutage(ctx context.Context, b *bench) error {
 	if err != nil {
 		return errors.Join(err, s.leave())
 	}
-	return errors.Join(b.survived(ctx, topic, r, s, underWay, confirmed), s.leave())
+	return errors.Join(b.survived(ctx, topic, r, s, underWay), s.leave())
 }
 
 // survived publishes until the broker takes messages again, and reads all that was confirmed.
-func (b *bench) survived(ctx context.Context, topic domain.Topic, r *reader, s *seat, underWay *pending, confirmed int) error {
+func (b *bench) survived(ctx context.Context, topic domain.Topic, r *reader, s *seat, underWay *pending) error {
 	for {
 		_, err := b.publish(ctx, topic, numbered(40, 1)...)
 		if err == nil {
 			break
 		}
-		if ctx.Err() != nil {
+		select {
+		case <-time.After(retryTime):
+		case <-ctx.Done():
 			return fmt.Errorf("the broker takes nothing after the outage: %w", err)
 		}
-		time.Sleep(retryTime)
 	}
 	must := map[string]bool{"40": true}
 	for i := range 20 {

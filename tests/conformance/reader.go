@@ -90,15 +90,6 @@ func (r *reader) vector() *domain.Vector {
 	return v
 }
 
-// payloads are the messages' payloads.
-func payloads(messages []*domain.Message) []string {
-	texts := make([]string, len(messages))
-	for i, m := range messages {
-		texts[i] = string(m.Payload)
-	}
-	return texts
-}
-
 // expectNumbers fails unless messages are the numbered ones from from up to to, exclusive, each once, in any order.
 func expectNumbers(messages []*domain.Message, from, to int) error {
 	seen := map[string]int{}
