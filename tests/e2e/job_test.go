@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"sync"
 	"testing"
-	"time"
 
 	"culvert/tests/bridge"
 	"culvert/tests/oracle"
@@ -38,7 +37,7 @@ func newJob(t *testing.T, b *bridge.Bridge, topic string, s size) *job {
 }
 
 func (j *job) run() {
-	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), j.size.limit)
 	defer cancel()
 	viewers := j.together(ctx, j.viewers())
 	members := j.together(ctx, j.members())
