@@ -14,7 +14,7 @@ import (
 type fakeBroker struct {
 	capabilities domain.Capabilities
 	ensure       func(topic domain.Topic) error
-	publish      func(topic domain.Topic, m *domain.Message) error // nil: every message is confirmed
+	publish      func(try int) error // nil: every message is confirmed; tries count from 1
 
 	mu        sync.Mutex
 	failJoin  error
@@ -22,8 +22,9 @@ type fakeBroker struct {
 	events    chan laneNews // what the sequence that runs yields next
 	joins     int
 	froms     []*domain.Start
-	ended     int // sequences that have ended
-	published []published
+	ended     int         // sequences that have ended
+	tries     int         // messages to be published
+	published []published // those that were confirmed
 }
 
 type laneNews struct {
@@ -88,12 +89,18 @@ func (b *fakeBroker) Join(ctx context.Context, _ domain.Topic, _ domain.Queue, f
 func (b *fakeBroker) Publish(_ context.Context, topic domain.Topic, batch []*domain.Message, done func(int, domain.Ack, error)) {
 	for i, m := range batch {
 		b.mu.Lock()
-		b.published = append(b.published, published{topic, m})
+		b.tries++
+		try := b.tries
 		b.mu.Unlock()
 		var err error
 		if b.publish != nil {
-			err = b.publish(topic, m)
+			err = b.publish(try)
 		}
+		b.mu.Lock()
+		if err == nil {
+			b.published = append(b.published, published{topic, m})
+		}
+		b.mu.Unlock()
 		done(i, domain.Ack{}, err)
 	}
 }
@@ -115,6 +122,12 @@ func (b *fakeBroker) letters() []published {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.published
+}
+
+func (b *fakeBroker) tried() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.tries
 }
 
 func (b *fakeBroker) counts() (joins, ended int) {
@@ -220,4 +233,11 @@ func (c *fakeClaim) settledOffsets() (offsets []int64, twice bool) {
 		twice = twice || c.settled[o] > 1
 	}
 	return offsets, twice
+}
+
+// times is how often an offset was settled.
+func (c *fakeClaim) times(offset int64) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.settled[offset]
 }

@@ -218,9 +218,8 @@ func (l *lane) leave(m *member, cause error) {
 	}
 	now := time.Now()
 	m.finish(cause)
-	held := m.leases.upto(m.leases.last)
-	for i := len(held) - 1; i >= 0; i-- { // from the last, so that each goes before those that are back
-		l.putBack(held[i], 0, "the member left", now)
+	for _, e := range m.leases.upto(m.leases.last) {
+		l.putBack(e, 0, "the member left", now)
 	}
 	l.seat(m)
 	delete(l.members, m)

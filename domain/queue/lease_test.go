@@ -117,3 +117,34 @@ func TestALeavingMemberHandsBackInOrder(t *testing.T) {
 		}
 	})
 }
+
+func TestATryThatNobodySawDoesNotCount(t *testing.T) {
+	inBubble(t, 1, nil, func(t *testing.T, s *queue.Service, b *fakeBroker) {
+		m, other := sit(t, s, 10), sit(t, s, 10)
+		queue.Ask(m.Member)
+		b.claims[0].add("a")
+		pause(0)
+		other.receipts()
+		m.gone()
+		if events := other.got(); len(events) != 1 || events[0].Attempt != 1 {
+			t.Errorf("given %+v, want a first try", events)
+		}
+	})
+}
+
+func TestAReceiptThatWasNotToldIsUnknown(t *testing.T) {
+	inBubble(t, 1, nil, func(t *testing.T, s *queue.Service, b *fakeBroker) {
+		c, m := b.claims[0], sit(t, s, 10)
+		c.add("-")
+		r := m.receipts("-0")
+		queue.Ask(m.Member)
+		c.add("-")
+		pause(0)
+		guess := r[0][:len(r[0])-1] + "2"
+		m.expect("done with a guess", m.Done(guess), 0, guess)
+		m.expect("up to a guess", m.DoneUpTo(guess), 0, guess)
+		if next := m.receipts("-1"); next[0] != guess {
+			t.Errorf("receipt %q, the guess was %q", next[0], guess)
+		}
+	})
+}

@@ -224,3 +224,16 @@ func TestRevokedClaims(t *testing.T) {
 		expectSettled(t, c)
 	})
 }
+
+func TestWhatWasRevokedIsNotGiven(t *testing.T) {
+	inBubble(t, 1, nil, func(t *testing.T, s *queue.Service, b *fakeBroker) {
+		m := sit(t, s, 2)
+		queue.Ask(m.Member)
+		b.claims[0].add("-", "-")
+		pause(0)
+		b.events <- laneNews{event: domain.LaneEvent{Revoked: []domain.Claim{b.claims[0]}}}
+		if events := m.got(); len(events) != 1 || events[0].Assigned == nil {
+			t.Errorf("told %+v, want only that nothing is assigned", events)
+		}
+	})
+}
