@@ -14,7 +14,7 @@ type landing struct {
 	landed chan domain.Ack
 }
 
-// expect says which message is on its way; its position comes through the channel.
+// expect says which message is on its way; its position comes through the channel, which is closed where it is lost.
 func (l *landing) expect(id string) <-chan domain.Ack {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -29,6 +29,16 @@ func (l *landing) land(id string, ack domain.Ack) {
 	defer l.mu.Unlock()
 	if l.landed != nil && id == l.id {
 		l.landed <- ack
+		l.landed = nil
+	}
+}
+
+// lose tells that what is on its way will not come back: its channel is closed.
+func (l *landing) lose() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.landed != nil {
+		close(l.landed)
 		l.landed = nil
 	}
 }

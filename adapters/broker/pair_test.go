@@ -224,6 +224,20 @@ func TestSwallowedMessage(t *testing.T) {
 	})
 }
 
+// A message that was on its way when the subscription broke is answered then, not by the clock.
+func TestSubscriptionEndsUnderAMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBackend()
+		b.publish = func(topic string, _ *message.Message) error { b.cut(topic); return nil }
+		p := newTestPair(t, b, func(c *Config) { c.ReceiptPosition = true })
+		begun := time.Now()
+		expectCode(t, publish(t, p, "orders", texts("a")...)[0].err, domain.Timeout)
+		if d := time.Since(begun); d != 0 {
+			t.Fatalf("answered after %s", d)
+		}
+	})
+}
+
 // Publish returns when its context ends, though the backend hangs and all that can be queued is.
 func TestPublishBlocksNoLongerThanItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

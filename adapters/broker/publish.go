@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"errors"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
@@ -30,21 +31,21 @@ func (t *topic) carry(pub message.Publisher, b *batch) {
 		if !ok {
 			return
 		}
-		if err := t.broken.Load(); err != nil {
-			// Nobody here would see it.
-			b.answer(i, domain.Ack{}, domain.Errorf(domain.Unavailable, "the subscription of topic %q is broken", t.name).Because(*err))
-			continue
-		}
 		t.send(pub, b, i, m)
 	}
 }
 
-// send publishes message i of the batch and answers it.
+// send publishes message i of the batch and answers it. While the subscription is broken nothing is published: nobody here would see it.
 func (t *topic) send(pub message.Publisher, b *batch, i int, m *domain.Message) {
 	w := Encode(watermill.NewUUID(), m)
 	var landed <-chan domain.Ack
 	if t.cfg.ReceiptPosition {
 		landed = t.landing.expect(w.UUID)
+	}
+	// Looked at after expect: a subscription that breaks later loses what is expected.
+	if err := t.broken.Load(); err != nil {
+		b.answer(i, domain.Ack{}, domain.Errorf(domain.Unavailable, "the subscription of topic %q is broken", t.name).Because(*err))
+		return
 	}
 	if err := pub.Publish(string(t.name), w); err != nil {
 		b.answer(i, domain.Ack{}, errUnconfirmed(err))
@@ -55,13 +56,20 @@ func (t *topic) send(pub message.Publisher, b *batch, i int, m *domain.Message) 
 		return
 	}
 	select {
-	case ack := <-landed:
+	case ack, ok := <-landed:
+		if !ok {
+			b.answer(i, domain.Ack{}, errUnconfirmed(errLost))
+			return
+		}
 		b.answer(i, ack, nil)
 	case <-b.over:
 	case <-t.log.ended:
 		b.answer(i, domain.Ack{}, errUnconfirmed(errEnded))
 	}
 }
+
+// errLost says that the subscription broke while a message was on its way.
+var errLost = errors.New("the subscription has ended before the message came back")
 
 // refuse answers the batches that are left when the log ends.
 func (t *topic) refuse() {

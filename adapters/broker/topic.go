@@ -93,6 +93,7 @@ func (t *topic) subscribe(ctx context.Context, sub message.Subscriber, wait back
 	for {
 		cause := err // whose address is shared from here on
 		t.broken.Store(&cause)
+		t.landing.lose()
 		select {
 		case <-time.After(wait.NextBackOff()):
 		case <-ctx.Done():
