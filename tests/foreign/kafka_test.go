@@ -1,6 +1,7 @@
 package foreign_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -93,7 +94,7 @@ func (o ours) read(t *testing.T, n int) []*domain.Message {
 	if len(got) != n {
 		t.Fatalf("read %d messages, want %d", len(got), n)
 	}
-	slices.SortFunc(got, func(a, b *domain.Message) int { return strings.Compare(string(a.Payload), string(b.Payload)) })
+	slices.SortFunc(got, func(a, b *domain.Message) int { return bytes.Compare(a.Payload, b.Payload) })
 	return got
 }
 

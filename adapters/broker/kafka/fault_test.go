@@ -58,7 +58,7 @@ func TestALeaderThatDoesNotAnswerHoldsUpNobodyElse(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	b := open(t, c.ListenAddrs())
+	b := open(t, c.ListenAddrs(), func(cfg *kafka.Config) { cfg.RequestTimeout = 2 * time.Second })
 	well, stuck := keyFor(t, b, "orders", 0), keyFor(t, b, "orders", 1)
 	var silent atomic.Bool
 	silent.Store(true)

@@ -29,6 +29,7 @@ func committed(t testing.TB, cluster brokers.KafkaCluster, group string, topic d
 }
 
 func TestAQueueGoesOnAtItsPrefixAndGivesNothingSettledAgain(t *testing.T) {
+	t.Parallel()
 	cluster := brokers.Kafka(t)
 	topic := newTopic(t, cluster, 1)
 	b := open(t, cluster.Addrs)
@@ -57,6 +58,7 @@ func TestAQueueGoesOnAtItsPrefixAndGivesNothingSettledAgain(t *testing.T) {
 }
 
 func TestAClaimMovesToAnotherMemberWithWhatIsSettled(t *testing.T) {
+	t.Parallel()
 	cluster := brokers.Kafka(t)
 	topic := newTopic(t, cluster, 2)
 	b := open(t, cluster.Addrs)
@@ -95,6 +97,7 @@ func TestAClaimMovesToAnotherMemberWithWhatIsSettled(t *testing.T) {
 }
 
 func TestAQueueBeginsWhereItIsToldOnce(t *testing.T) {
+	t.Parallel()
 	cluster := brokers.Kafka(t)
 	topic := newTopic(t, cluster, 1)
 	b := open(t, cluster.Addrs)
@@ -118,6 +121,7 @@ func TestAQueueBeginsWhereItIsToldOnce(t *testing.T) {
 }
 
 func TestQueuesOfTwoTopicsShareAGroup(t *testing.T) {
+	t.Parallel()
 	cluster := brokers.Kafka(t)
 	one, two := newTopic(t, cluster, 1), newTopic(t, cluster, 1)
 	queue := domain.Queue(brokers.Topic(t)) // a group of this test's own
@@ -141,6 +145,7 @@ func TestQueuesOfTwoTopicsShareAGroup(t *testing.T) {
 }
 
 func TestRetentionOvertakesAQueue(t *testing.T) {
+	t.Parallel()
 	cluster := brokers.Kafka(t)
 	topic := newTopic(t, cluster, 1)
 	b := open(t, cluster.Addrs)
@@ -159,6 +164,7 @@ func TestRetentionOvertakesAQueue(t *testing.T) {
 }
 
 func TestAQueueOnATopicMadeAnewBeginsAtItsFirstMessage(t *testing.T) {
+	t.Parallel()
 	cluster := brokers.Kafka(t)
 	topic := newTopic(t, cluster, 1)
 	b := open(t, cluster.Addrs)
@@ -178,6 +184,7 @@ func TestAQueueOnATopicMadeAnewBeginsAtItsFirstMessage(t *testing.T) {
 }
 
 func TestAQueueReadsNewPartitionsFromTheirBeginning(t *testing.T) {
+	t.Parallel()
 	cluster := brokers.Kafka(t)
 	topic := newTopic(t, cluster, 1)
 	m := join(t, open(t, cluster.Addrs), topic, "workers", nil)
@@ -194,6 +201,7 @@ func TestAQueueReadsNewPartitionsFromTheirBeginning(t *testing.T) {
 }
 
 func TestControlRecordsDoNotHoldUpThePlace(t *testing.T) {
+	t.Parallel()
 	cluster := brokers.Kafka(t)
 	topic := newTopic(t, cluster, 1)
 	b := open(t, cluster.Addrs)

@@ -12,6 +12,7 @@ import (
 )
 
 func TestNothingConfirmedIsLostWhenTheBrokerIsKilled(t *testing.T) {
+	t.Parallel()
 	server := brokers.StartKafka(t, nil)
 	topic := newTopic(t, server.Cluster(), 2)
 	b := open(t, server.Cluster().Addrs)

@@ -206,14 +206,15 @@ func (p *producer) forget(topic domain.Topic) {
 func (b *Broker) largest(ctx context.Context, topic domain.Topic) int64 {
 	configured := int64(b.cfg.MessageBytes + batchOverhead)
 	own, err := ask(ctx, b, topic, func(a *admin) (int64, error) {
-		entries, err := a.DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource, Name: string(topic), ConfigNames: []string{"max.message.bytes"}})
+		resource := &sarama.ConfigResource{Type: sarama.TopicResource, Name: string(topic), ConfigNames: []string{"max.message.bytes"}}
+		found, err := a.DescribeConfigs([]*sarama.ConfigResource{resource}, sarama.DescribeConfigsOptions{})
 		if err != nil {
 			return 0, err
 		}
-		if len(entries) != 1 {
+		if len(found) != 1 || len(found[0].Configs) != 1 {
 			return 0, errors.New("the broker does not tell max.message.bytes")
 		}
-		return strconv.ParseInt(entries[0].Value, 10, 64)
+		return strconv.ParseInt(found[0].Configs[0].Value, 10, 64)
 	})
 	if err != nil {
 		b.log.Debug("the topic's largest message is not known", "topic", topic, "error", err)

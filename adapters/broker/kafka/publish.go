@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -27,7 +28,7 @@ func (b *Broker) Publish(ctx context.Context, topic domain.Topic, batch []*domai
 	}
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	p, err := b.producer.get(ctx)
+	p, err := b.producing(ctx, topic)
 	if err != nil {
 		refuse(batch, done, translate(topic, err))
 		return
@@ -46,6 +47,17 @@ func (b *Broker) Publish(ctx context.Context, topic domain.Topic, batch []*domai
 		}
 	}
 	parcel.sealed()
+}
+
+// producing gives the producer. Before it is made the cluster and the topic are looked for, since sarama takes long to say that there is no cluster.
+func (b *Broker) producing(ctx context.Context, topic domain.Topic) (*producer, error) {
+	if p := b.producer.made.Load(); p != nil {
+		return p, nil
+	}
+	if _, err := b.ensure(ctx, topic); err != nil {
+		return nil, err
+	}
+	return b.producer.get(ctx)
 }
 
 func refuse(batch []*domain.Message, done func(i int, ack domain.Ack, err error), err error) {
@@ -129,21 +141,8 @@ func chooser(client sarama.Client, topic domain.Topic) func(*sarama.ProducerMess
 		if msg.Key == nil {
 			keyless = from[at]
 		}
-		return from[at], contains(writable, from[at]), nil
+		return from[at], slices.Contains(writable, from[at]), nil
 	}
-}
-
-// contains looks for p, which in nearly every topic is at its own index.
-func contains(partitions []int32, p int32) bool {
-	if int(p) < len(partitions) && partitions[p] == p {
-		return true
-	}
-	for _, have := range partitions {
-		if have == p {
-			return true
-		}
-	}
-	return false
 }
 
 // acked answers with what the broker confirmed.

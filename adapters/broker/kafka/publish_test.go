@@ -10,6 +10,7 @@ import (
 )
 
 func TestOnlyTheMessageThatIsTooLargeIsRefused(t *testing.T) {
+	t.Parallel()
 	cluster := brokers.Kafka(t)
 	for name, configs := range map[string][]string{"the cluster's limit": nil, "a topic with a limit of its own": {"max.message.bytes", "3000"}} {
 		t.Run(name, func(t *testing.T) {
@@ -35,6 +36,7 @@ func TestOnlyTheMessageThatIsTooLargeIsRefused(t *testing.T) {
 }
 
 func TestTheLargestMessageOfTheDefaultLimitsIsTaken(t *testing.T) {
+	t.Parallel()
 	cluster := brokers.Kafka(t)
 	topic := newTopic(t, cluster, 1)
 	b := open(t, cluster.Addrs)

@@ -13,6 +13,7 @@ import (
 )
 
 func TestNewPartitionsAreReadFromTheirBeginning(t *testing.T) {
+	t.Parallel()
 	cluster := brokers.Kafka(t)
 	topic := newTopic(t, cluster, 1)
 	b := open(t, cluster.Addrs)
@@ -38,6 +39,7 @@ func TestNewPartitionsAreReadFromTheirBeginning(t *testing.T) {
 }
 
 func TestATopicMadeAnewIsReadFromItsFirstMessage(t *testing.T) {
+	t.Parallel()
 	cluster := brokers.Kafka(t)
 	topic := newTopic(t, cluster, 1)
 	b := open(t, cluster.Addrs)
@@ -73,6 +75,7 @@ func remake(t testing.TB, cluster brokers.KafkaCluster, topic domain.Topic) {
 }
 
 func TestATopicThatIsGoneEndsTheReading(t *testing.T) {
+	t.Parallel()
 	cluster := brokers.Kafka(t)
 	topic := newTopic(t, cluster, 1)
 	r := tail(t, open(t, cluster.Addrs), topic, domain.StartLatest())
@@ -86,6 +89,7 @@ func TestATopicThatIsGoneEndsTheReading(t *testing.T) {
 }
 
 func TestTransactionsAreReadWhenTheyAreCommitted(t *testing.T) {
+	t.Parallel()
 	cluster := brokers.Kafka(t)
 	topic := newTopic(t, cluster, 1)
 	b := open(t, cluster.Addrs)
@@ -141,6 +145,7 @@ func transact(t testing.TB, cluster brokers.KafkaCluster, topic domain.Topic, co
 }
 
 func TestCompactedOffsetsAreNoGap(t *testing.T) {
+	t.Parallel()
 	cluster := brokers.Kafka(t)
 	topic := newTopic(t, cluster, 1, "cleanup.policy", "compact", "segment.ms", "100", "min.cleanable.dirty.ratio", "0.001", "delete.retention.ms", "0", "min.compaction.lag.ms", "0")
 	b := open(t, cluster.Addrs)
@@ -173,6 +178,7 @@ func TestCompactedOffsetsAreNoGap(t *testing.T) {
 }
 
 func TestWhatRetentionTookIsAGapWithItsNumber(t *testing.T) {
+	t.Parallel()
 	cluster := brokers.Kafka(t)
 	topic := newTopic(t, cluster, 1)
 	b := open(t, cluster.Addrs)
@@ -193,6 +199,7 @@ func TestWhatRetentionTookIsAGapWithItsNumber(t *testing.T) {
 }
 
 func TestRetentionOvertakesAReader(t *testing.T) {
+	t.Parallel()
 	cluster := brokers.Kafka(t)
 	topic := newTopic(t, cluster, 1)
 	// Answers of a few kilobytes, so that the reader cannot have all of it before it is gone.
