@@ -27,10 +27,10 @@ type Config struct {
 // DefaultConfig suits a development machine.
 func DefaultConfig() Config {
 	return Config{
-		Topics:      1000,
+		Topics:      500,
 		Queues:      100,
 		LogMessages: 100_000,
-		LogBytes:    64 << 20,
+		LogBytes:    16 << 20,
 		LogAge:      time.Hour,
 	}
 }

@@ -94,19 +94,35 @@ func begun(topic domain.Topic, queue domain.Queue, from *domain.Start) error {
 	return domain.Errorf(domain.Conflict, "queue %q of topic %q has begun: leave from out, or reset the queue", queue, topic)
 }
 
-// run takes part until ctx ends (nil) or the topic is gone, through as many sessions and connections as that takes.
+// run takes part until ctx ends (nil) or the topic is gone, through as many sessions as that takes.
 func (m *membership) run(ctx context.Context) error {
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	// What is settled until ctx ends is committed after it, so the connections outlive it, but not for ever.
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(leaveWithin, end) })
 	defer stop()
+	client, err := sarama.NewClient(m.broker.cfg.Brokers, m.config(life))
+	if err != nil {
+		return translate(m.topic, err)
+	}
+	defer client.Close()
+	// One group outlives its sessions, so that the cluster knows the member again and waits for no ghost of it.
+	group, err := sarama.NewConsumerGroupFromClient(m.group, client)
+	if err != nil {
+		return translate(m.topic, err)
+	}
+	defer group.Close()
+	return m.takePart(ctx, group)
+}
+
+// takePart goes through session after session.
+func (m *membership) takePart(ctx context.Context, group sarama.ConsumerGroup) error {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval = 50*time.Millisecond, watchEvery
 	joined := time.Now()
 	for {
 		begun := time.Now()
-		err := m.member(ctx, life)
+		err := m.session(ctx, group)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -144,27 +160,15 @@ func passing(err error) bool {
 	return false
 }
 
-// member joins the group and takes part for one session: until ctx ends, the topic is made anew, or something goes wrong. What it settled is committed
-// when it returns, over connections that end with life.
-func (m *membership) member(ctx, life context.Context) (err error) {
-	client, err := sarama.NewClient(m.broker.cfg.Brokers, m.config(life))
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	group, err := sarama.NewConsumerGroupFromClient(m.group, client)
-	if err != nil {
-		return err
-	}
-	defer group.Close()
+// session joins the group and takes part until ctx ends, the topic is made anew, or something goes wrong. What was settled is committed when it returns.
+func (m *membership) session(ctx context.Context, group sarama.ConsumerGroup) error {
 	ctx, end := context.WithCancelCause(ctx)
-	defer end(nil)
 	s := &session{membership: m, group: group, end: end}
 	var watcher sync.WaitGroup
 	watcher.Go(func() { s.watch(ctx) }) // ends with ctx
 	defer watcher.Wait()
 	defer end(nil)
-	err = group.Consume(ctx, []string{string(m.topic)}, s)
+	err := group.Consume(ctx, []string{string(m.topic)}, s)
 	s.over()
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
