@@ -35,8 +35,9 @@ type App struct {
 	sockets  *ws.Edge
 	metrics  *metrics.Metrics
 
-	public *listener
-	admin  *listener // nil where the configuration names no address for it
+	servers []*edge.Server
+	public  *listener
+	admin   *listener // nil where the configuration names no address for it
 
 	ready  atomic.Bool
 	failed chan error // what ended each listener
@@ -99,6 +100,12 @@ func (a *App) observe() {
 			return total
 		}
 	}
+	a.metrics.Observe("connections", "Streams and sockets that are open on all listeners.", func() (open float64) {
+		for _, s := range a.servers {
+			open += float64(s.Connections())
+		}
+		return open
+	})
 	a.metrics.Observe("feeds", "Topics that are read for viewers at this moment.", sum(func(subscribe.FeedStats) float64 { return 1 }))
 	a.metrics.Observe("feed_viewers", "Viewers of all feeds.", sum(func(f subscribe.FeedStats) float64 { return float64(f.Viewers) }))
 	a.metrics.Observe("feed_log_messages", "Messages in the logs of all feeds.", sum(func(f subscribe.FeedStats) float64 { return float64(f.Messages) }))
@@ -155,5 +162,6 @@ func (a *App) server(address string, routes ...edge.Routes) (*edge.Server, error
 		return nil, err
 	}
 	s.Mount(routes...)
+	a.servers = append(a.servers, s)
 	return s, nil
 }

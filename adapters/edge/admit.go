@@ -28,3 +28,6 @@ func Admit(ctx context.Context) (release func(), err error) {
 	}
 	return func() { r.used.Add(-1) }, nil
 }
+
+// Connections is how many streams and sockets the server has at this moment.
+func (s *Server) Connections() int { return int(s.room.used.Load()) }
