@@ -29,7 +29,7 @@ func TestMembersAtTheSameTime(t *testing.T) {
 		for range 6 {
 			members.Go(func() {
 				for stop.Err() == nil {
-					visit(t, stop, s)
+					visit(stop, t, s)
 				}
 			})
 		}
@@ -55,7 +55,7 @@ func TestMembersAtTheSameTime(t *testing.T) {
 }
 
 // visit is the life of one member.
-func visit(t *testing.T, stop context.Context, s *queue.Service) {
+func visit(stop context.Context, t *testing.T, s *queue.Service) {
 	ctx, leave := context.WithCancel(stop)
 	defer leave()
 	m, err := s.Join(ctx, ports.Join{Topic: topic, Queue: billing, MaxInFlight: 1 + rand.IntN(20), Heartbeat: time.Second})

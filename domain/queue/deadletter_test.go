@@ -176,7 +176,7 @@ func TestTheDeadLetterTopicIsMadeAtTheJoin(t *testing.T) {
 }
 
 func TestDeadLettersOfDeadLettersHaveNoLimit(t *testing.T) {
-	inBubble(t, 1, func(cfg *queue.Config, _ *fakeBroker) { cfg.DeadLetter = "graveyard" }, func(t *testing.T, s *queue.Service, b *fakeBroker) {
+	inBubble(t, 1, func(cfg *queue.Config, _ *fakeBroker) { cfg.DeadLetter = "graveyard" }, func(t *testing.T, s *queue.Service, _ *fakeBroker) {
 		m, err := s.Join(t.Context(), ports.Join{Topic: "graveyard", Queue: billing, MaxInFlight: 1})
 		if err != nil || m.Ready().MaxAttempts != 0 {
 			t.Errorf("max attempts %d, %v", m.Ready().MaxAttempts, err)

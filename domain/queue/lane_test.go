@@ -210,8 +210,8 @@ func TestDrainIsBoundedByItsContext(t *testing.T) {
 }
 
 func TestBrokersThatCannotKeepOrder(t *testing.T) {
-	cannot := func(cfg *queue.Config, b *fakeBroker) { b.capabilities = nil }
-	inBubble(t, 1, cannot, func(t *testing.T, s *queue.Service, b *fakeBroker) {
+	cannot := func(_ *queue.Config, b *fakeBroker) { b.capabilities = nil }
+	inBubble(t, 1, cannot, func(t *testing.T, s *queue.Service, _ *fakeBroker) {
 		if m := sit(t, s, 1); m.Ready().Order != domain.OrderNone {
 			t.Errorf("order %q is promised", m.Ready().Order)
 		}
@@ -219,7 +219,7 @@ func TestBrokersThatCannotKeepOrder(t *testing.T) {
 	inBubble(t, 1, func(cfg *queue.Config, b *fakeBroker) {
 		cannot(cfg, b)
 		cfg.Rules = []queue.Rule{{Queue: "bill*", Order: domain.OrderKey}}
-	}, func(t *testing.T, s *queue.Service, b *fakeBroker) {
+	}, func(t *testing.T, s *queue.Service, _ *fakeBroker) {
 		if _, err := join(s, nil); domain.CodeOf(err) != domain.Unsupported {
 			t.Errorf("an order that the operator asks for: %v", err)
 		}

@@ -118,7 +118,7 @@ func (b *Bridge) Stop() error {
 
 // Kill ends the process at once, as a crash would.
 func (b *Bridge) Kill() {
-	b.process.Process.Kill() //nolint:errcheck // it may have ended by itself
+	b.process.Process.Kill()
 	<-b.exited
 	b.err = nil
 }

@@ -102,4 +102,4 @@ func (w *WS) Until(ctx context.Context, op string) (Frame, error) {
 }
 
 // Close ends the connection without waiting for the other side.
-func (w *WS) Close() { w.Conn.CloseNow() } //nolint:errcheck // nothing is left to be done about it
+func (w *WS) Close() { w.Conn.CloseNow() }

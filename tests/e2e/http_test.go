@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"culvert/tests/bridge"
 )
@@ -24,6 +25,9 @@ type answer struct {
 	body   string
 }
 
+// strangers make short requests.
+var strangers = &http.Client{Timeout: time.Minute}
+
 func send(ctx context.Context, t *testing.T, r request) answer {
 	t.Helper()
 	if r.method == "" {
@@ -37,7 +41,7 @@ func send(ctx context.Context, t *testing.T, r request) answer {
 	for name, value := range r.header {
 		req.Header.Set(name, value)
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := strangers.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
