@@ -62,23 +62,23 @@ func (c *claim) keep(s stretch) (domain.Haul, error) {
 	}
 	var haul domain.Haul
 	if s.gap != nil {
-		if open := q.settled.open(c.place, s.from); open > 0 {
+		if open := q.settled.Open(c.place, s.from); open > 0 {
 			gap := *s.gap
 			if gap.Lost != domain.LostUnknown {
 				gap.Lost = open
 			}
 			haul.Gap = &gap
 		}
-		q.settled.add(c.place, s.from)
+		q.settled.Add(c.place, s.from)
 	}
 	haul.Messages = s.messages
 	for i, m := range s.messages {
-		if !q.settled.has(m.Offset) {
+		if !q.settled.Has(m.Offset) {
 			continue
 		}
 		haul.Messages = s.messages[:i:i]
 		for _, later := range s.messages[i:] {
-			if !q.settled.has(later.Offset) {
+			if !q.settled.Has(later.Offset) {
 				haul.Messages = append(haul.Messages, later)
 			}
 		}
@@ -98,7 +98,7 @@ func (c *claim) Settle(offsets ...int64) {
 	}
 	for _, o := range offsets {
 		if o < c.place {
-			q.settled.add(o, o+1)
+			q.settled.Add(o, o+1)
 		}
 	}
 }

@@ -13,7 +13,7 @@ type queue struct {
 	log *log
 
 	mu      sync.Mutex // guards what follows; log.mu is not taken under it
-	settled settled
+	settled Settled
 	gap     *domain.Gap // a hole at the queue's beginning that nobody has been told yet
 	members []*member   // by when they joined
 	claim   *claim      // the first member's; nil where there is no member
@@ -42,7 +42,7 @@ func (t *topic) queue(name domain.Queue, from *domain.Start) (*queue, error) {
 		begin = *from
 	}
 	q := &queue{log: t.log}
-	q.settled.next, q.gap = t.log.locate(begin)
+	q.settled.Next, q.gap = t.log.locate(begin)
 	t.queues[name] = q
 	return q, nil
 }
@@ -76,6 +76,6 @@ func (q *queue) leave(m *member) {
 
 // assign gives the partition to the first member. The caller holds mu.
 func (q *queue) assign() {
-	q.claim = &claim{queue: q, place: q.settled.next, revoked: make(chan struct{})}
+	q.claim = &claim{queue: q, place: q.settled.Next, revoked: make(chan struct{})}
 	q.members[0].claims <- q.claim
 }

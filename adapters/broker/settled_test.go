@@ -10,7 +10,7 @@ func TestSettledAgainstASet(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const offsets = 40
 		begin := rapid.Int64Range(0, 5).Draw(t, "begin")
-		s := settled{next: begin}
+		s := Settled{Next: begin}
 		want := [offsets]bool{}
 		for o := range begin {
 			want[o] = true
@@ -18,7 +18,7 @@ func TestSettledAgainstASet(t *testing.T) {
 		for range rapid.IntRange(0, 30).Draw(t, "steps") {
 			from := rapid.Int64Range(0, offsets-1).Draw(t, "from")
 			to := min(from+rapid.Int64Range(0, 6).Draw(t, "length"), offsets)
-			s.add(from, to)
+			s.Add(from, to)
 			for o := from; o < to; o++ {
 				want[o] = true
 			}
@@ -27,11 +27,11 @@ func TestSettledAgainstASet(t *testing.T) {
 	})
 }
 
-func checkSettled(t *rapid.T, s settled, want []bool) {
+func checkSettled(t *rapid.T, s Settled, want []bool) {
 	open := int64(0)
 	next := int64(len(want))
 	for o, is := range want {
-		if s.has(int64(o)) != is {
+		if s.Has(int64(o)) != is {
 			t.Fatalf("has(%d) is %t: %+v", o, !is, s)
 		}
 		if !is {
@@ -39,14 +39,14 @@ func checkSettled(t *rapid.T, s settled, want []bool) {
 			next = min(next, int64(o))
 		}
 	}
-	if s.next != next || s.open(0, int64(len(want))) != open {
-		t.Fatalf("next is %d, want %d; open is %d, want %d", s.next, next, s.open(0, int64(len(want))), open)
+	if s.Next != next || s.Open(0, int64(len(want))) != open {
+		t.Fatalf("next is %d, want %d; open is %d, want %d", s.Next, next, s.Open(0, int64(len(want))), open)
 	}
-	last := s.next
-	for _, have := range s.beyond {
-		if have.from <= last || have.to <= have.from {
+	last := s.Next
+	for _, have := range s.Beyond {
+		if have.From <= last || have.To <= have.From {
 			t.Fatalf("spans touch or are empty: %+v", s)
 		}
-		last = have.to
+		last = have.To
 	}
 }

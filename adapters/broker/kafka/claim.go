@@ -7,6 +7,7 @@ import (
 
 	"github.com/IBM/sarama"
 
+	"culvert/adapters/broker"
 	"culvert/domain"
 )
 
@@ -28,7 +29,7 @@ type claim struct {
 	gap     *domain.Gap
 	waiting []*domain.Message
 	bytes   int // of waiting
-	settled settled
+	settled broker.Settled
 	expect  int64 // the offset after the last message that came
 	changed bool  // settled has changed since it was marked
 	closed  bool
@@ -44,16 +45,16 @@ func (c *claim) restore(at commit, e domain.Extent) {
 	switch {
 	case epoch != 0 && epoch != c.epoch, at.next > e.End:
 		c.gap = &domain.Gap{Reason: domain.GapEpoch, Partition: c.partition, Lost: domain.LostUnknown}
-		s = settled{next: e.First}
+		s = broker.Settled{Next: e.First}
 	case at.next < e.First:
 		// What was settled beyond the place is no loss.
-		c.gap = &domain.Gap{Reason: domain.GapRetention, Partition: c.partition, Lost: s.open(e.First)}
-		s.add(at.next, e.First)
+		c.gap = &domain.Gap{Reason: domain.GapRetention, Partition: c.partition, Lost: s.Open(s.Next, e.First)}
+		s.Add(at.next, e.First)
 	}
 	if c.gap != nil {
 		c.arrived <- struct{}{}
 	}
-	c.settled, c.expect = s, s.next
+	c.settled, c.expect = s, s.Next
 }
 
 // Partition implements domain.Claim.
@@ -99,11 +100,11 @@ func (c *claim) push(m *sarama.ConsumerMessage) (enough bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if m.Offset > c.expect { // nothing to settle is between: control records, and what was aborted or compacted
-		c.settled.add(c.expect, m.Offset)
+		c.settled.Add(c.expect, m.Offset)
 		c.changed = true
 	}
 	c.expect = m.Offset + 1
-	if !c.settled.has(m.Offset) {
+	if !c.settled.Has(m.Offset) {
 		message := messageOf(m.Key, m.Value, m.Headers, m.Timestamp, domain.Position{Partition: c.partition, Offset: m.Offset})
 		c.waiting = append(c.waiting, message)
 		c.bytes += message.Size()
@@ -130,7 +131,7 @@ func (c *claim) Settle(offsets ...int64) {
 		return
 	}
 	for _, o := range offsets {
-		c.settled.add(o, o+1)
+		c.settled.Add(o, o+1)
 	}
 	c.changed = true
 }
@@ -141,7 +142,7 @@ func (c *claim) mark(group sarama.ConsumerGroupSession, topic domain.Topic) {
 	changed := c.changed && !c.closed
 	next, metadata := int64(0), ""
 	if changed {
-		next, metadata = c.settled.next, c.settled.metadata(c.epoch)
+		next, metadata = c.settled.Next, metadataOf(c.settled, c.epoch)
 		c.changed = false
 	}
 	c.mu.Unlock()

@@ -8,6 +8,7 @@ import (
 	"github.com/IBM/sarama"
 	"github.com/cenkalti/backoff/v5"
 
+	"culvert/adapters/broker"
 	"culvert/domain"
 )
 
@@ -92,7 +93,7 @@ func (m *membership) commitAsMember(client sarama.Client, member string, generat
 }
 
 func (m *membership) metadata(p domain.Place) string {
-	return (&settled{next: p.Next}).metadata(m.epoch)
+	return metadataOf(broker.Settled{Next: p.Next}, m.epoch)
 }
 
 // verdict is the error of a commit, nil where all of it was taken.

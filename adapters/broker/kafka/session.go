@@ -51,7 +51,7 @@ func (s *session) setup(group sarama.ConsumerGroupSession) error {
 		c := newClaim(p, s.epoch)
 		if at, ok := commits[p]; ok {
 			c.restore(at, extents[p])
-			reset(group, s.topic, p, c.settled.next, c.settled.metadata(s.epoch))
+			reset(group, s.topic, p, c.settled.Next, metadataOf(c.settled, s.epoch))
 		}
 		claims = append(claims, c)
 	}
@@ -159,7 +159,7 @@ func (s *session) claim(group sarama.ConsumerGroupSession, from sarama.ConsumerG
 		if c.settled, epoch = restore(at.next, at.metadata); epoch != 0 && epoch != s.epoch {
 			return nil, errRemade // a new session leads it back
 		}
-		c.expect = c.settled.next
+		c.expect = c.settled.Next
 	}
 	s.assign(c)
 	return c, nil
