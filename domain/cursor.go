@@ -12,7 +12,7 @@ import (
 // [A-Za-z0-9_-], at most MaxCursor bytes.
 //
 // The text is base64url without padding (RFC 4648 §5) of: a version byte; a byte of flags (1: End); the number of topics; for each topic its name with its length,
-// the epoch in eight bytes, Since in milliseconds, the number of places, and for each place the distance of its partition to the one before and
+// the epoch in eight bytes, twice Since in milliseconds or twice Last plus one, the number of places, and for each place the distance of its partition to the one before and
 // twice its offset, or twice its time in milliseconds plus one where it is pending; last a CRC-32C of all that. Numbers are
 // unsigned varints unless a width is given; widths are little-endian.
 type Cursor struct {
@@ -65,7 +65,11 @@ func (c Cursor) String() string {
 		raw = binary.AppendUvarint(raw, uint64(len(t.Topic)))
 		raw = append(raw, t.Topic...)
 		raw = binary.LittleEndian.AppendUint64(raw, uint64(t.Vector.Epoch))
-		raw = binary.AppendUvarint(raw, millis(t.Vector.Since))
+		if t.Vector.Last > 0 {
+			raw = binary.AppendUvarint(raw, uint64(t.Vector.Last)<<1|1)
+		} else {
+			raw = binary.AppendUvarint(raw, millis(t.Vector.Since)<<1)
+		}
 		raw = binary.AppendUvarint(raw, uint64(len(t.Vector.places)))
 		before := int32(0)
 		for _, p := range t.Vector.places {
@@ -154,7 +158,13 @@ func (r *cursorReader) bytes(n int) []byte {
 
 func (r *cursorReader) topic() TopicVector {
 	topic, err := ParseTopic(string(r.bytes(r.count())))
-	v := &Vector{Epoch: Epoch(binary.LittleEndian.Uint64(r.bytes(8))), Since: r.time(r.uvarint())}
+	v := &Vector{Epoch: Epoch(binary.LittleEndian.Uint64(r.bytes(8)))}
+	if start := r.uvarint(); start&1 == 1 {
+		v.Last = int64(start >> 1)
+		r.bad = r.bad || v.Last == 0
+	} else {
+		v.Since = r.time(start >> 1)
+	}
 	partition := uint64(0)
 	for i := range r.count() {
 		step := r.uvarint()

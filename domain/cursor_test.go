@@ -28,6 +28,8 @@ func drawCursor(t *rapid.T) domain.Cursor {
 		v := domain.NewVector(domain.Epoch(rapid.Uint64().Draw(t, "epoch")), places...)
 		if rapid.Bool().Draw(t, "since") {
 			v.Since = drawTime(t)
+		} else if rapid.Bool().Draw(t, "last") {
+			v.Last = rapid.Int64Range(1, math.MaxInt64).Draw(t, "n")
 		}
 		c.Topics = append(c.Topics, domain.TopicVector{Topic: domain.Topic(rapid.StringMatching(`[a-z]{1,20}`).Draw(t, "topic")), Vector: v})
 	}

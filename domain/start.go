@@ -37,7 +37,12 @@ func StartLast(n int64) Start { return Start{kind: startLast, last: n} }
 func StartTime(t time.Time) Start { return Start{kind: startTime, time: t} }
 
 // StartVector begins at the places of v, partition by partition.
-func StartVector(v *Vector) Start { return Start{kind: startVector, vector: v} }
+func StartVector(v *Vector) Start {
+	if v.Last > 0 {
+		return StartLast(v.Last)
+	}
+	return Start{kind: startVector, vector: v}
+}
 
 // Latest reports whether reading begins at the end as of now.
 func (s Start) Latest() bool { return s.kind == startLatest }
@@ -102,12 +107,16 @@ func shorten(s string) string {
 }
 
 // CursorAt is the cursor of a stream of topic that could not be opened at now: who comes back with it misses nothing that
-// came after now, nor what s asked for from before it. Only the N of StartLast is not kept.
+// came after now, nor what s asked for from before it.
 func (s Start) CursorAt(topic Topic, now time.Time) Cursor {
 	v := &Vector{Since: now}
 	switch s.kind {
 	case startEarliest:
 		v.Since = time.Time{}
+	case startLast:
+		if s.last > 0 {
+			v = &Vector{Last: s.last}
+		}
 	case startTime:
 		v.Since = s.time
 	case startVector:

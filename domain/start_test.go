@@ -60,6 +60,8 @@ func TestCursorOfAStreamThatCouldNotBeOpened(t *testing.T) {
 	}{
 		"latest":   {domain.StartLatest(), &domain.Vector{Since: now}},
 		"earliest": {domain.StartEarliest(), &domain.Vector{}},
+		"last":     {domain.StartLast(7), &domain.Vector{Last: 7}},
+		"last 0":   {domain.StartLast(0), &domain.Vector{Since: now}},
 		"time":     {domain.StartTime(now.Add(-time.Hour)), &domain.Vector{Since: now.Add(-time.Hour)}},
 		"cursor":   {domain.StartVector(had), had},
 	} {

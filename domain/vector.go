@@ -24,12 +24,14 @@ func (p Place) Pending() bool { return !p.Since.IsZero() }
 
 // Vector is a place for each partition of one topic. It is immutable: With gives another.
 //
-// A partition without a place begins at its first message; where the vector has a Since, at that time.
+// A partition without a place begins at its first message, but where the vector has a Since or a Last.
 type Vector struct {
 	Epoch Epoch
 	// Since, where it is not zero, is the place of every partition that has none of its own: no place was known when the
 	// vector was made.
-	Since  time.Time
+	Since time.Time
+	// Last, where it is not zero, is how many offsets before the end such partitions begin. A vector has no Since then.
+	Last   int64
 	places []Place // sorted by partition, each once
 }
 
@@ -71,7 +73,7 @@ func (v *Vector) Next(partition int32) int64 {
 // With is v with another place for p's partition.
 func (v *Vector) With(p Place) *Vector {
 	i, ok := v.find(p.Partition)
-	w := &Vector{Epoch: v.Epoch, Since: v.Since}
+	w := &Vector{Epoch: v.Epoch, Since: v.Since, Last: v.Last}
 	if ok {
 		w.places = slices.Clone(v.places)
 		w.places[i] = p
@@ -86,7 +88,7 @@ func (v *Vector) With(p Place) *Vector {
 
 // Equal reports whether both say the same.
 func (v *Vector) Equal(w *Vector) bool {
-	return v.Epoch == w.Epoch && v.Since.Equal(w.Since) && slices.EqualFunc(v.places, w.places, func(a, b Place) bool {
+	return v.Epoch == w.Epoch && v.Since.Equal(w.Since) && v.Last == w.Last && slices.EqualFunc(v.places, w.places, func(a, b Place) bool {
 		return a.Partition == b.Partition && a.Next == b.Next && a.Since.Equal(b.Since)
 	})
 }

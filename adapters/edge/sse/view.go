@@ -122,19 +122,10 @@ func (c *connection) writeBatch(frames [][]byte, batch ports.Batch, stream ports
 	return frames, c.send(*buf)
 }
 
-// placeOf is the cursor of a view that could not be opened: with it nothing is missed between the request and the next one. A view of the last
-// N messages has none: it asks for them again.
+// placeOf is the cursor of a view that could not be opened: with it nothing is missed between the request and the next one.
 func placeOf(v ports.View, now time.Time) string {
 	if v.Resume != nil {
 		return v.Resume.String()
 	}
-	vector := domain.NewVector(0)
-	if at, ok := v.From.Time(); ok {
-		vector.Since = at
-	} else if _, ok := v.From.Last(); ok {
-		return ""
-	} else if !v.From.Earliest() {
-		vector.Since = now
-	}
-	return domain.CursorOf(v.Topic, vector).String()
+	return v.From.CursorAt(v.Topic, now).String()
 }
