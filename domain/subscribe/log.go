@@ -1,6 +1,7 @@
 package subscribe
 
 import (
+	"sort"
 	"sync"
 	"time"
 
@@ -169,7 +170,21 @@ func (l *log) enter(v *domain.Vector, known bool) (uint64, bool) {
 			return 0, false
 		}
 	}
-	return l.floor, true
+	// Vectors only grow, so the runs that v covers come first.
+	inside := l.runs[l.floor-l.first:]
+	covered := sort.Search(len(inside), func(i int) bool { return !covers(v, inside[i].After) })
+	return l.floor + uint64(covered), true
+}
+
+// covers reports whether a viewer who has seen v lacks nothing that came up to after.
+func covers(v, after *domain.Vector) bool {
+	for _, place := range after.Places() {
+		had, ok := v.At(place.Partition)
+		if !place.Pending() && (!ok || had.Pending() || had.Next < place.Next) {
+			return false
+		}
+	}
+	return true
 }
 
 // reaches reports whether a log that begins at have holds all that v lacks of the partition. Where the log's own beginning is
