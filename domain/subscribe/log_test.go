@@ -1,0 +1,133 @@
+package subscribe
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"culvert/domain"
+	"culvert/ports"
+)
+
+var wide = Window{Messages: 1000, Bytes: 1 << 20, Age: time.Hour}
+
+func chunk(partition int32, from, to int64) domain.Chunk {
+	c := domain.Chunk{Partition: partition, Next: to}
+	for o := from; o < to; o++ {
+		c.Messages = append(c.Messages, &domain.Message{Payload: []byte("x"), Position: domain.Position{Partition: partition, Offset: o}})
+	}
+	return c
+}
+
+func at(epoch domain.Epoch, next ...int64) *domain.Vector {
+	var places []domain.Place
+	for p, n := range next {
+		places = append(places, domain.Place{Partition: int32(p), Next: n})
+	}
+	return domain.NewVector(epoch, places...)
+}
+
+func TestWhereAViewerComesIn(t *testing.T) {
+	now := time.Now()
+	l := newLog("t", wide, at(1, 100, 100))
+	l.append(chunk(0, 100, 110), now) // run 0
+	l.append(chunk(1, 100, 105), now) // run 1
+	l.append(chunk(0, 110, 120), now) // run 2
+	for name, c := range map[string]struct {
+		v     *domain.Vector
+		known bool
+		run   uint64
+		ok    bool
+	}{
+		"lacks all":                          {at(1, 100, 100), false, 0, true},
+		"lacks all of one partition":         {at(1, 120, 100), false, 1, true},
+		"lacks the last":                     {at(1, 115, 105), false, 2, true},
+		"lacks nothing":                      {at(1, 120, 105), false, 3, true},
+		"came too late":                      {at(1, 99, 105), false, 0, false},
+		"of another epoch":                   {at(2, 120, 105), false, 0, false},
+		"ahead, says a stranger":             {at(1, 130, 105), false, 0, false},
+		"ahead, says the broker":             {at(1, 130, 105), true, 3, true},
+		"knows no place":                     {&domain.Vector{Epoch: 1, Since: now}, false, 0, false},
+		"a partition that began elsewhere":   {at(1, 120, 105, 7), false, 0, false},
+		"the same, says the broker":          {at(1, 120, 105, 7), true, 3, true},
+		"has not seen one of the partitions": {at(1, 120), false, 0, false},
+	} {
+		if run, ok := l.enter(c.v, c.known); ok != c.ok || ok && run != c.run {
+			t.Errorf("%s: run %d, %v; want run %d, %v", name, run, ok, c.run, c.ok)
+		}
+	}
+}
+
+// Offsets of an epoch that has ended say nothing about those of the next.
+func TestNobodyComesInBeforeANewEpoch(t *testing.T) {
+	now := time.Now()
+	l := newLog("t", wide, at(1, 0))
+	l.append(chunk(0, 0, 5), now)
+	anew := chunk(0, 0, 3)
+	anew.Epoch, anew.Gap = 2, &domain.Gap{Reason: domain.GapEpoch, Lost: domain.LostUnknown}
+	l.append(anew, now)
+	if run, ok := l.enter(at(2, 0), false); !ok || run != 2 {
+		t.Errorf("the first run of the new epoch is 2; came in at %d, %v", run, ok)
+	}
+	if _, ok := l.enter(at(1, 4), false); ok {
+		t.Error("came into an epoch that has ended")
+	}
+	l.window.Messages = 1
+	l.append(chunk(0, 3, 4), now)
+	if _, ok := l.enter(at(2, 2), false); ok {
+		t.Error("came in before what was dropped")
+	}
+}
+
+// A feed that opened while a partition had no leader learns late where its own reading begins. A viewer who was there, and had
+// seen less, must not be moved over what lies between.
+func TestAPartitionThatIsReadLate(t *testing.T) {
+	since := time.Now()
+	l := newLog("t", wide, at(1, 10).With(domain.Place{Partition: 1, Since: since}))
+	mine := at(1, 10, 3)
+	entered, ok := l.enter(mine, false)
+	if !ok {
+		t.Fatal("the log cannot say yet that it lacks anything")
+	}
+	l.append(chunk(1, 8, 12), time.Now())
+	began := ""
+	s := newStream(l, ports.View{}, 1000, nil, nil)
+	s.at, s.vector, s.own = entered, mine, true
+	s.replayFrom = func(from domain.Start) *replay {
+		began = domain.CursorOf("t", from.Vector()).String()
+		return &replay{}
+	}
+	s.gather()
+	if want := domain.CursorOf("t", mine).String(); began != want || len(s.spans) != 0 {
+		t.Errorf("a replay from %q, want from %q, and nothing before it: %v", began, want, s.spans)
+	}
+	if _, ok := l.enter(at(1, 10, 3), false); ok {
+		t.Error("came in past what the log lacks")
+	}
+	if _, ok := l.enter(at(1, 10).With(domain.Place{Partition: 1, Since: since}), false); ok {
+		t.Error("a cursor that knows no place came in where the log's own beginning is known to nobody but the broker")
+	}
+}
+
+// Ids that are sent on some events only must not all be on events that a filter keeps back.
+func TestAFilteredViewerOfManyPartitionsGetsItsIDs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newFakeBroker(40)
+		s := newService(t, b, nil)
+		stream, cancel := view(t, s, ports.View{Keys: [][]byte{[]byte("mine")}})
+		defer cancel()
+		b.change(func() {
+			for i, key := range []string{"mine", "other", "other"} {
+				m := &domain.Message{Key: []byte(key), Payload: []byte("x"), Position: domain.Position{Offset: int64(i)}}
+				b.partitions[0] = append(b.partitions[0], m)
+			}
+		})
+		for _, span := range next(t, stream).Spans {
+			for _, e := range span.Events() {
+				if e.Cursor == "" {
+					t.Error("the only message that matched went without an id")
+				}
+			}
+		}
+	})
+}
