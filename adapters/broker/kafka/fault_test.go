@@ -141,6 +141,49 @@ func TestAClusterThatIsGone(t *testing.T) {
 	}
 }
 
+// After an outage publishing was refused for up to ten seconds more, by a circuit breaker of sarama's.
+func TestPublishingGoesOnAsSoonAsTheClusterIsBack(t *testing.T) {
+	t.Parallel()
+	c := fake(t, kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"))
+	b := open(t, c.ListenAddrs())
+	mustPublish(t, b, "orders", "before")
+	var away atomic.Bool
+	c.Control(func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		return nil, errors.New("the cluster is away"), away.Load()
+	})
+	try := func(limit time.Duration) (took time.Duration, err error) {
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		defer cancel()
+		begun := time.Now()
+		err = publish(ctx, b, "orders", &domain.Message{Payload: []byte("x")})[0].err
+		return time.Since(begun), err
+	}
+
+	away.Store(true)
+	const limit = 3 * time.Second
+	refused := 0
+	brokers.Eventually(t, patience, "messages are refused before their deadline, with the reason", func() bool {
+		took, err := try(limit)
+		if err == nil {
+			t.Fatal("a message was confirmed by nobody")
+		}
+		if took < limit && domain.CodeOf(err) == domain.Unavailable && domain.AsError(err).Cause != nil {
+			refused++
+		}
+		return refused == 5
+	})
+	away.Store(false)
+	back := time.Now()
+	brokers.Eventually(t, patience, "messages are confirmed again", func() bool {
+		_, err := try(limit)
+		return err == nil
+	})
+	if took := time.Since(back); took > 4*time.Second {
+		t.Errorf("publishing went on %v after the cluster was back", took)
+	}
+}
+
 func TestATopicThatIsMissingHoldsUpNobody(t *testing.T) {
 	c := fake(t, kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"))
 	b := open(t, c.ListenAddrs())

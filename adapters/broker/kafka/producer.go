@@ -27,9 +27,11 @@ const (
 
 // producer is the one producer of a Broker.
 type producer struct {
-	client sarama.Client
-	async  sarama.AsyncProducer
-	idle   sync.WaitGroup // the two goroutines that read its results
+	client  sarama.Client
+	leaders *leaders
+	giveUp  context.CancelFunc // ends waiting for leaders
+	async   sarama.AsyncProducer
+	idle    sync.WaitGroup // the two goroutines that read its results
 
 	window int64
 
@@ -54,7 +56,7 @@ func (b *Broker) startProducer(ctx context.Context) (*producer, error) {
 	c.Producer.Timeout = b.cfg.RequestTimeout
 	c.Producer.Return.Successes = true
 	c.Producer.Return.Errors = true
-	// Seven seconds of retries outlast the election of a leader; a message's own deadline counts besides.
+	// While there is no leader nothing is tried. Seven seconds outlast a leader that cannot be reached or does not know of its election yet; a message's own deadline counts besides.
 	c.Producer.Retry.Max = 10
 	c.Producer.Retry.BackoffFunc = func(retries, _ int) time.Duration {
 		if ctx.Err() != nil { // nothing can be sent any more
@@ -68,12 +70,15 @@ func (b *Broker) startProducer(ctx context.Context) (*producer, error) {
 	if err != nil {
 		return nil, err
 	}
-	async, err := sarama.NewAsyncProducerFromClient(client)
+	patience, giveUp := context.WithCancel(ctx)
+	leaders := newLeaders(patience, client)
+	async, err := sarama.NewAsyncProducerFromClient(leaders)
 	if err != nil {
+		giveUp()
 		_ = client.Close()
 		return nil, err
 	}
-	p := &producer{client: client, async: async, window: int64(b.cfg.WindowBytes), routes: make(map[domain.Topic]*route)}
+	p := &producer{client: client, leaders: leaders, giveUp: giveUp, async: async, window: int64(b.cfg.WindowBytes), routes: make(map[domain.Topic]*route)}
 	// Both goroutines end when the producer is closed.
 	p.idle.Go(func() {
 		for msg := range async.Successes() {
@@ -88,8 +93,9 @@ func (b *Broker) startProducer(ctx context.Context) (*producer, error) {
 	return p, nil
 }
 
-// close sends what was taken, at most until ctx ends.
+// close sends what was taken, at most until ctx ends. For partitions that have no leader nothing is waited.
 func (p *producer) close(ctx context.Context) error {
+	p.giveUp()
 	p.async.AsyncClose()
 	flushed := make(chan struct{})
 	go func() { // ends when the producer has, which the end of its connections brings about

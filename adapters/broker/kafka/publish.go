@@ -88,11 +88,14 @@ func (p *producer) send(ctx context.Context, route *route, choose func(*sarama.P
 		return translate(o.parcel.topic, err)
 	}
 	msg.Partition = partition
+	if cause := p.leaders.absent(o.parcel.topic, partition); cause != nil {
+		return withoutLeader(o.parcel.topic, partition).Because(cause)
+	}
 	lane := route.lane(partition)
 	weight := route.weight(size)
 	if !lane.TryAcquire(weight) {
 		if !writable {
-			return domain.Errorf(domain.Unavailable, "partition %d of topic %q has no leader now", partition, o.parcel.topic)
+			return withoutLeader(o.parcel.topic, partition)
 		}
 		if err := lane.Acquire(ctx, weight); err != nil {
 			return full(err)
@@ -106,6 +109,10 @@ func (p *producer) send(ctx context.Context, route *route, choose func(*sarama.P
 		lane.Release(weight)
 		return full(ctx.Err())
 	}
+}
+
+func withoutLeader(topic domain.Topic, partition int32) *domain.Error {
+	return domain.Errorf(domain.Unavailable, "partition %d of topic %q has no leader now", partition, topic)
 }
 
 func full(err error) error {

@@ -1,0 +1,97 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/IBM/sarama"
+	"github.com/cenkalti/backoff/v5"
+
+	"culvert/domain"
+)
+
+// leaderless is how long a partition may be without a leader until messages to it are refused at once. Electing one takes less.
+const leaderless = 5 * time.Second
+
+// leaders is the client of sarama's producer. Where a partition has no leader now, be it that none is elected or that the cluster is away, it waits for one in the place of the
+// producer's own attempts: those end after a few in a circuit breaker that cannot be set, which refuses everything to the partition for ten seconds, even if the leader is back after one.
+type leaders struct {
+	sarama.Client
+	find func(topic string, partition int32) (*sarama.Broker, error)
+
+	mu      sync.Mutex // guards missing
+	missing map[place]absence
+}
+
+// place names a partition.
+type place struct {
+	topic     string
+	partition int32
+}
+
+// absence is what is known of a partition whose leader is waited for.
+type absence struct {
+	since time.Time
+	cause error // of the last attempt
+}
+
+// newLeaders makes the client of a producer. What waits gives up when ctx ends.
+func newLeaders(ctx context.Context, client sarama.Client) *leaders {
+	l := &leaders{Client: client, missing: make(map[place]absence)}
+	l.find = func(topic string, partition int32) (*sarama.Broker, error) { return l.await(ctx, place{topic, partition}) }
+	return l
+}
+
+// RefreshMetadata asks once. What goes wrong is left to Leader, since one partition may be well where another of its topic is not.
+func (l *leaders) RefreshMetadata(topics ...string) error {
+	_ = l.Client.RefreshMetadata(topics...)
+	return nil
+}
+
+// Leader blocks until the partition has a leader, the topic is gone, or the producer gives up. sarama calls it from goroutines that serve this partition alone.
+func (l *leaders) Leader(topic string, partition int32) (*sarama.Broker, error) { return l.find(topic, partition) }
+
+func (l *leaders) await(ctx context.Context, at place) (*sarama.Broker, error) {
+	defer l.found(at)
+	pauses := backoff.NewExponentialBackOff()
+	pauses.InitialInterval, pauses.MaxInterval = 50*time.Millisecond, time.Second
+	return backoff.Retry(ctx, func() (*sarama.Broker, error) {
+		leader, err := l.Client.Leader(at.topic, at.partition) // which asks the cluster where none is known
+		switch {
+		case errors.Is(err, sarama.ErrUnknownTopicOrPartition), errors.Is(err, sarama.ErrClosedClient):
+			return nil, backoff.Permanent(err)
+		case err != nil:
+			l.miss(at, err)
+		}
+		return leader, err
+	}, backoff.WithBackOff(pauses), backoff.WithMaxElapsedTime(0))
+}
+
+func (l *leaders) miss(at place, cause error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	known, again := l.missing[at]
+	if !again {
+		known.since = time.Now()
+	}
+	l.missing[at] = absence{since: known.since, cause: cause}
+}
+
+func (l *leaders) found(at place) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.missing, at)
+}
+
+// absent gives why the partition has no leader, once it has had none for so long that more messages need not wait for one.
+func (l *leaders) absent(topic domain.Topic, partition int32) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	known, missing := l.missing[place{string(topic), partition}]
+	if !missing || time.Since(known.since) < leaderless {
+		return nil
+	}
+	return known.cause
+}
