@@ -134,6 +134,7 @@ func check(t *testing.T, name string, b *broken) error {
 		Topic:      func(testing.TB) domain.Topic { return domain.Topic("topic-" + uuid.NewString()) },
 		Partitions: 1,
 		AutoCreate: true,
+		InProcess:  true,
 	}
 	all := cases()
 	i := slices.IndexFunc(all, func(c testCase) bool { return c.name == name })
@@ -379,6 +380,28 @@ func TestHonestRefusalsPass(t *testing.T) {
 	for _, c := range cases() {
 		if err := check(t, c.name, honest()); err != nil {
 			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// The outage of a real broker was never tried, and nobody was told: a subject that set no hook passed the cases of it.
+func TestASubjectThatHidesItsServerFails(t *testing.T) {
+	contradictory := Subject{
+		InProcess:   true,
+		Unreachable: func(testing.TB) ports.Broker { return nil },
+		Outage:      func(testing.TB) (Subject, func() func()) { return Subject{}, nil },
+	}
+	for _, c := range cases() {
+		if c.name != "Unreachable" && c.name != "Outage" {
+			continue
+		}
+		for reason, s := range map[string]Subject{"gives no " + c.name: {}, "but gives " + c.name: contradictory} {
+			if err := c.check(t.Context(), &bench{Subject: s, t: t}); err == nil || !strings.Contains(err.Error(), reason) {
+				t.Errorf("%s says %v, want that the subject %s", c.name, err, reason)
+			}
+		}
+		if err := c.check(t.Context(), &bench{Subject: Subject{InProcess: true}, t: t}); err != nil {
+			t.Errorf("%s of a broker in this process: %v", c.name, err)
 		}
 	}
 }

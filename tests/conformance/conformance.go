@@ -3,7 +3,7 @@
 //
 //	func TestConformance(t *testing.T) {
 //		conformance.Run(t, func(t *testing.T) conformance.Subject {
-//			return conformance.Subject{Broker: …, Topic: …, Partitions: 3}
+//			return conformance.Subject{Broker: …, Topic: …, Partitions: 3, …}
 //		})
 //	}
 //
@@ -32,10 +32,12 @@ type Subject struct {
 	AutoCreate bool
 	// FoldsEmptyKey says that the broker cannot tell an empty key from none.
 	FoldsEmptyKey bool
-	// Unreachable gives a broker of the same kind whose server is not there. Nil where there is no server.
+	// InProcess says that there is no server that could be away: Unreachable and Outage do not apply. A broker that does not say so must give both.
+	InProcess bool
+	// Unreachable gives a broker of the same kind whose server is not there.
 	Unreachable func(t testing.TB) ports.Broker
-	// Outage, where it is not nil, stops the server that Broker uses and gives what starts it again.
-	Outage func(t testing.TB) (end func())
+	// Outage gives a subject whose server can be stopped without harm to anybody else, and what stops it, which gives what starts it again.
+	Outage func(t testing.TB) (s Subject, stop func() (start func()))
 }
 
 // caseTimeout is how long one case may take; only a broker that fails comes near it.

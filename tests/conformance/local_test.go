@@ -34,20 +34,18 @@ func local(t *testing.T, b ports.Broker, err error) conformance.Subject {
 		}
 	})
 	return conformance.Subject{
-		Broker:      b,
-		Topic:       func(testing.TB) domain.Topic { return domain.Topic("topic-" + uuid.NewString()) },
-		Partitions:  1,
-		AutoCreate:  true,
-		Unreachable: unreachable,
+		Broker:     b,
+		Topic:      func(testing.TB) domain.Topic { return domain.Topic("topic-" + uuid.NewString()) },
+		Partitions: 1,
+		AutoCreate: true,
+		InProcess:  true,
 	}
 }
 
 func TestInproc(t *testing.T) {
 	conformance.Run(t, func(t *testing.T) conformance.Subject {
 		b, err := inproc.New(inproc.DefaultConfig())
-		s := local(t, b, err)
-		s.Unreachable = nil
-		return s
+		return local(t, b, err)
 	})
 }
 
@@ -58,9 +56,7 @@ func TestPairThatGivesBack(t *testing.T) {
 		cfg := broker.DefaultConfig()
 		cfg.ReceiptPosition = true
 		b, err := broker.NewPair(channel, channel, cfg)
-		s := local(t, b, err)
-		s.Outage = func(testing.TB) func() { return channel.stop() }
-		return s
+		return fragileSubject(local(t, b, err), channel)
 	})
 }
 
@@ -81,9 +77,7 @@ func TestRouting(t *testing.T) {
 			t.Fatal(err)
 		}
 		b, err := routing.New([]routing.Route{{Name: "topic-*", Allow: true, Physical: "t.*.v1"}}, map[string]ports.Broker{"main": behind}, "main")
-		s := local(t, b, err)
-		s.Unreachable = nil
-		return s
+		return local(t, b, err)
 	})
 }
 
@@ -94,6 +88,14 @@ type fragile struct {
 	mu      sync.Mutex // guards what follows
 	stopped bool
 	cuts    []context.CancelFunc
+}
+
+// fragileSubject is a subject over a channel that can be stopped, as a server can.
+func fragileSubject(s conformance.Subject, channel *fragile) conformance.Subject {
+	s.InProcess = false
+	s.Unreachable = unreachable
+	s.Outage = func(testing.TB) (conformance.Subject, func() func()) { return s, channel.stop }
+	return s
 }
 
 // stop stops the channel and gives what starts it again.

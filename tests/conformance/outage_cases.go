@@ -18,8 +18,8 @@ const retryTime = 100 * time.Millisecond
 
 // checkUnreachable: where the server is not there, everything is Unavailable, soon.
 func checkUnreachable(ctx context.Context, b *bench) error {
-	if b.Unreachable == nil {
-		return nil
+	if b.InProcess || b.Unreachable == nil {
+		return b.withoutServer("Unreachable", b.Unreachable == nil)
 	}
 	away := &bench{Subject: b.Subject, t: b.t}
 	away.Broker = b.Unreachable(b.t)
@@ -57,11 +57,29 @@ func checkUnreachable(ctx context.Context, b *bench) error {
 	return errors.Join(append(problems, away.Broker.Close(ctx))...)
 }
 
-// checkOutage: a server that goes and comes back costs time and nothing that was confirmed; readers and members outlive it.
-func checkOutage(ctx context.Context, b *bench) error {
-	if b.Outage == nil {
+// withoutServer passes a broker over that has no server. One that is not declared so must be tried.
+func (b *bench) withoutServer(hook string, missing bool) error {
+	switch {
+	case b.InProcess && !missing:
+		return fmt.Errorf("the subject is declared InProcess, but gives %s", hook)
+	case !b.InProcess && missing:
+		return fmt.Errorf("the subject gives no %s, and is not declared InProcess", hook)
+	default:
 		return nil
 	}
+}
+
+// checkOutage: a server that goes and comes back costs time and nothing that was confirmed; readers and members outlive it.
+func checkOutage(ctx context.Context, b *bench) error {
+	if b.InProcess || b.Outage == nil {
+		return b.withoutServer("Outage", b.Outage == nil)
+	}
+	s, stop := b.Outage(b.t)
+	return (&bench{Subject: s, t: b.t}).outlives(ctx, stop)
+}
+
+// outlives stops the server amid traffic, and starts it again.
+func (b *bench) outlives(ctx context.Context, stop func() (start func())) error {
 	topic := b.topic()
 	r, err := b.tail(ctx, topic, domain.StartLatest())
 	if err != nil {
@@ -75,10 +93,10 @@ func checkOutage(ctx context.Context, b *bench) error {
 	if _, err := b.publish(ctx, topic, numbered(0, 20)...); err != nil {
 		return errors.Join(err, s.leave())
 	}
-	end := b.Outage(b.t)
+	start := stop()
 	// What is published now is answered for: confirmed when the server is back, or not at all.
 	underWay := b.begin(ctx, topic, numbered(20, 20))
-	end()
+	start()
 	_, _ = underWay.wait(ctx)
 	underWay.mu.Lock()
 	if underWay.left > 0 {
@@ -123,7 +141,7 @@ func (b *bench) survived(ctx context.Context, topic domain.Topic, r *reader, s *
 	for left > 0 {
 		chunk, err, ok := r.next()
 		if err != nil || !ok {
-			return fmt.Errorf("the reader did not outlive the outage: %w", err)
+			return errors.Join(errors.New("the reader did not outlive the outage"), err)
 		}
 		if err := r.check(chunk); err != nil {
 			return err

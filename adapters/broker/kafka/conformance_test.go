@@ -36,18 +36,30 @@ func open(t testing.TB, addrs []string, change ...func(*kafka.Config)) *kafka.Br
 }
 
 func TestConformance(t *testing.T) {
-	const partitions = 3
 	conformance.Run(t, func(t *testing.T) conformance.Subject {
-		cluster := brokers.Kafka(t)
-		return conformance.Subject{
-			Broker:     open(t, cluster.Addrs),
-			Partitions: partitions,
-			Topic: func(t testing.TB) domain.Topic {
-				name := brokers.Topic(t)
-				brokers.CreateTopic(t, cluster, name, partitions)
-				return domain.Topic(name)
-			},
-			Unreachable: func(t testing.TB) ports.Broker { return open(t, []string{"127.0.0.1:1"}) },
+		s := subject(t, brokers.Kafka(t))
+		s.Outage = func(t testing.TB) (conformance.Subject, func() func()) {
+			server := brokers.StartKafka(t, nil)
+			return subject(t, server.Cluster()), func() func() {
+				server.Kill()
+				return server.Start
+			}
 		}
+		return s
 	})
+}
+
+// subject is the adapter on a cluster, under test.
+func subject(t testing.TB, cluster brokers.KafkaCluster) conformance.Subject {
+	const partitions = 3
+	return conformance.Subject{
+		Broker:     open(t, cluster.Addrs),
+		Partitions: partitions,
+		Topic: func(t testing.TB) domain.Topic {
+			name := brokers.Topic(t)
+			brokers.CreateTopic(t, cluster, name, partitions)
+			return domain.Topic(name)
+		},
+		Unreachable: func(t testing.TB) ports.Broker { return open(t, []string{"127.0.0.1:1"}) },
+	}
 }
