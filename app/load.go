@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -63,8 +64,12 @@ func Load(path string, set map[string]string) (Config, error) {
 	return cfg, cfg.Validate()
 }
 
+// ofServices fits what Kubernetes tells the programs in a namespace of its services: of one that is called culvert, or culvert-admin, by names that begin like ours.
+const ofServices = `^CULVERT_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`
+
 // sayEnvironment lets the variable of each path count. A variable that begins like ours and is none is refused: it was meant to say something.
 func sayEnvironment(v *viper.Viper, types map[string]reflect.Type) (problems []error) {
+	services := regexp.MustCompile(ofServices)
 	known := make(map[string]string, len(types))
 	for path := range types {
 		known[envName(path)] = path
@@ -75,6 +80,9 @@ func sayEnvironment(v *viper.Viper, types map[string]reflect.Type) (problems []e
 			continue
 		}
 		path, ok := known[name]
+		if !ok && services.MatchString(name) {
+			continue
+		}
 		if !ok {
 			candidates := append(slices.Sorted(maps.Keys(known)), envFile)
 			problems = append(problems, fmt.Errorf("unknown environment variable %s%s", name, suggestion(name, candidates)))

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -192,6 +193,29 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 func TestOtherVariablesAreLeftAlone(t *testing.T) {
 	t.Setenv("CULVERT_TEST_KAFKA", "127.0.0.1:9092")
 	load(t, "", nil)
+}
+
+// In Kubernetes a service called culvert kept every bridge of its namespace from starting: what it sets there begins like our names.
+func TestVariablesOfServicesAreLeftAlone(t *testing.T) {
+	for name, value := range map[string]string{
+		"CULVERT_SERVICE_HOST": "10.0.0.11", "CULVERT_SERVICE_PORT": "8080", "CULVERT_SERVICE_PORT_HTTP": "8080", "CULVERT_PORT": "tcp://10.0.0.11:8080",
+		"CULVERT_PORT_8080_TCP": "tcp://10.0.0.11:8080", "CULVERT_PORT_8080_TCP_PROTO": "tcp", "CULVERT_PORT_8080_TCP_PORT": "8080", "CULVERT_PORT_8080_TCP_ADDR": "10.0.0.11",
+		"CULVERT_ADMIN_SERVICE_HOST": "10.0.0.12", "CULVERT_ADMIN_SERVICE_PORT": "8081", "CULVERT_ADMIN_PORT": "tcp://10.0.0.12:8081", "CULVERT_ADMIN_PORT_8081_TCP_ADDR": "10.0.0.12",
+	} {
+		t.Setenv(name, value)
+	}
+	if got := Print(load(t, "", nil)); got != Print(Default()) {
+		t.Errorf("they changed the configuration:\n%s", got)
+	}
+	for _, path := range Values() {
+		if regexp.MustCompile(ofServices).MatchString(envName(path)) {
+			t.Errorf("%s could be a service's: whoever misspells it is not told", envName(path))
+		}
+	}
+	t.Setenv("CULVERT_PORTS", "8080")
+	if _, err := Load("", nil); err == nil || !strings.Contains(err.Error(), "CULVERT_PORTS") {
+		t.Errorf("a variable that is no service's: %v", err)
+	}
 }
 
 func TestAMissingFileIsAnError(t *testing.T) {

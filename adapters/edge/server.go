@@ -90,6 +90,9 @@ func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 		if !s.hosts.have(r.Host) {
 			return domain.Errorf(domain.Misdirected, "the host %q is not served here (http.hosts)", cut(r.Host, maxShown))
 		}
+		if err := checkBody(c.Response(), r); err != nil {
+			return err
+		}
 		if preflight, err := s.origins.check(h, r); err != nil || preflight {
 			if err == nil {
 				c.Response().WriteHeader(http.StatusNoContent)
@@ -131,6 +134,7 @@ func (s *Server) fail(err error, c echo.Context) {
 	}
 	s.log.LogAttrs(c.Request().Context(), level, "request failed", slog.String("method", c.Request().Method), slog.String("path", c.Request().URL.Path), slog.Any("error", e))
 	if !c.Response().Committed {
+		boundUnread(c.Response(), c.Request())
 		WriteProblem(c.Response(), e)
 	}
 }
