@@ -49,7 +49,7 @@ func digest(element string) (string, error) {
 
 // Register puts the page at /.
 func (e *Edge) Register(router *echo.Echo) {
-	router.GET("/", edge.Handle(e.serve))
+	router.Match([]string{http.MethodGet, http.MethodHead}, "/", edge.Handle(e.serve))
 }
 
 func (e *Edge) serve(w http.ResponseWriter, _ *http.Request) error {

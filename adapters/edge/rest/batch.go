@@ -22,18 +22,20 @@ func (e *Edge) batch(w http.ResponseWriter, r *http.Request, topic domain.Topic)
 	if len(messages) > e.limits.BatchMessages {
 		return domain.Errorf(domain.TooLarge, "the batch has %d messages; at most %d are taken (limits.batch_messages)", len(messages), e.limits.BatchMessages)
 	}
+	// From here on it is the broker's answers that end the request: see single.
+	ctx := context.WithoutCancel(r.Context())
 	var kept outcomes
-	injection := e.injector.Open(r.Context(), kept.take)
+	injection := e.injector.Open(ctx, kept.take)
 	taken := 0
 	var refusal error
 	var o edge.Object
 	for _, m := range messages {
-		if _, refusal = put(r.Context(), injection, topic, &o, m); refusal != nil {
+		if _, refusal = put(ctx, injection, topic, &o, m); refusal != nil {
 			break
 		}
 		taken++
 	}
-	if err := injection.Flush(r.Context()); err != nil {
+	if err := injection.Flush(ctx); err != nil {
 		return err
 	}
 	results := kept.in(taken)

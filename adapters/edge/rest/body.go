@@ -56,13 +56,16 @@ func (b *body) stop() {
 	_ = b.control.SetReadDeadline(time.Unix(1, 0))
 }
 
+// firstBytes is how much memory a body gets before it comes; it has more as more of it is there, whatever length it announces.
+const firstBytes = 32 << 10
+
 // whole reads a body of at most limit bytes into memory of the caller's own, never nil. setting is the name of the limit.
 func (b *body) whole(length int64, limit int, setting string) ([]byte, error) {
 	tooLarge := domain.Errorf(domain.TooLarge, "the body has more than %d bytes, the most that is taken (%s)", limit, setting)
 	if length > int64(limit) {
 		return nil, tooLarge
 	}
-	buf := bytes.NewBuffer(make([]byte, 0, max(length, 0)+bytes.MinRead))
+	buf := bytes.NewBuffer(make([]byte, 0, min(max(length, 0), firstBytes)+bytes.MinRead))
 	n, err := buf.ReadFrom(io.LimitReader(b, int64(limit)+1))
 	switch {
 	case err != nil:

@@ -40,9 +40,10 @@ func New(injector ports.Injector, topics ports.Topics, queues ports.Queues, cfg 
 
 // Register implements edge.Routes.
 func (e *Edge) Register(r *echo.Echo) {
-	r.GET("/", edge.Handle(e.home))
-	r.GET("/v1/topics", edge.Handle(e.list))
-	r.GET("/v1/topics/:topic", edge.Handle(e.describe))
+	documents := []string{http.MethodGet, http.MethodHead} // of a HEAD net/http sends the header alone
+	r.Match(documents, "/", edge.Handle(e.home))
+	r.Match(documents, "/v1/topics", edge.Handle(e.list))
+	r.Match(documents, "/v1/topics/:topic", edge.Handle(e.describe))
 	r.POST("/v1/topics/:topic/messages", edge.Handle(e.inject))
 	r.POST("/v1/streams/:stream/done", edge.Handle(e.done))
 	r.GET("/v1/topics/:topic/queues", edge.Handle(unsupported))

@@ -66,6 +66,18 @@ func TestTheFrontIsForPeopleAndPrograms(t *testing.T) {
 	}
 }
 
+// HEAD was refused everywhere, though it goes wherever a document can be had (RFC 9110 §9.1): whoever looks that a server is there asks so.
+func TestDocumentsHaveAHead(t *testing.T) {
+	s := &services{complete: true, info: domain.TopicInfo{Topic: "orders"}}
+	url := serve(t, s, DefaultConfig(), domain.DefaultLimits())
+	for target, want := range map[string]int{"/": 200, "/v1/topics": 200, "/v1/topics/orders": 200, "/v1/topics/others": 404, "/v1/topics/orders/messages": 405, "/v1/streams/s_1/done": 405} {
+		resp := send(t, "HEAD", url+target, nil)
+		if resp.StatusCode != want || resp.ContentLength <= 0 {
+			t.Errorf("%s: %d, of %d bytes", target, resp.StatusCode, resp.ContentLength)
+		}
+	}
+}
+
 func TestWhatIsSaidOfQueuesIsNotSupported(t *testing.T) {
 	url := serve(t, &services{}, DefaultConfig(), domain.DefaultLimits())
 	for _, route := range []string{"GET /v1/topics/orders/queues", "GET /v1/topics/orders/queues/billing", "POST /v1/topics/orders/queues/billing/reset", "DELETE /v1/topics/orders/queues/billing"} {

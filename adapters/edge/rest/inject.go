@@ -1,7 +1,7 @@
 package rest
 
 import (
-	"mime"
+	"context"
 	"net/http"
 	"strings"
 	"sync"
@@ -27,12 +27,7 @@ func (e *Edge) inject(w http.ResponseWriter, r *http.Request) error {
 		return domain.Errorf(domain.UnsupportedMediaType, "a body with a Content-Encoding is not taken; send it as it is")
 	}
 	p := edge.QueryParams(r.URL.RawQuery, e.limits)
-	contentType := ""
-	if h := r.Header.Get("Content-Type"); h != "" {
-		if contentType, _, err = mime.ParseMediaType(h); err != nil {
-			return domain.Errorf(domain.UnsupportedMediaType, "the Content-Type cannot be read: %v", err)
-		}
-	}
+	contentType := mediaType(r.Header)
 	if contentType == typeLines {
 		mode := resultsMode(p.Choice("results", string(resultsAll), string(resultsErrors), string(resultsSummary)))
 		if err := p.Err(); err != nil {
@@ -47,6 +42,12 @@ func (e *Edge) inject(w http.ResponseWriter, r *http.Request) error {
 		return e.batch(w, r, topic)
 	}
 	return e.single(w, r, topic)
+}
+
+// mediaType is what the Content-Type names, without its parameters. One that cannot be read is none of ours, and its body is a payload like any other.
+func mediaType(h http.Header) string {
+	name, _, _ := strings.Cut(h.Get("Content-Type"), ";")
+	return strings.ToLower(strings.TrimSpace(name))
 }
 
 // single takes the body as one payload.
@@ -64,12 +65,14 @@ func (e *Edge) single(w http.ResponseWriter, r *http.Request, topic domain.Topic
 	case !tombstone:
 		m.Payload = payload
 	}
+	// The whole of it is here. A client that has closed its side for sending is still to be told what became of it, and only the broker knows.
+	ctx := context.WithoutCancel(r.Context())
 	var kept outcomes
-	injection := e.injector.Open(r.Context(), kept.take)
-	if _, err := injection.Put(r.Context(), topic, m, ""); err != nil {
+	injection := e.injector.Open(ctx, kept.take)
+	if _, err := injection.Put(ctx, topic, m, ""); err != nil {
 		return err
 	}
-	if err := injection.Flush(r.Context()); err != nil {
+	if err := injection.Flush(ctx); err != nil {
 		return err
 	}
 	outcome := kept.in(1)[0]

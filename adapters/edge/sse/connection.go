@@ -29,6 +29,7 @@ func (e *Edge) open(w http.ResponseWriter, contentType string) (*connection, err
 	h.Set("Content-Type", contentType)
 	h.Set("Cache-Control", "no-cache, no-transform")
 	h.Set("X-Accel-Buffering", "no")
+	h.Add("Vary", "Accept")
 	w.WriteHeader(http.StatusOK)
 	w = edge.Inner(w)
 	c := &connection{w: w, flush: http.NewResponseController(w), timeout: e.cfg.WriteTimeout, buffers: &e.buffers}

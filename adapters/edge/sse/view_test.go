@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,7 +44,7 @@ func TestAViewOverSSE(t *testing.T) {
 	s, seen := newStream(), ports.View{}
 	url := serve(t, viewing(s, &seen), DefaultConfig(), domain.DefaultLimits())
 	c := get(t, url+"/v1/topics/orders/events?key=a&limit=3", "Last-Event-ID", place(2))
-	if c.StatusCode != 200 || c.Header.Get("Content-Type") != "text/event-stream" || c.Header.Get("Cache-Control") != "no-cache, no-transform" || c.Header.Get("X-Accel-Buffering") != "no" || c.Header.Get("Content-Encoding") != "" {
+	if c.StatusCode != 200 || c.Header.Get("Content-Type") != "text/event-stream" || c.Header.Get("Cache-Control") != "no-cache, no-transform" || c.Header.Get("X-Accel-Buffering") != "no" || !slices.Contains(c.Header.Values("Vary"), "Accept") || c.Header.Get("Content-Encoding") != "" {
 		t.Errorf("%d %v", c.StatusCode, c.Header)
 	}
 	if want := "retry: 2000\nevent: ready\nid: " + place(5) + "\ndata: {\"stream\":\"s_1\",\"mode\":\"view\",\"topics\":[\"orders\"],\"pending\":[],\"heartbeat_ms\":15000}\n\n"; c.block(t) != want {
