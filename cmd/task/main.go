@@ -9,14 +9,13 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strings"
 )
 
 func main() {
 	// ^C reaches the whole process group; this one stays until the tasks have stopped what they started.
 	signal.Notify(make(chan os.Signal, 1), os.Interrupt)
-	task := exec.CommandContext(context.Background(), "go", append([]string{"tool", "-modfile=.tools/go.mod", "task"}, os.Args[1:]...)...)
-	task.Stdin, task.Stdout, task.Stderr = os.Stdin, os.Stdout, os.Stderr
-	err := task.Run()
+	err := run(os.Args[1:])
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
 		os.Exit(exit.ExitCode())
 	}
@@ -24,4 +23,19 @@ func main() {
 		fmt.Fprintln(os.Stderr, "task:", err)
 		os.Exit(1)
 	}
+}
+
+// run builds the task runner, where that was not done yet, and runs it.
+func run(args []string) error {
+	build := exec.CommandContext(context.Background(), "go", "tool", "-modfile=.tools/go.mod", "-n", "task")
+	// Without cgo it is the same before and after a C compiler is installed, and is built once.
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	build.Stderr = os.Stderr
+	path, err := build.Output()
+	if err != nil {
+		return err
+	}
+	task := exec.CommandContext(context.Background(), strings.TrimSpace(string(path)), args...)
+	task.Stdin, task.Stdout, task.Stderr = os.Stdin, os.Stdout, os.Stderr
+	return task.Run()
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -27,7 +28,7 @@ type Bridge struct {
 }
 
 // Start runs `culvert serve` on free ports with these environment variables besides (NAME=value), and returns when it listens. It
-// is stopped when the test ends, and must then leave with status 0.
+// is stopped when the test ends, and must then leave with status 0; it is killed when the test's process ends without that.
 func Start(t testing.TB, environment ...string) *Bridge {
 	t.Helper()
 	b := &Bridge{exited: make(chan struct{}), log: &tail{}}
@@ -45,6 +46,11 @@ func Start(t testing.TB, environment ...string) *Bridge {
 		t.Fatal(err)
 	}
 	write.Close()
+	forget, err := outlive(killProcess, strconv.Itoa(b.process.Process.Pid))
+	if err != nil {
+		b.process.Process.Kill()
+		t.Fatal(err)
+	}
 	listening := make(chan struct{})
 	logged := make(chan struct{})
 	// Ends when the process does, which closes the other side of the pipe.
@@ -56,6 +62,7 @@ func Start(t testing.TB, environment ...string) *Bridge {
 	// Ends with the process.
 	go func() {
 		b.err = b.process.Wait()
+		forget()
 		<-logged
 		close(b.exited)
 	}()
@@ -123,7 +130,13 @@ func (b *Bridge) Kill() {
 	b.err = nil
 }
 
-// binary builds culvert once for the test process, with the race detector.
+// What is done when this process ends.
+const (
+	killProcess  = `kill -9 "$1"`
+	removeFolder = `rm -rf "$1"`
+)
+
+// binary builds culvert once for the test process, with the race detector if that has it. It goes with the process.
 func binary(t testing.TB) string {
 	t.Helper()
 	path, err := build()
@@ -138,18 +151,15 @@ var build = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if _, err := outlive(removeFolder, folder); err != nil {
+		os.Remove(folder)
+		return "", err
+	}
 	path := filepath.Join(folder, "culvert")
-	command := exec.Command("go", "build", "-race", "-o", path, "culvert/cmd/culvert")
+	command := exec.Command("go", "build", "-race="+strconv.FormatBool(raced), "-o", path, "culvert/cmd/culvert")
 	command.Stderr = os.Stderr
 	return path, command.Run()
 })
-
-// Clean removes what Start built. A TestMain calls it last.
-func Clean() {
-	if path, err := build(); err == nil {
-		os.RemoveAll(filepath.Dir(path))
-	}
-}
 
 // withoutCulvert leaves out what would configure the bridge behind the test's back.
 func withoutCulvert(environment []string) []string {

@@ -3,6 +3,7 @@ package brokers
 import (
 	"bytes"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -46,6 +47,7 @@ func kafkaTool(t testing.TB, input, class string, args ...string) string {
 	}
 	line := java(libs, quick(), class, args...)
 	cmd := exec.CommandContext(t.Context(), line[0], line[1:]...)
+	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8") // Java reads its arguments in the locale's character set
 	cmd.Stdin = strings.NewReader(input)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs

@@ -15,10 +15,12 @@ func installPackages(ctx context.Context, say io.Writer, wanted ...[]string) err
 	if err != nil || os.Geteuid() != 0 {
 		return nil
 	}
-	if err := runQuietly(ctx, apt, "update"); err != nil {
+	// A machine that has just started is often busy with its own upgrades.
+	const wait = "DPkg::Lock::Timeout=300"
+	if err := runQuietly(ctx, apt, "-o", wait, "update"); err != nil {
 		return err
 	}
-	args := []string{"install", "-y", "--no-install-recommends"}
+	args := []string{"-o", wait, "install", "-y", "--no-install-recommends"}
 	for _, alternatives := range wanted {
 		args = append(args, firstKnown(ctx, alternatives))
 	}

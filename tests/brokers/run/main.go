@@ -3,8 +3,9 @@
 //	go run ./tests/brokers/run -- go test ./...     with them, runs a command; its exit code is this one's
 //	go run ./tests/brokers/run                      shows how to use them, until ^C
 //
-// -only kafka,… starts some of them. What is missing is installed where that is possible (Debian or Ubuntu, as root); else the one command that
-// mends it is printed. Without CI=true or CULVERT_TEST_STRICT=1 the command then runs all the same, and its tests skip what they cannot do.
+// -only kafka,… starts some of them. What is missing, be it for a broker or for the command's -race, is installed where that is possible (Debian or
+// Ubuntu, as root); else the one command that mends it is printed. Without CI=true or CULVERT_TEST_STRICT=1 the command then runs all the same: without
+// -race, and its tests skip what they cannot do. The last lines say so.
 package main
 
 import (
@@ -32,13 +33,14 @@ func main() {
 func run(only string, command []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	running, reports, ok := start(ctx, only)
+	command, race, ok := withRace(ctx, command)
+	running, reports, started := start(ctx, only)
 	defer func() {
 		for _, b := range running {
 			b.Stop()
 		}
 	}()
-	if !ok && (brokers.Strict() || len(command) == 0) {
+	if !(ok && started) && (brokers.Strict() || len(command) == 0) {
 		return 1
 	}
 	if len(command) == 0 {
@@ -46,16 +48,30 @@ func run(only string, command []string) int {
 		return 0
 	}
 	code := runCommand(ctx, command, running)
-	fmt.Fprintln(os.Stderr, "\nbrokers of this run:")
-	for _, line := range reports {
+	fmt.Fprintln(os.Stderr, "\nthis run:")
+	for _, line := range append(race, reports...) {
 		fmt.Fprintln(os.Stderr, "  "+line)
 	}
 	return code
 }
 
+// withRace gives the command as it can be run here: without its -race where there is no C compiler to link the race detector, which ok and the report tell.
+func withRace(ctx context.Context, command []string) (possible, report []string, ok bool) {
+	isRace := func(arg string) bool { return arg == "-race" }
+	if !slices.ContainsFunc(command, isRace) {
+		return command, nil, true
+	}
+	if err := brokers.CCompiler(ctx, os.Stderr); err != nil {
+		fmt.Fprintf(os.Stderr, "race detector: %v\n", err)
+		return slices.DeleteFunc(slices.Clone(command), isRace), []string{fmt.Sprintf("race detector: off: %v", err)}, false
+	}
+	return command, []string{"race detector: on"}, true
+}
+
 // start starts every kind that is wanted. reports has a line for each of them; ok is false where one could not be had.
 func start(ctx context.Context, only string) (running []*brokers.Running, reports []string, ok bool) {
 	ok = true
+	reports = []string{"inproc: part of every run"}
 	for _, kind := range brokers.Kinds() {
 		if only != "" && !slices.Contains(strings.Split(only, ","), kind.Name) {
 			continue
