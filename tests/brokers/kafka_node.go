@@ -30,7 +30,7 @@ type kafkaNode struct {
 	process *process
 }
 
-// newKafkaNode prepares a node. properties are added to, or replace, those of its server.properties.
+// newKafkaNode prepares a node. properties are those of StartKafka.
 func newKafkaNode(ctx context.Context, say io.Writer, properties map[string]string) (*kafkaNode, error) {
 	if err := checkJava(ctx); err != nil {
 		return nil, err
@@ -82,7 +82,13 @@ func (n *kafkaNode) format(ctx context.Context, controllerPort int, properties m
 		"log.initial.task.delay.ms": "500",
 		"log.cleaner.backoff.ms":    "200",
 	}
-	maps.Copy(all, properties)
+	for name, value := range properties {
+		switch name {
+		case "listeners", "advertised.listeners", "listener.security.protocol.map":
+			value = all[name] + "," + value // its own ones stay, since by them it is seen to answer
+		}
+		all[name] = value
+	}
 	var file strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		fmt.Fprintf(&file, "%s=%s\n", name, all[name])
@@ -144,8 +150,8 @@ type KafkaProcess struct {
 	node *kafkaNode
 }
 
-// StartKafka starts a Kafka of one node for this test alone, and ends it with the test. properties are added to, or replace, those of its server.properties; nil
-// for none. Where none can be had it ends the test: see the package comment.
+// StartKafka starts a Kafka of one node for this test alone, and ends it with the test. properties are added to, or replace, those of its server.properties, but listeners
+// (FreePorts gives their ports) come besides its own; nil for none. Where none can be had it ends the test: see the package comment.
 func StartKafka(t testing.TB, properties map[string]string) *KafkaProcess {
 	t.Helper()
 	node, err := newKafkaNode(t.Context(), io.Discard, properties)

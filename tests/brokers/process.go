@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"testing"
 )
 
 // process is a broker's process. It is killed when kill is called, or when this process ends, however it does: a shell between the
@@ -81,6 +82,16 @@ func (p *process) ended() (string, bool) {
 func (p *process) said() string {
 	text, _ := os.ReadFile(p.log)
 	return lastLines(text, 20)
+}
+
+// FreePorts gives a test n TCP ports of the loopback that nobody listens on.
+func FreePorts(t testing.TB, n int) []int {
+	t.Helper()
+	ports, err := freePorts(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ports
 }
 
 // freePorts gives n TCP ports of the loopback that nobody listens on.

@@ -2,19 +2,8 @@ package kafka_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"math/big"
-	"net"
-	"os"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -253,50 +242,4 @@ func TestLeadersMoveAndConnectionsBreak(t *testing.T) {
 	if len(seen) != total || len(r.messages) != total || len(r.gaps) > 0 {
 		t.Errorf("%d messages, %d of them different, and gaps %v; want each of %d once", len(r.messages), len(seen), r.gaps, total)
 	}
-}
-
-func TestLogin(t *testing.T) {
-	certificate, ca := selfSigned(t)
-	for _, mechanism := range []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"} {
-		t.Run(mechanism, func(t *testing.T) {
-			c := fake(t, kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"), kfake.EnableSASL(), kfake.Superuser(mechanism, "culvert", "s3cret"),
-				kfake.TLS(&tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}))
-			as := func(password string) func(*kafka.Config) {
-				return func(cfg *kafka.Config) {
-					cfg.TLS = kafka.TLS{Enabled: true, CAFile: ca}
-					cfg.SASL = kafka.SASL{Mechanism: mechanism, Username: "culvert", Password: password}
-				}
-			}
-			b := open(t, c.ListenAddrs(), as("s3cret"))
-			mustPublish(t, b, "orders", "hello")
-			tail(t, b, "orders", domain.StartEarliest()).messagesAre(t, "hello")
-			join(t, b, "orders", "workers", nil)
-
-			if err := open(t, c.ListenAddrs(), as("wrong")).Ping(t.Context()); err == nil {
-				t.Error("a wrong password was let in")
-			}
-		})
-	}
-}
-
-// selfSigned makes a certificate for the loopback and the file by which it is trusted.
-func selfSigned(t testing.TB) (tls.Certificate, string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "kafka"}, NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, file
 }

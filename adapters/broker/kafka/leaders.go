@@ -40,7 +40,9 @@ type absence struct {
 // newLeaders makes the client of a producer. What waits gives up when ctx ends.
 func newLeaders(ctx context.Context, client sarama.Client) *leaders {
 	l := &leaders{Client: client, missing: make(map[place]absence)}
-	l.find = func(topic string, partition int32) (*sarama.Broker, error) { return l.await(ctx, place{topic, partition}) }
+	l.find = func(topic string, partition int32) (*sarama.Broker, error) {
+		return l.await(ctx, place{topic, partition})
+	}
 	return l
 }
 
@@ -51,7 +53,9 @@ func (l *leaders) RefreshMetadata(topics ...string) error {
 }
 
 // Leader blocks until the partition has a leader, the topic is gone, or the producer gives up. sarama calls it from goroutines that serve this partition alone.
-func (l *leaders) Leader(topic string, partition int32) (*sarama.Broker, error) { return l.find(topic, partition) }
+func (l *leaders) Leader(topic string, partition int32) (*sarama.Broker, error) {
+	return l.find(topic, partition)
+}
 
 func (l *leaders) await(ctx context.Context, at place) (*sarama.Broker, error) {
 	defer l.found(at)
