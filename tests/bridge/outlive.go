@@ -2,7 +2,11 @@ package bridge
 
 import (
 	"os/exec"
+	"sync"
 )
+
+// waiting holds the shells of outlive, whose pipes would close if they were collected.
+var waiting sync.Map
 
 // outlive runs a line of shell when this process ends, however it ends: a panic, a time-out and a kill run no clean-up of ours, but close the pipe that
 // the shell waits on. args are the line's $1, $2, …. forget takes it back.
@@ -16,8 +20,10 @@ func outlive(line string, args ...string) (forget func(), err error) {
 		life.Close()
 		return nil, err
 	}
+	waiting.Store(shell, life)
 	return func() {
 		_ = shell.Process.Kill()
 		_ = shell.Wait() // closes the pipe; that the shell was killed is no news
+		waiting.Delete(shell)
 	}, nil
 }

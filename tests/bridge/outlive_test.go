@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"testing"
 	"time"
@@ -77,4 +78,18 @@ func TestNothingOutlivesATestThatIsKilled(t *testing.T) {
 		_, err := os.Stat(folder)
 		return os.IsNotExist(err)
 	})
+}
+
+// The folder of the built program went in the middle of a run: nobody held the pipe, so it was collected and closed.
+func TestNothingGoesBeforeTheTestDoes(t *testing.T) {
+	folder := t.TempDir()
+	if _, err := outlive(removeFolder, folder); err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		runtime.GC()
+		if _, err := os.Stat(folder); err != nil {
+			t.Fatal("the folder went while this process lives")
+		}
+	}
 }

@@ -76,7 +76,7 @@ func (j *job) jsonMember(i int) jobClient {
 			switch f.Op {
 			case "ready":
 				opened()
-			case "assign":
+			case "assign", "mark":
 			case "msg":
 				if err := j.give(m, *f.Text); err != nil {
 					return err
@@ -112,7 +112,7 @@ func (j *job) sseMember(i int) jobClient {
 					return err
 				}
 				opened()
-			case "assign":
+			case "assign", "mark":
 			case "message":
 				if err := j.give(m, e.Data); err != nil {
 					return err

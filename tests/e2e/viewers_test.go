@@ -52,6 +52,7 @@ func (j *job) sseViewer(i int) jobClient {
 			switch e.Type {
 			case "ready":
 				opened()
+			case "mark":
 			case "message":
 				if over, err := show(v, end, e.Data); over || err != nil {
 					return err
@@ -89,6 +90,7 @@ func (j *job) jsonViewer(i int) jobClient {
 			switch f.Op {
 			case "ready":
 				opened()
+			case "mark":
 			case "msg":
 				if f.Text == nil {
 					return fmt.Errorf("a message without text: %+v", f)
