@@ -138,9 +138,9 @@ type Join struct {
 // Member is one client's part in a queue. Next is called by one goroutine at a time; the rest from any.
 type Member interface {
 	Ready() domain.Membership
-	// Next blocks until there are messages for this member, a gap, or a change of what is assigned, at most for the heartbeat: no event then. When the
-	// membership ends it gives a *domain.Bye. The events are valid until the next call.
-	Next(ctx context.Context) ([]domain.Event, error)
+	// Next blocks until there are messages for this member, of which it gives and leases at most so many, a gap, or a change of what is assigned, at most for
+	// the heartbeat: no event then. When the membership ends it gives a *domain.Bye. The events are valid until the next call.
+	Next(ctx context.Context, most int) ([]domain.Event, error)
 	Settler
 }
 

@@ -3,6 +3,7 @@ package metrics
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -184,7 +185,7 @@ type fakeQueues struct {
 
 func (f *fakeQueues) Join(context.Context, ports.Join) (ports.Member, error) { return f, f.err }
 func (f *fakeQueues) Settler(string) (ports.Settler, error)                  { return f, f.err }
-func (f *fakeQueues) Next(context.Context) ([]domain.Event, error)           { return f.events, nil }
+func (f *fakeQueues) Next(context.Context, int) ([]domain.Event, error)      { return f.events, nil }
 
 func (f *fakeQueues) Done(receipts ...string) domain.Settlement {
 	return domain.Settlement{Settled: len(receipts)}
@@ -208,7 +209,7 @@ func TestMembers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if events, err := member.Next(t.Context()); err != nil || len(events) != 4 {
+	if events, err := member.Next(t.Context(), math.MaxInt); err != nil || len(events) != 4 {
 		t.Fatalf("%d events, %v", len(events), err)
 	}
 	member.Done("a", "b")

@@ -61,8 +61,8 @@ type member struct {
 
 func (m *member) Ready() domain.Membership { return m.member.Ready() }
 
-func (m *member) Next(ctx context.Context) ([]domain.Event, error) {
-	events, err := m.member.Next(ctx)
+func (m *member) Next(ctx context.Context, most int) ([]domain.Event, error) {
+	events, err := m.member.Next(ctx, most)
 	messages, again := 0, 0
 	for _, e := range events {
 		if e.Gap != nil {

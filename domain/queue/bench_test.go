@@ -3,6 +3,7 @@ package queue_test
 import (
 	"context"
 	"iter"
+	"math"
 	"testing"
 	"time"
 
@@ -65,7 +66,7 @@ func BenchmarkGiveAndSettle(b *testing.B) {
 					given--
 					continue
 				}
-				events, err := m.Next(b.Context())
+				events, err := m.Next(b.Context(), math.MaxInt)
 				if err != nil {
 					b.Fatal(err)
 				}

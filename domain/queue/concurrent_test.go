@@ -2,6 +2,7 @@ package queue_test
 
 import (
 	"context"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -66,7 +67,7 @@ func visit(stop context.Context, t *testing.T, s *queue.Service) {
 		return
 	}
 	for range 1 + rand.IntN(20) {
-		events, err := m.Next(ctx)
+		events, err := m.Next(ctx, math.MaxInt)
 		if err != nil {
 			if stop.Err() == nil {
 				t.Errorf("next: %v", err)

@@ -76,6 +76,9 @@ func (l *lane) give(m *member, e *entry, now time.Time) {
 func (l *lane) release(e *entry) {
 	m := e.holder
 	m.leases.end(e.number)
+	if e.number > m.taken {
+		m.drop(e.number)
+	}
 	e.holder = nil
 	l.deadlines.remove(e)
 	l.leased--

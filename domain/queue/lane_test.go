@@ -3,6 +3,7 @@ package queue_test
 import (
 	"context"
 	"errors"
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -126,7 +127,7 @@ func TestMembersAreToldThatTheMembershipEnded(t *testing.T) {
 				end(b)
 				synctest.Wait()
 				var bye *domain.Bye
-				if _, err := m.Next(t.Context()); !errors.As(err, &bye) || bye.Reason != domain.ByeUnavailable || !bye.Reconnect {
+				if _, err := m.Next(t.Context(), math.MaxInt); !errors.As(err, &bye) || bye.Reason != domain.ByeUnavailable || !bye.Reconnect {
 					t.Errorf("next: %v, want bye (unavailable)", err)
 				}
 				m.expect("done", m.Done(r...), 0, r...)
@@ -162,7 +163,7 @@ func TestDrainTakesDoneForAGrace(t *testing.T) {
 			t.Errorf("drained after %s, want the grace of 5s as one message was not settled", took)
 		}
 		var bye *domain.Bye
-		if _, err := m.Next(t.Context()); !errors.As(err, &bye) || bye.Reason != domain.ByeShutdown || !bye.Reconnect {
+		if _, err := m.Next(t.Context(), math.MaxInt); !errors.As(err, &bye) || bye.Reason != domain.ByeShutdown || !bye.Reconnect {
 			t.Errorf("next: %v, want bye (shutdown)", err)
 		}
 		m.expect("done after the end", m.Done(r[1]), 0, r[1])

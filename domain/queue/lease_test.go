@@ -3,6 +3,7 @@ package queue_test
 import (
 	"context"
 	"errors"
+	"math"
 	"testing"
 	"time"
 
@@ -109,7 +110,7 @@ func TestALeavingMemberHandsBackInOrder(t *testing.T) {
 			}
 		}
 		m.expect("done after the end", m.Done(r[0]), 0, r[0])
-		if _, err := m.Next(context.Background()); !errors.Is(err, context.Canceled) {
+		if _, err := m.Next(context.Background(), math.MaxInt); !errors.Is(err, context.Canceled) {
 			t.Errorf("next after the end: %v", err)
 		}
 		if _, err := s.Settler(m.Ready().Stream); domain.CodeOf(err) != domain.UnknownStream {

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"culvert/domain"
@@ -25,6 +26,7 @@ type member struct {
 	told   int             // the assigned partitions that the client knows of
 	end    error           // what ended the member, nil while it lives
 	asking bool            // Next waits
+	most   int             // how many messages it wants
 	asked  uint64          // when it began to, by the lane's count
 	seat   int             // its place among the askers
 	keeper bool            // it is among the lane's keepers
@@ -67,10 +69,10 @@ func (m *member) Ready() domain.Membership { return m.ready }
 
 // Next implements ports.Member. Where the member's lifetime has ended it gives why; where ctx has, its cause, and what was given meanwhile comes with
 // the next call.
-func (m *member) Next(ctx context.Context) ([]domain.Event, error) {
+func (m *member) Next(ctx context.Context, most int) ([]domain.Event, error) {
 	var silence <-chan time.Time
 	for {
-		events, err := m.take(false)
+		events, err := m.take(most, false)
 		if len(events) > 0 || err != nil {
 			return events, err
 		}
@@ -80,7 +82,7 @@ func (m *member) Next(ctx context.Context) ([]domain.Event, error) {
 		select {
 		case <-m.wake:
 		case <-silence:
-			return m.take(true)
+			return m.take(most, true)
 		case <-ctx.Done():
 			m.stand()
 			return nil, context.Cause(ctx)
@@ -98,9 +100,9 @@ func (m *member) listen() <-chan time.Time {
 	return m.beat.C
 }
 
-// take gives what there is to tell. Where that is nothing, the member sits among those who ask, but for the last time.
-func (m *member) take(last bool) ([]domain.Event, error) {
-	events, err := m.news(last)
+// take gives what there is to tell, with so many messages at most. Where that is nothing, the member sits among those who ask, but for the last time.
+func (m *member) take(most int, last bool) ([]domain.Event, error) {
+	events, err := m.news(most, last)
 	for i, number := range m.numbers {
 		events[len(events)-len(m.numbers)+i].Receipt = m.leases.receipt(number)
 	}
@@ -108,7 +110,7 @@ func (m *member) take(last bool) ([]domain.Event, error) {
 }
 
 // news is what there is to tell, without the receipts of the messages, which are the last events: their leases are in numbers.
-func (m *member) news(last bool) ([]domain.Event, error) {
+func (m *member) news(most int, last bool) ([]domain.Event, error) {
 	l := m.lane
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -117,6 +119,7 @@ func (m *member) news(last bool) ([]domain.Event, error) {
 	if m.end != nil {
 		return nil, m.end
 	}
+	m.most = most
 	if !m.asking && !last {
 		l.asked++
 		m.asking, m.asked = true, l.asked
@@ -142,16 +145,13 @@ func (m *member) collect() {
 		m.told = assigned
 		m.events = append(m.events, domain.Event{Topic: topic, Assigned: &assigned})
 	}
-	for _, p := range m.parcel {
-		if m.leases.get(p.number) == nil {
-			continue // its claim was revoked
-		}
+	given := min(len(m.parcel), m.most)
+	for _, p := range m.parcel[:given] {
 		m.events = append(m.events, domain.Event{Topic: topic, Message: p.entry.message, Attempt: p.entry.attempts})
 		m.numbers = append(m.numbers, p.number)
 		m.taken = p.number
 	}
-	clear(m.parcel)
-	m.parcel = m.parcel[:0]
+	m.parcel = slices.Delete(m.parcel, 0, given)
 }
 
 // stand gives up the seat among those who ask.
@@ -162,8 +162,15 @@ func (m *member) stand() {
 	m.lane.seat(m)
 }
 
+// drop takes a lease that has ended out of what Next is still to return.
+func (m *member) drop(number uint64) {
+	m.parcel = slices.DeleteFunc(m.parcel, func(p lease) bool { return p.number == number })
+}
+
 // hungry reports whether the member asks and has room. The caller holds the lane's mu, as do those of what follows.
-func (m *member) hungry() bool { return m.asking && m.end == nil && m.leases.live < m.max }
+func (m *member) hungry() bool {
+	return m.asking && m.end == nil && m.leases.live < m.max && len(m.parcel) < m.most
+}
 
 // miss keeps a hole to be told. Holes that nobody was told of yet grow together, so that a member which does not ask holds few.
 func (m *member) miss(gap domain.Gap) {

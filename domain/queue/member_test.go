@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -68,9 +69,9 @@ func TestThoseWhoAskShareFairly(t *testing.T) {
 		for range members {
 			m := sit(t, s, 10)
 			go func() {
-				events, err := m.Next(context.Background())
+				events, err := m.Next(context.Background(), math.MaxInt)
 				for err == nil && len(payloads(events)) == 0 {
-					events, err = m.Next(context.Background())
+					events, err = m.Next(context.Background(), math.MaxInt)
 				}
 				counts <- len(events)
 			}()
@@ -95,7 +96,7 @@ func TestTheOneWithFewestInFlightIsNext(t *testing.T) {
 		for name, m := range map[string]*seat{"busy": busy, "free": free} {
 			go func() {
 				for {
-					events, err := m.Next(context.Background())
+					events, err := m.Next(context.Background(), math.MaxInt)
 					if err != nil {
 						return
 					}
@@ -163,21 +164,57 @@ func TestHeartbeat(t *testing.T) {
 		}
 		for range 3 {
 			begin := time.Now()
-			events, err := m.Next(t.Context())
+			events, err := m.Next(t.Context(), math.MaxInt)
 			if len(events) != 0 || err != nil || time.Since(begin) != 15*time.Second {
 				t.Fatalf("after %s: %v, %v", time.Since(begin), events, err)
 			}
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := m.Next(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := m.Next(ctx, math.MaxInt); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("next of a context that ended: %v", err)
 		}
 		// Who does not ask is given nothing.
 		c.add("-")
 		pause(time.Second)
-		if events, err := m.Next(t.Context()); err != nil || len(events) != 1 || events[0].Attempt != 1 {
+		if events, err := m.Next(t.Context(), math.MaxInt); err != nil || len(events) != 1 || events[0].Attempt != 1 {
 			t.Errorf("given %v, %v", events, err)
+		}
+	})
+}
+
+// Who asked for a few was leased all that its max_in_flight allowed.
+func TestAMemberIsLeasedNoMoreThanItAskedFor(t *testing.T) {
+	inBubble(t, 1, nil, func(t *testing.T, s *queue.Service, b *fakeBroker) {
+		first, second := sit(t, s, 16), sit(t, s, 16)
+		b.claims[0].add("-", "-", "-", "-", "-")
+		pause(0)
+		events, err := first.Next(t.Context(), 2)
+		if got := payloads(events); err != nil || !slices.Equal(got, []string{"-0", "-1"}) {
+			t.Fatalf("given %v, %v; want two", got, err)
+		}
+		if events, err = first.Next(t.Context(), 0); err != nil || len(events) != 0 {
+			t.Fatalf("given %v, %v; want nothing", events, err)
+		}
+		second.receipts("-2", "-3", "-4")
+	})
+}
+
+// A lease that ends before its member comes for it makes room for another of what was asked for.
+func TestALeaseThatEndedUnseenMakesRoom(t *testing.T) {
+	inBubble(t, 1, nil, func(t *testing.T, s *queue.Service, b *fakeBroker) {
+		m := sit(t, s, 2)
+		queue.Ask(m.Member)
+		b.claims[0].add("-", "-")
+		pause(3 * queue.DefaultConfig().Lease)
+		events, err := m.Next(t.Context(), 1)
+		if err != nil || len(events) != 1 || events[0].Attempt != 1 {
+			t.Fatalf("given %v, %v; want one on its first try", events, err)
+		}
+		given := payloads(events)
+		m.expect("done", m.Done(events[0].Receipt), 1)
+		if rest := payloads(m.got()); len(rest) != 1 || rest[0] == given[0] {
+			t.Errorf("given %v after %v, want the other one", rest, given)
 		}
 	})
 }

@@ -107,7 +107,7 @@ func (m *model) Next(t *rapid.T) { m.take(t, m.draw(t)) }
 
 func (m *model) take(t *rapid.T, who *modelMember) int {
 	begin := time.Now()
-	events, err := who.Next(context.Background())
+	events, err := who.Next(context.Background(), math.MaxInt)
 	if err != nil {
 		t.Fatalf("next: %v", err)
 	}

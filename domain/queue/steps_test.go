@@ -2,6 +2,7 @@ package queue_test
 
 import (
 	"context"
+	"math"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -72,7 +73,7 @@ func (s *seat) gone() {
 func (s *seat) got() []domain.Event {
 	s.t.Helper()
 	synctest.Wait()
-	events, err := s.Next(context.Background())
+	events, err := s.Next(context.Background(), math.MaxInt)
 	if err != nil {
 		s.t.Fatalf("next: %v", err)
 	}

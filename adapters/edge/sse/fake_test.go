@@ -86,7 +86,7 @@ func (m *member) Ready() domain.Membership {
 	return domain.Membership{Stream: "s_2", Topic: "orders", Queue: "billing", Order: domain.OrderKey, MaxInFlight: 16, Lease: 30 * time.Second, MaxAttempts: 5, Assigned: 3}
 }
 
-func (m *member) Next(ctx context.Context) ([]domain.Event, error) {
+func (m *member) Next(ctx context.Context, _ int) ([]domain.Event, error) {
 	select {
 	case one := <-m.steps:
 		return one.give, one.err

@@ -2,6 +2,7 @@ package sse
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"time"
 
@@ -65,7 +66,7 @@ func (e *Edge) serve(w http.ResponseWriter, r *http.Request, join ports.Join, ac
 		return nil // the client is gone
 	}
 	for {
-		events, err := member.Next(ctx)
+		events, err := member.Next(ctx, math.MaxInt)
 		if err != nil {
 			return e.end(ctx, c, wire, err, domain.Cursor{})
 		}

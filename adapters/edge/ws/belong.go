@@ -5,6 +5,7 @@ import (
 
 	"culvert/adapters/edge"
 	"culvert/domain"
+	"culvert/ports"
 )
 
 // belong serves a membership until it ends.
@@ -30,11 +31,7 @@ func (s *subscription) belong(life context.Context) error {
 		if err := s.flush(life); err != nil {
 			return err
 		}
-		// Without credit nothing is taken: messages would only be kept from other members, and their leases would run.
-		if _, err := s.allowed(life); err != nil {
-			return err
-		}
-		events, err := member.Next(life)
+		events, err := s.next(life, member)
 		if err != nil {
 			return err
 		}
@@ -43,27 +40,33 @@ func (s *subscription) belong(life context.Context) error {
 				return err
 			}
 		}
-		held := false // the rest of the events had to wait for credit
 		for _, e := range events {
 			body = edge.AppendEventBody(body[:0], e)
 			if e.Message == nil {
 				s.parcel.add(s.head(edge.Op(e)), body)
 				continue
 			}
-			waited, err := s.allowed(life)
-			if err != nil {
-				return err
-			}
-			held = held || waited
-			// What was held gets its lease anew, so that its time counts from when it is sent. If it has gone to another member
-			// meanwhile, it is not sent.
-			if held && member.Touch(e.Receipt).Settled == 0 {
-				continue
-			}
 			auto = s.owe(auto, e)
 			if err := s.addMessage(life, msg, body); err != nil {
 				return err
 			}
+		}
+	}
+}
+
+// next is what the member is given: as many messages as there is credit for, and without any what else there is to tell. A message that must wait for
+// credit would be kept from other members while its lease runs out.
+func (s *subscription) next(life context.Context, member ports.Member) ([]domain.Event, error) {
+	for {
+		if n := s.credit.rest(); n > 0 {
+			return member.Next(life, n)
+		}
+		more, stop := s.credit.more(life)
+		events, err := member.Next(more, 0)
+		credited := err != nil && more.Err() != nil && life.Err() == nil
+		stop()
+		if !credited {
+			return events, err
 		}
 	}
 }

@@ -1,53 +1,62 @@
 package ws
 
-import "sync"
+import (
+	"context"
+	"math"
+	"sync"
+)
 
 // credit is how many messages a subscription may still be sent. The nil credit is without limit.
 type credit struct {
-	mu   sync.Mutex // guards left
-	left int64
-
-	added chan struct{} // holds a value after credit was added
+	mu    sync.Mutex // guards what follows
+	left  int
+	added context.CancelFunc // ends the wait for more; nil before there was one
 }
 
 // maxCredit bounds what clients can add up to, so that it cannot overflow.
 const maxCredit = 1 << 50
 
-func newCredit(n int64) *credit {
-	return &credit{left: n, added: make(chan struct{}, 1)}
-}
+func newCredit(n int64) *credit { return &credit{left: int(n)} }
 
 // add gives n more.
 func (c *credit) add(n int64) {
 	c.mu.Lock()
-	c.left = min(c.left+n, maxCredit)
+	c.left = min(c.left+int(n), maxCredit)
+	added := c.added
 	c.mu.Unlock()
-	select {
-	case c.added <- struct{}{}:
-	default:
+	if added != nil {
+		added()
 	}
 }
 
-// take spends one, and reports whether there was one.
-func (c *credit) take() bool {
+// take spends one. There must be one.
+func (c *credit) take() {
 	if c == nil {
-		return true
+		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.left == 0 {
-		return false
-	}
 	c.left--
-	return true
 }
 
-// some reports whether there is any.
-func (c *credit) some() bool {
+// rest is how much there is.
+func (c *credit) rest() int {
 	if c == nil {
-		return true
+		return math.MaxInt
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.left > 0
+	return c.left
+}
+
+// more is a context that ends when there is some, or with ctx. One waits at a time, and calls stop when it does no more.
+func (c *credit) more(ctx context.Context) (more context.Context, stop context.CancelFunc) {
+	more, stop = context.WithCancel(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.added = stop
+	if c.left > 0 {
+		stop()
+	}
+	return more, stop
 }

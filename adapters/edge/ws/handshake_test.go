@@ -127,6 +127,7 @@ func TestARefusedHandshakeIsUpgradedAndClosed(t *testing.T) {
 			{"/v1/topics/a/queues/q/ws?mode=peek", protocolRaw, 4506, "unsupported: mode=peek"},
 			{"/v1/topics/a/queues/q/ws?ack=manual", protocolRaw, 4501, "invalid-request: ack=manual"},
 		} {
+			h.wantGone(t) // each takes room until its connection has ended
 			expectClose(t, d(t, h.url(c.path), c.subprotocol), c.code, c.reason)
 		}
 		h.wantGone(t)

@@ -3,6 +3,7 @@ package ws
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"culvert/adapters/edge"
 	"culvert/domain"
@@ -46,7 +47,7 @@ func (d *raw) watch(ctx context.Context) {
 // belong sends the payloads that the membership is given until it ends, and the socket with it. What was written is settled.
 func (d *raw) belong(ctx context.Context) {
 	for {
-		events, err := d.member.Next(ctx)
+		events, err := d.member.Next(ctx, math.MaxInt)
 		if err != nil {
 			d.over(ctx, err)
 			return

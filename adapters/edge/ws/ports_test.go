@@ -202,6 +202,7 @@ func (b *broker) Join(_ context.Context, j ports.Join) (ports.Member, error) {
 	if err != nil {
 		return nil, err
 	}
+	m.heartbeat = j.Heartbeat
 	return &joined{m, j}, nil
 }
 
@@ -222,6 +223,9 @@ type member struct {
 	called chan struct{}
 	calls  chan string // "done a b", and so on
 	gone   map[string]bool
+	rest   []domain.Event // what Next was fed and has not given
+
+	heartbeat time.Duration
 }
 
 func newMember() *member {
@@ -232,17 +236,43 @@ func (m *joined) Ready() domain.Membership {
 	return domain.Membership{Stream: "s_2", Topic: m.asked.Topic, Queue: m.asked.Queue, Order: domain.OrderKey, MaxInFlight: m.asked.MaxInFlight, Lease: 30 * time.Second, MaxAttempts: 5, Assigned: 3}
 }
 
-func (m *member) Next(ctx context.Context) ([]domain.Event, error) {
-	m.called <- struct{}{}
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case v := <-m.feed:
-		if err, ok := v.(error); ok {
-			return nil, err
-		}
-		return v.([]domain.Event), nil
+func (m *member) Next(ctx context.Context, most int) ([]domain.Event, error) {
+	if most > 0 {
+		m.called <- struct{}{}
 	}
+	var silence <-chan time.Time
+	if m.heartbeat > 0 {
+		silence = time.After(m.heartbeat)
+	}
+	for len(m.rest) == 0 {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-silence:
+			return nil, nil
+		case v := <-m.feed:
+			if err, ok := v.(error); ok {
+				return nil, err
+			}
+			if m.rest = v.([]domain.Event); len(m.rest) == 0 {
+				return nil, nil
+			}
+		}
+	}
+	n := 0
+	for n < len(m.rest) && (m.rest[n].Message == nil || most > 0) {
+		if m.rest[n].Message != nil {
+			most--
+		}
+		n++
+	}
+	if n == 0 {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	given := m.rest[:n]
+	m.rest = m.rest[n:]
+	return given, nil
 }
 
 func (m *member) call(what string, receipts []string) domain.Settlement {

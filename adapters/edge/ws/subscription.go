@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync/atomic"
-	"time"
 
 	"culvert/adapters/edge"
 	"culvert/domain"
@@ -134,27 +133,12 @@ func (s *subscription) mark(life context.Context, cursor string) error {
 	return s.flush(life)
 }
 
-// allowed waits until there is credit for a message, and marks the silence meanwhile. It does not spend it. waited says that it had to wait: the parcel
-// is written then.
-func (s *subscription) allowed(life context.Context) (waited bool, err error) {
-	if s.credit.some() {
-		return false, nil
+// addMessage adds a message to the parcel and spends the credit for it, which must be there. It writes the parcel when it is full.
+func (s *subscription) addMessage(life context.Context, head, body []byte) error {
+	s.credit.take()
+	s.parcel.add(head, body)
+	if s.parcel.full() {
+		return s.flush(life)
 	}
-	if err := s.flush(life); err != nil {
-		return true, err
-	}
-	silence := time.NewTicker(s.conversation.edge.cfg.Heartbeat)
-	defer silence.Stop()
-	for !s.credit.some() {
-		select {
-		case <-life.Done():
-			return true, context.Cause(life)
-		case <-s.credit.added:
-		case <-silence.C:
-			if err := s.mark(life, ""); err != nil {
-				return true, err
-			}
-		}
-	}
-	return true, nil
+	return nil
 }

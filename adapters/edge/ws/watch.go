@@ -2,6 +2,7 @@ package ws
 
 import (
 	"context"
+	"time"
 
 	"culvert/adapters/edge"
 )
@@ -33,7 +34,12 @@ func (s *subscription) watch(life context.Context) (cursor string, err error) {
 			for body := range span.Each(s.conversation.edge.bodies) {
 				if hole {
 					s.parcel.add(gap, body)
-				} else if err := s.addMessage(life, msg, body); err != nil {
+					continue
+				}
+				if err := s.allowed(life); err != nil {
+					return "", err
+				}
+				if err := s.addMessage(life, msg, body); err != nil {
 					return "", err
 				}
 			}
@@ -41,15 +47,26 @@ func (s *subscription) watch(life context.Context) (cursor string, err error) {
 	}
 }
 
-// addMessage adds a message to the parcel when there is credit for it, and writes the parcel when it is full.
-func (s *subscription) addMessage(life context.Context, head, body []byte) error {
-	if _, err := s.allowed(life); err != nil {
+// allowed waits until there is credit for a message; meanwhile the parcel is written, and the silence marked.
+func (s *subscription) allowed(life context.Context) error {
+	if s.credit.rest() > 0 {
+		return nil
+	}
+	if err := s.flush(life); err != nil {
 		return err
 	}
-	s.credit.take()
-	s.parcel.add(head, body)
-	if s.parcel.full() {
-		return s.flush(life)
+	more, stop := s.credit.more(life)
+	defer stop()
+	silence := time.NewTicker(s.conversation.edge.cfg.Heartbeat)
+	defer silence.Stop()
+	for {
+		select {
+		case <-more.Done():
+			return context.Cause(life) // nil where it was credit that came
+		case <-silence.C:
+			if err := s.mark(life, ""); err != nil {
+				return err
+			}
+		}
 	}
-	return nil
 }
