@@ -127,7 +127,7 @@ func Post(ctx context.Context, url, contentType string, body []byte, answer any)
 		return err
 	}
 	request.Header.Set("Content-Type", contentType)
-	return do(request, answer)
+	return Do(request, answer)
 }
 
 // Get reads the JSON of an answer, which must be a 200.
@@ -136,10 +136,11 @@ func Get(ctx context.Context, url string, answer any) error {
 	if err != nil {
 		return err
 	}
-	return do(request, answer)
+	return Do(request, answer)
 }
 
-func do(request *http.Request, answer any) error {
+// Do sends a request and reads the JSON of the answer, which must be a 200.
+func Do(request *http.Request, answer any) error {
 	response, err := requests.Do(request)
 	if err != nil {
 		return err

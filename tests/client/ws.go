@@ -59,8 +59,11 @@ func OpenWS(ctx context.Context, url, subprotocol string) (*WS, error) {
 }
 
 // Send writes a frame.
-func (w *WS) Send(ctx context.Context, f Frame) error {
-	text, err := json.Marshal(f)
+func (w *WS) Send(ctx context.Context, f Frame) error { return w.SendJSON(ctx, f) }
+
+// SendJSON writes a frame of any shape.
+func (w *WS) SendJSON(ctx context.Context, frame any) error {
+	text, err := json.Marshal(frame)
 	if err != nil {
 		return err
 	}

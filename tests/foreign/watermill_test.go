@@ -25,7 +25,7 @@ func publishAs(t *testing.T, o ours, marshaler wkafka.Marshaler, messages ...*me
 		t.Fatal(err)
 	}
 	defer p.Close()
-	if err := p.Publish(string(o.topic), messages...); err != nil {
+	if err := p.Publish(o.topic, messages...); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -40,7 +40,7 @@ func readAs(t *testing.T, o ours, unmarshaler wkafka.Unmarshaler, n int) map[str
 		t.Fatal(err)
 	}
 	defer s.Close()
-	messages, err := s.Subscribe(t.Context(), string(o.topic))
+	messages, err := s.Subscribe(t.Context(), o.topic)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,20 +88,25 @@ func TestAWatermillApplicationWithOurMarshaler(t *testing.T) {
 	}
 	ours := *written
 	ours.Payload = []byte("ours")
-	publishAs(t, o, kafka.Marshaler{}, broker.Encode("id", written), broker.Encode("", &domain.Message{Key: []byte("AAPL")}))
-	acks := o.publish(t, &ours)
+	publishAs(t, o, kafka.Marshaler{}, broker.Encode("id", written), broker.Encode("", &domain.Message{Key: []byte("AAPL")}),
+		broker.Encode("", &domain.Message{Key: binary, Payload: binary}))
+	ack := o.publish(t, &ours)[0]
 
-	read := o.read(t, 3)
-	if !read[0].Tombstone() || string(read[0].Key) != "AAPL" {
-		t.Errorf("the tombstone is %+v", read[0])
+	read := o.read(t, 4)
+	tombstone, theirs, bytes := read[0], read[2], read[3]
+	if !tombstone.Tombstone() || string(tombstone.Key) != "AAPL" {
+		t.Errorf("the tombstone is %+v", tombstone)
 	}
-	if theirs := read[2]; fmt.Sprint(theirs.Headers) != fmt.Sprint(written.Headers) || !theirs.Time.Equal(written.Time) || theirs.Partition != acks[0].Position.Partition {
-		t.Errorf("read %+v, want %+v in partition %d", theirs, written, acks[0].Position.Partition)
+	if fmt.Sprint(theirs.Headers) != fmt.Sprint(written.Headers) || !theirs.Time.Equal(written.Time) || theirs.Partition != ack.Partition {
+		t.Errorf("read %+v, want %+v in partition %d", theirs, written, ack.Partition)
 	}
-	got := readAs(t, o, kafka.Marshaler{}, 3)
-	for _, payload := range []string{"theirs", "ours"} {
+	if string(bytes.Key) != string(binary) || string(bytes.Payload) != string(binary) {
+		t.Errorf("read %+v, want the key and the payload %q", bytes, binary)
+	}
+	got := readAs(t, o, kafka.Marshaler{}, 4)
+	for payload, at := range map[string]time.Time{"theirs": written.Time, "ours": ack.Time} {
 		m := broker.Decode(got[payload])
-		if string(m.Key) != "AAPL" || fmt.Sprint(m.Headers) != fmt.Sprint(written.Headers) || !m.Time.Equal(written.Time) {
+		if string(m.Key) != "AAPL" || fmt.Sprint(m.Headers) != fmt.Sprint(written.Headers) || !m.Time.Equal(at) {
 			t.Errorf("the application read %q as %+v", payload, m)
 		}
 	}
