@@ -10,8 +10,8 @@ import (
 // subject is a broker that the bridge is run with.
 type subject struct {
 	name string
-	// start runs a bridge with the broker behind it.
-	start func(t *testing.T) *bridge.Bridge
+	// start runs a bridge with the broker behind it, and environment (NAME=value) besides.
+	start func(t *testing.T, environment ...string) *bridge.Bridge
 	// topic makes a topic of the test's own, where the broker does not make it by itself.
 	topic func(t *testing.T) string
 	// partitions is how many partitions such a topic has.
@@ -22,15 +22,17 @@ type subject struct {
 func everyBroker(t *testing.T, test func(t *testing.T, s subject)) {
 	for _, s := range []subject{
 		{
-			name:       "inproc",
-			start:      func(t *testing.T) *bridge.Bridge { return bridge.Start(t, "CULVERT_BROKER=inproc") },
+			name: "inproc",
+			start: func(t *testing.T, environment ...string) *bridge.Bridge {
+				return bridge.Start(t, append(environment, "CULVERT_BROKER=inproc")...)
+			},
 			topic:      func(t *testing.T) string { return brokers.Topic(t) },
 			partitions: 1,
 		},
 		{
 			name: "kafka",
-			start: func(t *testing.T) *bridge.Bridge {
-				return bridge.Start(t, "CULVERT_BROKER=kafka", "CULVERT_KAFKA_BROKERS="+brokers.Kafka(t).Bootstrap())
+			start: func(t *testing.T, environment ...string) *bridge.Bridge {
+				return bridge.Start(t, append(environment, "CULVERT_BROKER=kafka", "CULVERT_KAFKA_BROKERS="+brokers.Kafka(t).Bootstrap())...)
 			},
 			topic:      kafkaTopic,
 			partitions: 6,
