@@ -265,6 +265,7 @@ func (c Config) validateTogether() (problems []error) {
 		{"subscribe.window.bytes", c.Subscribe.Window.Bytes},
 		{"inject.window_bytes", c.Inject.WindowBytes},
 		{"queue.window_bytes", c.Queue.WindowBytes},
+		{"rest.batch_bytes", c.REST.BatchBytes},
 	} {
 		if v.bytes < largest {
 			refuse("%s (%d) must hold at least one message of the largest size, which is %d (limits.message_bytes, key_bytes and header_bytes)", v.key, v.bytes, largest)

@@ -150,6 +150,7 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		{set: "log.format=xml", want: []string{`log.format is "xml": it is one of`}},
 		{set: "shutdown.timeout=6s", want: []string{"queue.drain_grace (5s) must be shorter than four fifths of shutdown.timeout (6s)"}},
 		{set: "subscribe.window.bytes=1000", want: []string{"subscribe.window.bytes (1000) must hold at least one message of the largest size"}},
+		{set: "rest.batch_bytes=1000", want: []string{"rest.batch_bytes (1000) must hold at least one message of the largest size"}}, // it was taken, and single messages went where none of a batch did
 		{set: "http.header_bytes=5000", want: []string{"http.header_bytes (5000) must hold what a message may carry in the head of a POST"}},
 		{file: "brokers: [{name: kafka, kind: kafka}]\n", want: []string{`brokers[0] is named "kafka" like a kind of broker`}},
 		{file: "brokers: [{kind: kafka}]\n", want: []string{"brokers[0] has no name"}},
