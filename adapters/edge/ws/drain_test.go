@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"culvert/domain"
@@ -127,6 +129,44 @@ func TestFramesThatBreakTheProtocolAreToldSo(t *testing.T) {
 			t.Errorf("%s: got %x, %v; want a close with 1002", name, head, err)
 		}
 		conn.Close()
+	}
+}
+
+// Gorilla writes the close for what it cannot read at once, and for a length over 63 bits none at all: pubs that were under way were never answered.
+func TestPubsAreAnsweredBeforeTheCloseForAnUnreadableFrame(t *testing.T) {
+	for name, c := range map[string]struct {
+		frame string
+		code  int
+	}{
+		"reserved bit":   {"\xc1\x80mask", 1002},
+		"over the limit": {"\x81\xff\x00\x00\x01\x00\x00\x00\x00\x00mask", 1009},
+		"over 63 bits":   {"\x81\xff\x80\x00\x00\x00\x00\x00\x00\x00mask", 1009},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := &broker{gate: make(chan struct{})}
+			h := newBubble(t, b)
+			defer h.end(t)
+			client, read := h.dialReading(t, "/v1/ws", true)
+			for id := range 3 {
+				say(t, client, fmt.Sprintf(`{"op":"pub","id":"%d","topic":"t","text":"x"}`, id))
+			}
+			if _, err := client.conn.NetConn().Write([]byte(c.frame)); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			if len(read) != 0 {
+				t.Errorf("%s: got %s before the broker said a word", name, <-read)
+			}
+			close(b.gate)
+			for id := range 3 {
+				if got := <-read; !strings.HasPrefix(got, fmt.Sprintf(`{"op":"ack","id":"%d"`, id)) {
+					t.Errorf("%s: got %s", name, got)
+				}
+			}
+			if got := <-read; !strings.HasPrefix(got, fmt.Sprint(c.code)) {
+				t.Errorf("%s: got %s, want %d", name, got, c.code)
+			}
+		})
 	}
 }
 

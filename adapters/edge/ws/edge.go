@@ -69,7 +69,7 @@ func (e *Edge) setUpMelody() {
 	m.HandleMessage(func(ms *melody.Session, p []byte) { socketOf(ms).hear(ms.Request.Context(), true, p) })
 	m.HandleMessageBinary(func(ms *melody.Session, p []byte) { socketOf(ms).hear(ms.Request.Context(), false, p) })
 	m.HandleClose(func(ms *melody.Session, code int, _ string) error { socketOf(ms).closedByClient(code); return nil })
-	m.HandleError(func(ms *melody.Session, err error) { socketOf(ms).unreadable(err) })
+	m.HandleError(func(ms *melody.Session, err error) { socketOf(ms).unreadable(ms.Request.Context(), err) })
 }
 
 // maxMessage is how long a WebSocket message may be: one pub of the largest message in its longest spelling fits, or frames_per_message small frames.

@@ -121,7 +121,12 @@ func (s *socket) closedByClient(code int) {
 }
 
 // unreadable is called by the reader when it can read no more.
-func (s *socket) unreadable(err error) {
+func (s *socket) unreadable(ctx context.Context, err error) {
+	if code, reason := s.wire.Verdict(err); code != 0 && s.refusal == nil {
+		due, cancel := context.WithTimeout(ctx, s.edge.cfg.CloseTimeout)
+		defer cancel()
+		s.leave(due, code, reason, nil)
+	}
 	s.cancel(err)
 	var closed *websocket.CloseError
 	if !errors.As(err, &closed) {

@@ -50,9 +50,9 @@ func negotiate(r *http.Request, spoken ...string) (subprotocol, error) {
 	switch {
 	case known != "":
 		// Answering with it lets browsers read why they are refused: they drop a socket whose answer names none of theirs.
-		return subprotocol{answered: known}, domain.Errorf(domain.Unsupported, "%s needs the URL of a topic or queue; here %s is spoken", known, names)
+		return subprotocol{answered: known}, domain.Errorf(domain.Unsupported, "%s needs the URL of a topic or queue; spoken here: %s", known, names)
 	case slices.ContainsFunc(asked, func(s string) bool { return strings.HasPrefix(s, bearerPrefix) }) && len(asked) == 1:
-		return subprotocol{}, domain.Errorf(domain.Unsupported, "a token goes beside a subprotocol, not alone; here %s is spoken", names)
+		return subprotocol{}, domain.Errorf(domain.Unsupported, "a token goes beside a subprotocol, not alone; spoken here: %s", names)
 	}
-	return subprotocol{}, domain.Errorf(domain.Unsupported, "none of the subprotocols asked for is spoken here, but %s", names)
+	return subprotocol{}, domain.Errorf(domain.Unsupported, "none of the subprotocols asked for is spoken here; spoken are: %s", names)
 }

@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -8,6 +9,8 @@ import (
 	"net"
 	"os"
 	"time"
+
+	"github.com/gorilla/websocket"
 )
 
 // wire is a socket's connection, and the one way out of it. Whoever has the turn writes whole frames; those who wait get it in the order in which they
@@ -27,7 +30,8 @@ type wire struct {
 	// parting ends the connection when the client takes too long to close it.
 	parting *time.Timer
 
-	readUntil time.Time // the read deadline; owned by the reader
+	readUntil time.Time // the read deadline; owned by the reader, as is what follows
+	verdict   []byte    // the code and the reason of the close with which gorilla ended the reading
 }
 
 func newWire(conn net.Conn, cfg Config, tooLarge string, lost func(error)) *wire {
@@ -73,24 +77,33 @@ func (w *wire) Finish(frames []byte) {
 }
 
 // Write is for gorilla. After the last frame it takes what there is and writes nothing, so that a ping that comes while we part does not look
-// like a broken connection.
+// like a broken connection. A close, which gorilla's reader writes when it cannot read on, is kept back: see Verdict.
 func (w *wire) Write(p []byte) (int, error) {
+	if p[0] == final|opClose {
+		w.verdict = bytes.Clone(p[2:])
+		return len(p), nil
+	}
 	<-w.turn
 	defer w.release()
 	if w.closed {
 		return len(p), nil
 	}
-	frame := p
-	if p[0] == final|opClose {
-		w.part()
-		if len(p) == 4 && binary.BigEndian.Uint16(p[2:]) == closeTooLarge {
-			frame = appendClose(nil, closeTooLarge, w.tooLarge) // gorilla gives no reason
-		}
-	}
-	if err := w.put([][]byte{frame}); err != nil {
+	if err := w.put([][]byte{p}); err != nil {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// Verdict is the close for err, with which gorilla ended the reading: answers that are due go before it. The code is 0 where nobody is left to be
+// told. It is called by the reader.
+func (w *wire) Verdict(err error) (code int, reason string) {
+	switch {
+	case errors.Is(err, websocket.ErrReadLimit): // for which gorilla has no reason, and for a length over 63 bits not even a close
+		return closeTooLarge, w.tooLarge
+	case w.verdict != nil:
+		return int(binary.BigEndian.Uint16(w.verdict)), string(w.verdict[2:])
+	}
+	return 0, ""
 }
 
 func (w *wire) release() { w.turn <- struct{}{} }
@@ -169,7 +182,7 @@ func (w *wire) SetReadDeadline(time.Time) error { return nil }
 // SetWriteDeadline does nothing: see SetDeadline.
 func (w *wire) SetWriteDeadline(time.Time) error { return nil }
 
-// Linger reads on after a close that gorilla wrote, until the client ends the connection or the close timeout does. Closing while its bytes are unread would reset the
+// Linger reads on after a close for what could not be read, until the client ends the connection or the close timeout does. Closing while its bytes are unread would reset the
 // connection, and the client might never see the close. It is called by the reader; where nothing was closed it returns at once.
 func (w *wire) Linger() {
 	<-w.turn
