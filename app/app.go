@@ -32,6 +32,7 @@ type App struct {
 	injector *inject.Service
 	viewer   *subscribe.Service
 	queues   *queue.Service
+	requests *rest.Edge
 	sockets  *ws.Edge
 	metrics  *metrics.Metrics
 
@@ -126,14 +127,13 @@ func (a *App) makeListeners() error {
 	if err != nil {
 		return err
 	}
-	requests, err := rest.New(m.Injector(onREST, a.injector), a.routed, m.Queues(onREST, a.queues), a.cfg.REST, a.cfg.Limits)
-	if err != nil {
+	if a.requests, err = rest.New(m.Injector(onREST, a.injector), a.routed, m.Queues(onREST, a.queues), a.cfg.REST, a.cfg.Limits); err != nil {
 		return err
 	}
 	if a.sockets, err = ws.New(m.Injector(onWS, a.injector), m.Viewer(onWS, a.viewer), m.Queues(onWS, a.queues), a.cfg.WS, a.cfg.Limits, a.log); err != nil {
 		return err
 	}
-	public, err := a.server(a.cfg.Listen, streams, requests, a.sockets)
+	public, err := a.server(a.cfg.Listen, streams, a.requests, a.sockets)
 	if err != nil {
 		return err
 	}
@@ -145,7 +145,7 @@ func (a *App) makeListeners() error {
 	if err != nil {
 		return err
 	}
-	operators, err := a.server(a.cfg.Admin.Listen, streams, requests, a.sockets, page)
+	operators, err := a.server(a.cfg.Admin.Listen, streams, a.requests, a.sockets, page)
 	if err != nil {
 		return err
 	}

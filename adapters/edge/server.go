@@ -134,7 +134,7 @@ func (s *Server) fail(err error, c echo.Context) {
 	}
 	s.log.LogAttrs(c.Request().Context(), level, "request failed", slog.String("method", c.Request().Method), slog.String("path", c.Request().URL.Path), slog.Any("error", e))
 	if !c.Response().Committed {
-		boundUnread(c.Response(), c.Request())
+		BoundUnread(c.Response(), c.Request())
 		WriteProblem(c.Response(), e)
 	}
 }

@@ -10,9 +10,9 @@ import (
 // unreadTimeout is how long an answer waits for the rest of a body that nobody wants.
 const unreadTimeout = time.Second
 
-// boundUnread bounds the wait for what a handler leaves unread of the body. net/http takes it off the connection before it answers, so that the next request can
+// BoundUnread bounds the wait for what a handler leaves unread of the body. net/http takes it off the connection before it answers, so that the next request can
 // follow, and on its own would wait for as long as the client does; where it does not come in time, the connection is closed behind the answer.
-func boundUnread(w http.ResponseWriter, r *http.Request) {
+func BoundUnread(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength == 0 {
 		return
 	}
@@ -29,6 +29,6 @@ func checkBody(w http.ResponseWriter, r *http.Request) error {
 	case r.Method == http.MethodGet || r.Method == http.MethodHead:
 		return domain.Errorf(domain.InvalidRequest, "a %s has no body", r.Method)
 	}
-	boundUnread(w, r)
+	BoundUnread(w, r)
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 // body reads the body of a request, with a deadline for each read. Its errors are domain.Errors, but for io.EOF.
 type body struct {
 	ended    <-chan struct{} // the end of the request
+	draining <-chan struct{} // says that nothing more is wanted; nil where what has begun is read to its end
 	r        io.Reader
 	control  *http.ResponseController
 	patience time.Duration
@@ -32,6 +33,8 @@ func (b *body) Read(p []byte) (int, error) {
 	select {
 	case <-b.ended:
 		return 0, domain.Errorf(domain.Unavailable, "the request has ended")
+	case <-b.draining:
+		return 0, b.drained()
 	default:
 	}
 	n, err := b.r.Read(p)
@@ -42,6 +45,8 @@ func (b *body) Read(p []byte) (int, error) {
 		if err := b.control.SetReadDeadline(time.Time{}); err != nil {
 			return n, err
 		}
+	case b.drained() != nil:
+		err = b.drained()
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		err = domain.Errorf(domain.InvalidRequest, "nothing came of the body for %s", b.patience)
 	default:
@@ -50,7 +55,17 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// stop ends a read that is under way. The context has ended before, so that no other begins.
+// drained is nil as long as the body is wanted.
+func (b *body) drained() error {
+	select {
+	case <-b.draining:
+		return domain.Errorf(domain.Unavailable, "this server is shutting down")
+	default:
+		return nil
+	}
+}
+
+// stop ends a read that is under way. The request has ended, or the body is no longer wanted, so that no other begins.
 func (b *body) stop() {
 	// A connection that takes no deadline has ended.
 	_ = b.control.SetReadDeadline(time.Unix(1, 0))

@@ -90,6 +90,42 @@ func TestWhatComesLateOfABodyIsNoRequest(t *testing.T) {
 	}
 }
 
+// A stream without a line to read held up the end of the server for nearly all of its time, and was cut off without a word; so did one that went on sending.
+func TestAStreamIsToldThatTheServerEnds(t *testing.T) {
+	for name, last := range map[string]string{"between lines": "", "within a line": "5\r\n{\"tex\r\n"} {
+		t.Run(name, func(t *testing.T) {
+			url, e := serveEdge(t, &services{}, DefaultConfig(), domain.DefaultLimits())
+			conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(url, "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			conn.SetDeadline(time.Now().Add(20 * time.Second))
+			if _, err := io.WriteString(conn, "POST "+target+" HTTP/1.1\r\nHost: localhost\r\nContent-Type: "+typeLines+"\r\nTransfer-Encoding: chunked\r\n\r\nd\r\n{\"text\":\"x\"}\n\r\n"+last); err != nil {
+				t.Fatal(err)
+			}
+			r := bufio.NewReader(conn)
+			answer, err := http.ReadResponse(r, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines := bufio.NewReader(answer.Body)
+			if ack, err := lines.ReadString('\n'); err != nil || !strings.HasPrefix(ack, `{"op":"ack"`) {
+				t.Fatalf("%q, %v", ack, err)
+			}
+			if err := e.Drain(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if bye, err := io.ReadAll(lines); err != nil || !strings.HasPrefix(string(bye), `{"op":"bye","reason":"shutdown","reconnect":true,"retry_ms":`) {
+				t.Errorf("%q, %v", bye, err)
+			}
+			if more, err := io.ReadAll(r); err != nil || len(more) > 0 {
+				t.Errorf("the connection stays: %q, %v", more, err)
+			}
+		})
+	}
+}
+
 // stuck is a connection of which only its deadlines are asked.
 type stuck struct{ http.ResponseWriter }
 

@@ -3,9 +3,11 @@
 package rest
 
 import (
+	"context"
 	"errors"
 	"html/template"
 	"net/http"
+	"sync"
 
 	"github.com/labstack/echo/v4"
 
@@ -22,6 +24,8 @@ type Edge struct {
 	cfg      Config
 	limits   domain.Limits
 	page     *template.Template
+	drain    sync.Once
+	draining chan struct{} // closed when the streams shall end
 }
 
 var _ edge.Routes = (*Edge)(nil)
@@ -35,7 +39,13 @@ func New(injector ports.Injector, topics ports.Topics, queues ports.Queues, cfg 
 	if err != nil {
 		return nil, err
 	}
-	return &Edge{injector: injector, topics: topics, queues: queues, cfg: cfg, limits: limits, page: page}, nil
+	return &Edge{injector: injector, topics: topics, queues: queues, cfg: cfg, limits: limits, page: page, draining: make(chan struct{})}, nil
+}
+
+// Drain tells the streams of NDJSON that the server shuts down: they take no further line, answer what they took, and say bye. It does not wait for them.
+func (e *Edge) Drain(context.Context) error {
+	e.drain.Do(func() { close(e.draining) })
+	return nil
 }
 
 // Register implements edge.Routes.

@@ -141,6 +141,12 @@ func (s *services) Nack(delay time.Duration, receipts ...string) domain.Settleme
 // serve serves the edge over s on a real address.
 func serve(t *testing.T, s *services, cfg Config, limits domain.Limits) string {
 	t.Helper()
+	url, _ := serveEdge(t, s, cfg, limits)
+	return url
+}
+
+func serveEdge(t *testing.T, s *services, cfg Config, limits domain.Limits) (url string, _ *Edge) {
+	t.Helper()
 	e, err := New(s, s, s, cfg, limits)
 	if err != nil {
 		t.Fatal(err)
@@ -152,7 +158,7 @@ func serve(t *testing.T, s *services, cfg Config, limits domain.Limits) string {
 	server.Mount(e)
 	listener := httptest.NewServer(server.Handler())
 	t.Cleanup(listener.Close)
-	return listener.URL
+	return listener.URL, e
 }
 
 // send makes a request whose answer the caller reads.

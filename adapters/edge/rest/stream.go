@@ -31,6 +31,18 @@ func (e *Edge) stream(w http.ResponseWriter, r *http.Request, topic domain.Topic
 		return err
 	}
 	body := newBody(ctx, w, r, e.cfg.IdleTimeout)
+	body.draining = e.draining
+	defer edge.BoundUnread(w, r)
+	finished := make(chan struct{})
+	defer close(finished)
+	// It ends with the stream, which it ends when the server drains.
+	go func() {
+		select {
+		case <-e.draining:
+			body.stop()
+		case <-finished:
+		}
+	}()
 	lines := newLineReader(begin(w, r, body), edge.MaxPubBytes(e.limits))
 	results := newResults(ctx, edge.Inner(w), mode, e.cfg)
 	written := make(chan struct{})
@@ -63,6 +75,8 @@ func (e *Edge) putAll(ctx context.Context, injection ports.Injection, topic doma
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil, nil
+		case domain.CodeOf(err) == domain.Unavailable:
+			return nil, goodbye()
 		case err != nil:
 			return []ports.Outcome{{Err: err}}, nil
 		case !tooLong && len(bytes.TrimSpace(line)) == 0:
@@ -75,11 +89,15 @@ func (e *Edge) putAll(ctx context.Context, injection ports.Injection, topic doma
 			id, err = put(ctx, injection, topic, &o, line)
 		}
 		if err != nil {
-			bye := &domain.Bye{Reason: domain.ByeShutdown, Reconnect: true}
-			last = append(edge.AppendByeBody([]byte(`{"op":"bye",`), bye, edge.RetryOf(bye, retry), ""), '\n')
-			return []ports.Outcome{{ID: id, Err: err}}, last
+			return []ports.Outcome{{ID: id, Err: err}}, goodbye()
 		}
 	}
+}
+
+// goodbye is the last line to a client whose stream ends because the server does.
+func goodbye() []byte {
+	bye := &domain.Bye{Reason: domain.ByeShutdown, Reconnect: true}
+	return append(edge.AppendByeBody([]byte(`{"op":"bye",`), bye, edge.RetryOf(bye, retry), ""), '\n')
 }
 
 // beginning is a body with what happens before its first bytes are given on: the header of the answer is sent.
