@@ -66,11 +66,20 @@ func TestATopicMadeAnewIsReadFromItsFirstMessage(t *testing.T) {
 func remake(t testing.TB, cluster brokers.KafkaCluster, topic domain.Topic) {
 	t.Helper()
 	admin := brokers.KafkaAdmin(t, cluster)
+	before, err := admin.DescribeTopics([]string{string(topic)})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := admin.DeleteTopic(string(topic)); err != nil {
 		t.Fatal(err)
 	}
 	brokers.Eventually(t, patience, "the topic can be made anew", func() bool {
 		return admin.CreateTopic(string(topic), &sarama.TopicDetail{NumPartitions: 1, ReplicationFactor: 1}, false) == nil
+	})
+	// The broker is told of both by the controller, one after the other.
+	brokers.Eventually(t, patience, "the broker knows the new topic", func() bool {
+		now, err := admin.DescribeTopics([]string{string(topic)})
+		return err == nil && now[0].Err == sarama.ErrNoError && now[0].Uuid != before[0].Uuid && len(now[0].Partitions) == 1 && now[0].Partitions[0].Err == sarama.ErrNoError
 	})
 }
 
