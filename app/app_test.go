@@ -283,6 +283,35 @@ func TestStopInOrder(t *testing.T) {
 	}
 }
 
+// A stream that injects and had nothing to say was waited for, and then cut off: the bridge took nearly all of its time to stop.
+func TestStopDoesNotWaitForStreamsThatInject(t *testing.T) {
+	a, err := New(OnFreePorts(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	body, lines := io.Pipe()
+	defer lines.Close()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, a.URL()+"/v1/topics/orders/messages", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-ndjson")
+	response, err := client(t).Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if err := a.Stop(context.Background()); err != nil {
+		t.Errorf("stopping: %v", err)
+	}
+	if told, err := io.ReadAll(response.Body); err != nil || !strings.HasPrefix(string(told), `{"op":"bye","reason":"shutdown"`) {
+		t.Errorf("the client was told %q, %v", told, err)
+	}
+}
+
 // notReady asks until the bridge says that it is stopping.
 func notReady(t *testing.T, a *App) {
 	t.Helper()
