@@ -29,16 +29,20 @@ func everyBroker(t *testing.T, test func(t *testing.T, s subject)) {
 			topic:      func(t *testing.T) string { return brokers.Topic(t) },
 			partitions: 1,
 		},
-		{
-			name: "kafka",
-			start: func(t *testing.T, environment ...string) *bridge.Bridge {
-				return bridge.Start(t, append(environment, "CULVERT_BROKER=kafka", "CULVERT_KAFKA_BROKERS="+brokers.Kafka(t).Bootstrap())...)
-			},
-			topic:      kafkaTopic,
-			partitions: 6,
-		},
+		kafka(),
 	} {
 		t.Run(s.name, func(t *testing.T) { test(t, s) })
+	}
+}
+
+func kafka() subject {
+	return subject{
+		name: "kafka",
+		start: func(t *testing.T, environment ...string) *bridge.Bridge {
+			return bridge.Start(t, append(environment, "CULVERT_BROKER=kafka", "CULVERT_KAFKA_BROKERS="+brokers.Kafka(t).Bootstrap())...)
+		},
+		topic:      kafkaTopic,
+		partitions: 6,
 	}
 }
 
