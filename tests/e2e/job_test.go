@@ -15,8 +15,10 @@ import (
 func TestTheMainJob(t *testing.T) {
 	everyBroker(t, func(t *testing.T, s subject) {
 		size := jobSize()
-		// All clients share the cores with the bridge. What waits for one in its socket comes before a ping, whose answer may so take longer than the default.
-		b := s.start(t, "CULVERT_WS_PONG_WAIT="+size.limit.String())
+		// All clients share their cores with the bridge. One that has its turn seldom is not to be taken for stuck, nor for dead when a ping waits
+		// behind all that is to be read before it.
+		patience := size.limit.String()
+		b := s.start(t, "CULVERT_WS_PONG_WAIT="+patience, "CULVERT_WS_WRITE_TIMEOUT="+patience, "CULVERT_SSE_WRITE_TIMEOUT="+patience)
 		newJob(t, b, s.topic(t), size).run()
 	})
 }
