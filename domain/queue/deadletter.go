@@ -29,11 +29,15 @@ const (
 	buryPatience = 30 * time.Second
 )
 
-// ensureDeadLetter makes the dead-letter topic where the broker makes topics.
+// ensureDeadLetter makes the dead-letter topic where the broker makes topics. The queue's own topic comes first: a misspelt one is what has to be told, and leaves no
+// dead-letter topic behind.
 func (l *lane) ensureDeadLetter(ctx context.Context) error {
 	creator, ok := l.service.broker.(ports.Creator)
 	if !ok || l.settings.deadLetter == "" {
 		return nil
+	}
+	if err := creator.Ensure(ctx, l.name.topic); err != nil {
+		return err
 	}
 	err := creator.Ensure(ctx, l.settings.deadLetter)
 	switch {

@@ -149,7 +149,9 @@ func TestTheDeadLetterTopicIsMadeAtTheJoin(t *testing.T) {
 	inBubble(t, 1, nil, func(t *testing.T, s *queue.Service, b *fakeBroker) {
 		var asked domain.Topic
 		b.ensure = func(topic domain.Topic) error {
-			asked = topic
+			if asked = topic; topic == "orders" {
+				return nil
+			}
 			return domain.Errorf(domain.NotAllowed, "no")
 		}
 		_, err := join(s, nil)
@@ -171,6 +173,21 @@ func TestTheDeadLetterTopicIsMadeAtTheJoin(t *testing.T) {
 				t.Fatalf("try %d: given %+v", try, events)
 			}
 			m.Nack(0, events[0].Receipt)
+		}
+	})
+}
+
+// A join of a misspelt topic used to make its dead-letter topic, or to tell that this one cannot be had.
+func TestAnUnknownTopicIsToldBeforeItsDeadLetterTopicIsMade(t *testing.T) {
+	inBubble(t, 1, nil, func(t *testing.T, s *queue.Service, b *fakeBroker) {
+		b.ensure = func(asked domain.Topic) error {
+			if asked != topic {
+				t.Errorf("%s was made", asked)
+			}
+			return domain.Errorf(domain.UnknownTopic, "there is no topic %q", asked)
+		}
+		if _, err := join(s, nil); domain.CodeOf(err) != domain.UnknownTopic || strings.Contains(err.Error(), "dlq") {
+			t.Errorf("join: %v, want unknown-topic that names %s", err, topic)
 		}
 	})
 }
