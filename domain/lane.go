@@ -43,7 +43,7 @@ const (
 
 // Settlement is the answer to done, nack and touch.
 type Settlement struct {
-	// Settled is how many leases were changed by it.
+	// Settled is how many messages were settled by it: none by nack or touch.
 	Settled int
 	// Unknown are the receipts that name no lease of this member: settled, handed on, or never given.
 	Unknown []string

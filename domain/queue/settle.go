@@ -46,6 +46,7 @@ func (m *member) Done(receipts ...string) domain.Settlement {
 		told.add(e)
 		m.lane.settle(e)
 	})
+	answer.Settled = len(receipts) - len(answer.Unknown)
 	m.lane.tell(told)
 	return answer
 }
@@ -87,7 +88,7 @@ func (m *member) Touch(receipts ...string) domain.Settlement {
 	})
 }
 
-// each does something to the messages whose leases the receipts name. The caller holds the lane's mu.
+// each does something to the messages whose leases the receipts name, and answers which name none. The caller holds the lane's mu.
 func (m *member) each(receipts []string, do func(e *entry, now time.Time)) domain.Settlement {
 	var answer domain.Settlement
 	now := time.Now()
@@ -98,7 +99,6 @@ func (m *member) each(receipts []string, do func(e *entry, now time.Time)) domai
 			continue
 		}
 		do(e, now)
-		answer.Settled++
 	}
 	m.lane.dispatch(now)
 	return answer
