@@ -52,6 +52,7 @@ func TestWrongFramesGetAnErrAndTheSocketLivesOn(t *testing.T) {
 		`{"op":"sub","id":"a"}`:    `{"op":"err","id":"a","code":"invalid-request","detail":"sub must have`,
 		`{"op":"unsub","id":"a"}`:  `{"op":"err","id":"a","code":"invalid-request","detail":"sub must have`,
 		`{"op":"credit","id":"a"}`: `{"op":"err","id":"a","code":"invalid-request","detail":"sub must have`,
+
 		`{"op":"done","id":"a","sub":"x","receipts":[]}`:                             `{"op":"err","id":"a","code":"unknown-stream"`,
 		`{"op":"unsub","id":"a","sub":"x"}`:                                          `{"op":"err","id":"a","code":"unknown-stream"`,
 		`{"op":"sub","id":"a","sub":"x"}`:                                            `{"op":"err","id":"a","code":"invalid-request","detail":"topic is missing`,
