@@ -2,6 +2,8 @@ module culvert/tools
 
 go 1.26.0
 
+// Versions are named by hand; no tidy, no -u. task is not at v3.54.0, and telemetry is a day older than what asks for it, because the
+// module proxy refuses what they need.
 replace golang.org/x/telemetry => golang.org/x/telemetry v0.0.0-20261009151841-97e8ea77aa2a
 
 tool (
