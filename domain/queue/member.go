@@ -22,7 +22,7 @@ type member struct {
 	own    *ranked[*entry] // what only this member may take, as it holds others of the key
 	parcel []lease         // what was given and Next has not returned
 	taken  uint64          // the last lease that Next has returned
-	gaps   []domain.Gap    // to be told, one for each partition and reason
+	gaps   holes           // to be told
 	told   int             // the assigned partitions that the client knows of
 	end    error           // what ended the member, nil while it lives
 	asking bool            // Next waits
@@ -170,23 +170,6 @@ func (m *member) drop(number uint64) {
 // hungry reports whether the member asks and has room. The caller holds the lane's mu, as do those of what follows.
 func (m *member) hungry() bool {
 	return m.asking && m.end == nil && m.leases.live < m.max && len(m.parcel) < m.most
-}
-
-// miss keeps a hole to be told. Holes that nobody was told of yet grow together, so that a member which does not ask holds few.
-func (m *member) miss(gap domain.Gap) {
-	for i := range m.gaps {
-		known := &m.gaps[i]
-		if known.Partition != gap.Partition || known.Reason != gap.Reason {
-			continue
-		}
-		if known.Lost == domain.LostUnknown || gap.Lost == domain.LostUnknown {
-			known.Lost = domain.LostUnknown
-		} else {
-			known.Lost += gap.Lost
-		}
-		return
-	}
-	m.gaps = append(m.gaps, gap)
 }
 
 // finish ends the member for cause; its leases are left to the caller.

@@ -219,6 +219,28 @@ func TestALeaseThatEndedUnseenMakesRoom(t *testing.T) {
 	})
 }
 
+// A queue that retention overtook while nobody was in it has its hole in the first haul, which comes before its first member sits.
+func TestAGapThatCameBeforeTheFirstMember(t *testing.T) {
+	overtaken := domain.Gap{Reason: domain.GapRetention, Lost: 9}
+	setUp := func(_ *queue.Config, b *fakeBroker) { b.claims[0].haul(&overtaken, "a") }
+	inBubble(t, 1, setUp, func(t *testing.T, s *queue.Service, _ *fakeBroker) {
+		s.Join(canceled(), ports.Join{Topic: topic, Queue: billing, MaxInFlight: 1}) // it opens the lane and is gone before it sits
+		synctest.Wait()
+		for _, wanted := range []bool{true, false} {
+			events := sit(t, s, 1).got()
+			if told := len(events) > 0 && events[0].Gap != nil && *events[0].Gap == overtaken; told != wanted {
+				t.Errorf("got %+v; told of the gap: %v, want %v", events, told, wanted)
+			}
+		}
+	})
+}
+
+func canceled() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}
+
 func TestGapsAreToldToAll(t *testing.T) {
 	inBubble(t, 1, nil, func(t *testing.T, s *queue.Service, b *fakeBroker) {
 		c := b.claims[0]
