@@ -121,7 +121,7 @@ func (n *nodes) overWS(life context.Context, node *bridge.Bridge, m *oracle.Memb
 		switch f.Op {
 		case "ready":
 			opened()
-		case "assign":
+		case "assign", "mark":
 		case "ok":
 			n.said(node, due[f.ID], f.Settled)
 		case "msg":
