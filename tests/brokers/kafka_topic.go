@@ -44,13 +44,18 @@ func CreateTopic(t testing.TB, cluster KafkaCluster, name string, partitions int
 	if err := admin.CreateTopic(name, detail, false); err != nil {
 		t.Fatalf("creating topic %s: %v", name, err)
 	}
-	Eventually(t, 10*time.Second, "topic "+name+" has leaders", func() bool {
-		found, err := admin.DescribeTopics([]string{name})
-		if err != nil || len(found) != 1 || found[0].Err != sarama.ErrNoError || len(found[0].Partitions) != int(partitions) {
+	client, err := sarama.NewClient(cluster.Addrs, sarama.NewConfig())
+	if err != nil {
+		t.Fatalf("reaching Kafka: %v", err)
+	}
+	defer client.Close()
+	// The controller tells of leaders before they know of it themselves.
+	Eventually(t, 10*time.Second, "topic "+name+" is led", func() bool {
+		if client.RefreshMetadata(name) != nil {
 			return false
 		}
-		for _, p := range found[0].Partitions {
-			if p.Err != sarama.ErrNoError || p.Leader < 0 {
+		for p := range partitions {
+			if _, err := client.GetOffset(name, p, sarama.OffsetNewest); err != nil {
 				return false
 			}
 		}
