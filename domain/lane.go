@@ -33,6 +33,16 @@ type Haul struct {
 	Messages []*Message
 }
 
+// QueueInfo is what a broker tells of a queue.
+type QueueInfo struct {
+	Queue Queue
+	// Lag is how many messages are not settled yet, over all partitions; LagUnknown where the broker does not tell.
+	Lag int64
+}
+
+// LagUnknown is the Lag of a queue whose broker does not tell it.
+const LagUnknown = -1
+
 // Order is what a queue promises of messages with the same key.
 type Order string
 

@@ -12,6 +12,9 @@ type Message struct {
 	// has the time at which the bridge took it.
 	Time time.Time
 	Position
+	// Fingerprint tells the message from those of another incarnation of its topic, where the broker has nothing better to tell them apart
+	// (see Place); else 0.
+	Fingerprint uint32
 }
 
 // Header is one header of a message. Names may repeat and their order is kept.
@@ -25,6 +28,13 @@ type Position struct {
 	Partition int32
 	Offset    int64
 }
+
+// NoPartition is the Partition of a message of which the broker does not tell where it stands. Its Offset then only orders the
+// messages of one claim, and is nobody else's to see.
+const NoPartition = -1
+
+// Known reports whether the broker told the position.
+func (p Position) Known() bool { return p.Partition != NoPartition }
 
 // Tombstone reports whether m has no payload: it says that its key is gone.
 func (m *Message) Tombstone() bool { return m.Payload == nil }

@@ -80,6 +80,12 @@ type Catalogue interface {
 	Topics(ctx context.Context) ([]domain.Topic, error)
 }
 
+// QueueCatalogue is a broker that can list the queues of a topic. It declares domain.Catalogue, and domain.Lag where it tells their lag.
+type QueueCatalogue interface {
+	// Queues lists the queues that the broker has of topic, in no order. A topic that does not exist is UnknownTopic.
+	Queues(ctx context.Context, topic domain.Topic) ([]domain.QueueInfo, error)
+}
+
 // Creator is a broker on which a topic can be made before its first use.
 type Creator interface {
 	// Ensure returns nil when topic exists, making it where the configuration lets it; else UnknownTopic.
