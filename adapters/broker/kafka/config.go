@@ -8,6 +8,7 @@ import (
 
 	"github.com/IBM/sarama"
 
+	"culvert/adapters/broker"
 	"culvert/domain"
 )
 
@@ -18,9 +19,9 @@ type Config struct {
 	// ClientID is what the cluster's own logs and quotas call us.
 	ClientID string `mapstructure:"client_id"`
 	// Version is the oldest Kafka that is spoken; newer ones understand it. From 2.8 on a topic made anew is told from the one before.
-	Version string `mapstructure:"version"`
-	TLS     TLS    `mapstructure:"tls"`
-	SASL    SASL   `mapstructure:"sasl"`
+	Version string     `mapstructure:"version"`
+	TLS     broker.TLS `mapstructure:"tls"`
+	SASL    SASL       `mapstructure:"sasl"`
 	// DialTimeout is how long connecting may take, RequestTimeout how long an answer may.
 	DialTimeout    time.Duration `mapstructure:"dial_timeout"`
 	RequestTimeout time.Duration `mapstructure:"request_timeout"`
@@ -60,20 +61,6 @@ type Config struct {
 type CreateSpec struct {
 	Partitions int32
 	Replicas   int16 // -1: as the cluster does by default
-}
-
-// TLS says how connections are secured.
-type TLS struct {
-	Enabled bool `mapstructure:"enabled"`
-	// CAFile is a PEM file of the authorities that are trusted instead of the system's.
-	CAFile string `mapstructure:"ca_file"`
-	// CertFile and KeyFile are PEM files of our own certificate, where the cluster asks for one.
-	CertFile string `mapstructure:"cert_file"`
-	KeyFile  string `mapstructure:"key_file"`
-	// ServerName is the name in the cluster's certificate, where it is not that of the address.
-	ServerName string `mapstructure:"server_name"`
-	// InsecureSkipVerify trusts anybody. For tests only.
-	InsecureSkipVerify bool `mapstructure:"insecure_skip_verify"`
 }
 
 // SASL says as whom we log in.
@@ -168,13 +155,7 @@ func (c Config) validateSecurity() error {
 	default:
 		return fmt.Errorf("sasl.mechanism is %q: it must be PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512", c.SASL.Mechanism)
 	}
-	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
-		return fmt.Errorf("tls.cert_file is %q and tls.key_file is %q: there must be both or neither", c.TLS.CertFile, c.TLS.KeyFile)
-	}
-	if !c.TLS.Enabled && c.TLS != (TLS{}) {
-		return fmt.Errorf("tls.enabled is false, but other keys of tls are set: a connection would be plain where it was meant not to be")
-	}
-	return nil
+	return c.TLS.Validate()
 }
 
 // create says how to make topic, and whether.

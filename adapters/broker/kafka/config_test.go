@@ -3,6 +3,8 @@ package kafka
 import (
 	"strings"
 	"testing"
+
+	"culvert/adapters/broker"
 )
 
 func TestDefaultsAreValid(t *testing.T) {
@@ -24,7 +26,7 @@ func TestValidateNamesTheKey(t *testing.T) {
 		"group_id is":         func(c *Config) { c.GroupID = "culvert" },
 		"sasl.mechanism is":   func(c *Config) { c.SASL.Mechanism = "GSSAPI" },
 		"sasl.username is":    func(c *Config) { c.SASL.Mechanism = "PLAIN" },
-		"tls.cert_file is":    func(c *Config) { c.TLS = TLS{Enabled: true, CertFile: "a"} },
+		"tls.cert_file is":    func(c *Config) { c.TLS = broker.TLS{Enabled: true, CertFile: "a"} },
 		"tls.enabled is fals": func(c *Config) { c.TLS.CAFile = "a" },
 	} {
 		cfg := DefaultConfig()

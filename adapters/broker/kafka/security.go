@@ -1,24 +1,17 @@
 package kafka
 
 import (
-	"crypto/tls"
-	"crypto/x509"
-	"fmt"
-	"os"
-
 	"github.com/IBM/sarama"
 	"github.com/xdg-go/scram"
 )
 
 // secure puts TLS and SASL into a configuration of sarama's. It reads the files.
 func (c Config) secure(to *sarama.Config) error {
-	if c.TLS.Enabled {
-		config, err := c.TLS.load()
-		if err != nil {
-			return err
-		}
-		to.Net.TLS.Enable, to.Net.TLS.Config = true, config
+	config, err := c.TLS.Load()
+	if err != nil {
+		return err
 	}
+	to.Net.TLS.Enable, to.Net.TLS.Config = c.TLS.Enabled, config
 	if c.SASL.Mechanism == "" {
 		return nil
 	}
@@ -32,32 +25,6 @@ func (c Config) secure(to *sarama.Config) error {
 		to.Net.SASL.SCRAMClientGeneratorFunc = func() sarama.SCRAMClient { return &conversation{hash: scram.SHA512} }
 	}
 	return nil
-}
-
-func (t TLS) load() (*tls.Config, error) {
-	config := &tls.Config{
-		MinVersion:         tls.VersionTLS12,
-		ServerName:         t.ServerName,
-		InsecureSkipVerify: t.InsecureSkipVerify,
-	}
-	if t.CAFile != "" {
-		pem, err := os.ReadFile(t.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("tls.ca_file: %w", err)
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("tls.ca_file: %s holds no certificate", t.CAFile)
-		}
-	}
-	if t.CertFile != "" {
-		own, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("tls.cert_file and tls.key_file: %w", err)
-		}
-		config.Certificates = []tls.Certificate{own}
-	}
-	return config, nil
 }
 
 // conversation is one login by SCRAM (RFC 5802), as sarama wants to lead it.

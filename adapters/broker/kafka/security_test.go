@@ -13,6 +13,7 @@ import (
 
 	"github.com/IBM/sarama"
 
+	"culvert/adapters/broker"
 	"culvert/adapters/broker/kafka"
 	"culvert/domain"
 	"culvert/tests/brokers"
@@ -80,7 +81,7 @@ func startSecured(t *testing.T) *secured {
 func TestSecurity(t *testing.T) {
 	t.Parallel()
 	s := startSecured(t)
-	trusting := kafka.TLS{Enabled: true, CAFile: s.trust.file}
+	trusting := broker.TLS{Enabled: true, CAFile: s.trust.file}
 	known := trusting
 	known.CertFile, known.KeyFile = s.own.certFile, s.own.keyFile
 	as := func(mechanism string) kafka.SASL {
@@ -89,12 +90,12 @@ func TestSecurity(t *testing.T) {
 
 	for name, c := range map[string]struct {
 		addr string
-		tls  kafka.TLS
+		tls  broker.TLS
 		sasl kafka.SASL
 	}{
-		"PLAIN":                  {s.sasl, kafka.TLS{}, as("PLAIN")},
-		"SCRAM-SHA-256":          {s.sasl, kafka.TLS{}, as("SCRAM-SHA-256")},
-		"SCRAM-SHA-512":          {s.sasl, kafka.TLS{}, as("SCRAM-SHA-512")},
+		"PLAIN":                  {s.sasl, broker.TLS{}, as("PLAIN")},
+		"SCRAM-SHA-256":          {s.sasl, broker.TLS{}, as("SCRAM-SHA-256")},
+		"SCRAM-SHA-512":          {s.sasl, broker.TLS{}, as("SCRAM-SHA-512")},
 		"TLS":                    {s.tls, trusting, kafka.SASL{}},
 		"TLS and PLAIN":          {s.saslTLS, trusting, as("PLAIN")},
 		"TLS and SCRAM-SHA-256":  {s.saslTLS, trusting, as("SCRAM-SHA-256")},
@@ -117,21 +118,21 @@ func TestSecurity(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		addr  string
-		tls   kafka.TLS
+		tls   broker.TLS
 		sasl  kafka.SASL
 		cause string // what the log says
 	}{
-		"a wrong password for PLAIN":         {s.sasl, kafka.TLS{}, wrong("PLAIN"), "SASL Authentication failed"},
-		"a wrong password for SCRAM-SHA-256": {s.sasl, kafka.TLS{}, wrong("SCRAM-SHA-256"), "SASL Authentication failed"},
+		"a wrong password for PLAIN":         {s.sasl, broker.TLS{}, wrong("PLAIN"), "SASL Authentication failed"},
+		"a wrong password for SCRAM-SHA-256": {s.sasl, broker.TLS{}, wrong("SCRAM-SHA-256"), "SASL Authentication failed"},
 		"a wrong password for SCRAM-SHA-512": {s.saslTLS, trusting, wrong("SCRAM-SHA-512"), "SASL Authentication failed"},
-		"an unknown user":                    {s.sasl, kafka.TLS{}, kafka.SASL{Mechanism: "SCRAM-SHA-256", Username: "nobody", Password: password}, "SASL Authentication failed"},
-		"no login":                           {s.sasl, kafka.TLS{}, kafka.SASL{}, "sasl.mechanism"},
-		"another authority":                  {s.tls, kafka.TLS{Enabled: true, CAFile: stranger.file}, kafka.SASL{}, "certificate signed by unknown authority"},
-		"another authority, with a password": {s.saslTLS, kafka.TLS{Enabled: true, CAFile: stranger.file}, as("PLAIN"), "certificate signed by unknown authority"},
-		"another name":                       {s.tls, kafka.TLS{Enabled: true, CAFile: s.trust.file, ServerName: "elsewhere"}, kafka.SASL{}, "certificate is valid for kafka, not elsewhere"},
+		"an unknown user":                    {s.sasl, broker.TLS{}, kafka.SASL{Mechanism: "SCRAM-SHA-256", Username: "nobody", Password: password}, "SASL Authentication failed"},
+		"no login":                           {s.sasl, broker.TLS{}, kafka.SASL{}, "sasl.mechanism"},
+		"another authority":                  {s.tls, broker.TLS{Enabled: true, CAFile: stranger.file}, kafka.SASL{}, "certificate signed by unknown authority"},
+		"another authority, with a password": {s.saslTLS, broker.TLS{Enabled: true, CAFile: stranger.file}, as("PLAIN"), "certificate signed by unknown authority"},
+		"another name":                       {s.tls, broker.TLS{Enabled: true, CAFile: s.trust.file, ServerName: "elsewhere"}, kafka.SASL{}, "certificate is valid for kafka, not elsewhere"},
 		"no certificate of ours":             {s.mutual, trusting, kafka.SASL{}, "certificate"},
 		"TLS where there is none":            {s.sasl, trusting, as("PLAIN"), "tls.enabled"},
-		"no TLS where there is one":          {s.saslTLS, kafka.TLS{}, as("PLAIN"), "tls.enabled"},
+		"no TLS where there is one":          {s.saslTLS, broker.TLS{}, as("PLAIN"), "tls.enabled"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -141,7 +142,7 @@ func TestSecurity(t *testing.T) {
 }
 
 // refused checks that nothing can be done, that the log is told why, and that nobody is told the password.
-func (s *secured) refused(t *testing.T, addr string, tls kafka.TLS, sasl kafka.SASL, cause string) {
+func (s *secured) refused(t *testing.T, addr string, tls broker.TLS, sasl kafka.SASL, cause string) {
 	t.Helper()
 	cfg := kafka.DefaultConfig()
 	cfg.Brokers, cfg.TLS, cfg.SASL = []string{addr}, tls, sasl
