@@ -23,7 +23,7 @@ type TopicInfo struct {
 func (t TopicInfo) End() *Vector {
 	places := make([]Place, len(t.Partitions))
 	for i, p := range t.Partitions {
-		places[i] = Place{Partition: p.Partition, Next: p.End}
+		places[i] = Place{Partition: p.Partition, Next: p.End, Fingerprint: p.Fingerprint}
 	}
 	return NewVector(t.Epoch, places...)
 }
@@ -32,4 +32,6 @@ func (t TopicInfo) End() *Vector {
 type Extent struct {
 	Partition  int32
 	First, End int64
+	// Fingerprint is that of the last message; 0 where the broker gives none, or the partition is empty.
+	Fingerprint uint32
 }

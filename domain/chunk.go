@@ -2,7 +2,11 @@ package domain
 
 // Opening is what a broker's reader found when it began: where every partition is read from.
 type Opening struct {
-	// Vector holds the topic's epoch and the place of every partition that there is; pending where it cannot be read yet.
+	// Vector holds the topic's epoch and the place of every partition that there is; pending where it cannot be read yet. Places have their
+	// fingerprints where the broker gives some, those that were asked for and stand keep theirs.
+	//
+	// Where the broker goes by fingerprints the epoch may be another one than was asked for, and the places stand all the same; or the
+	// same one although the topic was made anew, which a gap tells.
 	Vector *Vector
 	// Gaps are the holes between what was asked for and what can be had.
 	Gaps []Gap
@@ -20,6 +24,27 @@ type Chunk struct {
 	// Next is the place after the chunk. It is past the last message, and moves over what carries no message: control
 	// records, aborted transactions, compacted offsets.
 	Next int64
+}
+
+// Begin is the place at which the partition goes on after the chunk's gap. What stands before it is not known.
+func (c Chunk) Begin() Place {
+	if len(c.Messages) > 0 {
+		return Place{Partition: c.Partition, Next: c.Messages[0].Offset}
+	}
+	return Place{Partition: c.Partition, Next: c.Next}
+}
+
+// After is the place after the chunk for who was at before. It has a fingerprint where it is just past a message, or where the
+// chunk did not move it.
+func (c Chunk) After(before Place) Place {
+	if n := len(c.Messages); n > 0 {
+		if after := c.Messages[n-1].After(); after.Next == c.Next {
+			return after
+		}
+	} else if c.Gap == nil && !before.Pending() && before.Next == c.Next {
+		return before
+	}
+	return Place{Partition: c.Partition, Next: c.Next}
 }
 
 // Gap is a hole: messages that will not be seen.

@@ -11,10 +11,10 @@ import (
 // Cursor says of one or more topics what has been seen. Its text is what clients store: opaque to them,
 // [A-Za-z0-9_-], at most MaxCursor bytes.
 //
-// The text is base64url without padding (RFC 4648 §5) of: a version byte; a byte of flags (1: End); the number of topics; for each topic its name with its length,
+// The text is base64url without padding (RFC 4648 §5) of: a version byte; a byte of flags (1: End, 2: there are fingerprints); the number of topics; for each topic its name with its length,
 // the epoch in eight bytes, twice Since in milliseconds or twice Last plus one, the number of places, and for each place the distance of its partition to the one before and
-// twice its offset, or twice its time in milliseconds plus one where it is pending; last a CRC-32C of all that. Numbers are
-// unsigned varints unless a width is given; widths are little-endian.
+// twice its offset, or twice its time in milliseconds plus one where it is pending; with the flag 2, which is set only where some place has a fingerprint, the fingerprint of each place
+// that is not pending follows it; last a CRC-32C of all that. Numbers are unsigned varints unless a width is given; widths are little-endian.
 type Cursor struct {
 	Topics []TopicVector
 	// End marks that the stream reached the end that its request asked for.
@@ -32,7 +32,8 @@ const MaxCursor = 4096
 
 const (
 	cursorVersion = 1
-	cursorEnd     = 1
+	cursorEnd     = 1 // the flags
+	cursorPrints  = 2
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -59,6 +60,10 @@ func (c Cursor) String() string {
 	if c.End {
 		flags |= cursorEnd
 	}
+	prints := c.fingerprinted()
+	if prints {
+		flags |= cursorPrints
+	}
 	raw = append(raw, cursorVersion, flags)
 	raw = binary.AppendUvarint(raw, uint64(len(c.Topics)))
 	for _, t := range c.Topics {
@@ -79,11 +84,26 @@ func (c Cursor) String() string {
 				raw = binary.AppendUvarint(raw, millis(p.Since)<<1|1)
 			} else {
 				raw = binary.AppendUvarint(raw, uint64(p.Next)<<1)
+				if prints {
+					raw = binary.AppendUvarint(raw, uint64(p.Fingerprint))
+				}
 			}
 		}
 	}
 	raw = binary.LittleEndian.AppendUint32(raw, crc32.Checksum(raw, castagnoli))
 	return base64.RawURLEncoding.EncodeToString(raw)
+}
+
+// fingerprinted reports whether some place has a fingerprint that its text must hold.
+func (c Cursor) fingerprinted() bool {
+	for _, t := range c.Topics {
+		for _, p := range t.Vector.places {
+			if p.Fingerprint != 0 && !p.Pending() {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // millis keeps a time that is set apart from one that is not, even at the epoch itself.
@@ -110,20 +130,21 @@ func ParseCursor(s string) (Cursor, error) {
 	if body[0] != cursorVersion {
 		return Cursor{}, Errorf(InvalidCursor, "the cursor is of version %d, this server reads version %d", body[0], cursorVersion)
 	}
-	r := cursorReader{rest: body[2:]}
+	r := cursorReader{rest: body[2:], prints: body[1]&cursorPrints != 0}
 	c := Cursor{End: body[1]&cursorEnd != 0}
 	for range r.count() {
 		c.Topics = append(c.Topics, r.topic())
 	}
-	if r.bad || len(r.rest) != 0 || body[1]&^cursorEnd != 0 {
+	if r.bad || len(r.rest) != 0 || body[1]&^(cursorEnd|cursorPrints) != 0 || r.prints && !c.fingerprinted() {
 		return Cursor{}, Errorf(InvalidCursor, "the cursor cannot be read")
 	}
 	return c, nil
 }
 
 type cursorReader struct {
-	rest []byte
-	bad  bool
+	rest   []byte
+	prints bool // places have fingerprints
+	bad    bool
 }
 
 func (r *cursorReader) uvarint() uint64 {
@@ -179,11 +200,21 @@ func (r *cursorReader) topic() TopicVector {
 			r.bad = r.bad || p.Since.IsZero()
 		} else {
 			p.Next = int64(at >> 1)
+			p.Fingerprint = r.fingerprint()
 		}
 		v.places = append(v.places, p)
 	}
 	r.bad = r.bad || err != nil
 	return TopicVector{topic, v}
+}
+
+func (r *cursorReader) fingerprint() uint32 {
+	if !r.prints {
+		return 0
+	}
+	v := r.uvarint()
+	r.bad = r.bad || v > math.MaxUint32
+	return uint32(v)
 }
 
 func (r *cursorReader) time(ms uint64) time.Time {

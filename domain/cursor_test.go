@@ -1,6 +1,9 @@
 package domain_test
 
 import (
+	"encoding/base64"
+	"encoding/binary"
+	"hash/crc32"
 	"math"
 	"regexp"
 	"strings"
@@ -22,6 +25,9 @@ func drawCursor(t *rapid.T) domain.Cursor {
 				p.Since = drawTime(t)
 			} else {
 				p.Next = rapid.Int64Range(0, math.MaxInt64).Draw(t, "next")
+				if rapid.Bool().Draw(t, "printed") {
+					p.Fingerprint = rapid.Uint32().Draw(t, "fingerprint")
+				}
 			}
 			places = append(places, p)
 		}
@@ -86,7 +92,7 @@ func TestEveryDamageToACursorIsSeen(t *testing.T) {
 func TestAHundredPartitionsFitIntoACursor(t *testing.T) {
 	var places []domain.Place
 	for p := range int32(100) {
-		places = append(places, domain.Place{Partition: p, Next: math.MaxInt64})
+		places = append(places, domain.Place{Partition: p, Next: math.MaxInt64, Fingerprint: math.MaxUint32})
 	}
 	text := domain.CursorOf(domain.Topic(strings.Repeat("t", 249)), domain.NewVector(math.MaxUint64, places...)).String()
 	if len(text) > domain.MaxCursor {
@@ -96,6 +102,7 @@ func TestAHundredPartitionsFitIntoACursor(t *testing.T) {
 
 func FuzzParseCursor(f *testing.F) {
 	f.Add(domain.CursorOf("orders", domain.NewVector(1, domain.Place{Next: 5})).String())
+	f.Add(domain.CursorOf("orders", domain.NewVector(1, domain.Place{Next: 5, Fingerprint: 9}, domain.Place{Partition: 1, Since: time.UnixMilli(7)})).String())
 	f.Add("AQAA")
 	f.Fuzz(func(t *testing.T, s string) {
 		c, err := domain.ParseCursor(s)
@@ -109,4 +116,57 @@ func FuzzParseCursor(f *testing.F) {
 			t.Errorf("%q was read as %q, and that as %q: %v", s, c, again, err)
 		}
 	})
+}
+
+// Clients keep the text of cursors, so one that was told once is read, and written, alike for ever.
+func TestCursorTextsAreGolden(t *testing.T) {
+	pending := domain.Place{Partition: 4, Since: time.UnixMilli(1_767_366_245_000)}
+	plain := domain.NewVector(77, domain.Place{Next: 5}, domain.Place{Partition: 3, Next: 900}, pending)
+	printed := plain.With(domain.Place{Partition: 3, Next: 900, Fingerprint: 0xfeedbeef})
+	trades := domain.TopicVector{Topic: "trades", Vector: domain.NewVector(1, domain.Place{Next: 1})}
+	for text, c := range map[string]domain.Cursor{
+		"AQABBm9yZGVyc00AAAAAAAAAAAMACgOIDgGR6uXz72Y017-7":                                    domain.CursorOf("orders", plain),
+		"AQMCBm9yZGVyc00AAAAAAAAAAAMACgADiA7v_bb3DwGR6uXz72YGdHJhZGVzAQAAAAAAAAAAAQACAM_VP3M": {End: true, Topics: []domain.TopicVector{{Topic: "orders", Vector: printed}, trades}},
+	} {
+		if got := c.String(); got != text {
+			t.Errorf("%+v is %s, was %s", c, got, text)
+		}
+		back, err := domain.ParseCursor(text)
+		if err != nil || back.String() != text || back.End != c.End || !back.Topics[0].Vector.Equal(c.Topics[0].Vector) {
+			t.Errorf("%s was read as %+v: %v", text, back, err)
+		}
+	}
+	if plain.Equal(printed) {
+		t.Error("a fingerprint makes no difference")
+	}
+}
+
+// What no server writes is refused, be its checksum right.
+func TestCursorsThatNobodyWrote(t *testing.T) {
+	body := func(flags byte, place ...byte) []byte {
+		raw := append([]byte{1, flags, 1, 1, 't'}, make([]byte, 8+1)...) // one topic, no epoch, no Since
+		return append(append(raw, 1, 0), place...)                       // one place, of partition 0
+	}
+	for name, c := range map[string]struct {
+		raw  []byte
+		good bool
+	}{
+		"a place":                           {body(0, 10), true},
+		"with a fingerprint":                {body(2, 10, 7), true},
+		"the largest fingerprint":           {body(2, 10, 0xff, 0xff, 0xff, 0xff, 0x0f), true},
+		"an unknown flag":                   {body(4, 10), false},
+		"an unknown flag beside a known":    {body(6, 10, 7), false},
+		"fingerprints that are all unknown": {body(2, 10, 0), false},
+		"a fingerprint of 33 bits":          {body(2, 10, 0x80, 0x80, 0x80, 0x80, 0x10), false},
+		"no fingerprint where one is said":  {body(2, 10), false},
+		"a fingerprint that was not said":   {body(0, 10, 7), false},
+		"a fingerprint of a pending place":  {body(2, 11, 7), false},
+	} {
+		sum := crc32.Checksum(c.raw, crc32.MakeTable(crc32.Castagnoli))
+		text := base64.RawURLEncoding.EncodeToString(binary.LittleEndian.AppendUint32(c.raw, sum))
+		back, err := domain.ParseCursor(text)
+		if (err == nil) != c.good || err != nil && domain.CodeOf(err) != domain.InvalidCursor || err == nil && back.String() != text {
+			t.Errorf("%s: %+v, %v", name, back, err)
+		}
+	}
 }

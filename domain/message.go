@@ -39,6 +39,11 @@ func (p Position) Known() bool { return p.Partition != NoPartition }
 // Tombstone reports whether m has no payload: it says that its key is gone.
 func (m *Message) Tombstone() bool { return m.Payload == nil }
 
+// After is the place after m.
+func (m *Message) After() Place {
+	return Place{Partition: m.Partition, Next: m.Offset + 1, Fingerprint: m.Fingerprint}
+}
+
 // Size is about the number of bytes that m holds in memory.
 func (m *Message) Size() int {
 	const overhead = 128 // the struct, its slices' headers and the allocator's rounding

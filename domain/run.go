@@ -51,7 +51,7 @@ func (r *Run) VectorAt(i int) *Vector {
 	case i >= r.Len():
 		return r.After
 	}
-	return r.Base.With(Place{Partition: r.Partition, Next: r.Messages[i-1].Offset + 1})
+	return r.Base.With(r.Messages[i-1].After())
 }
 
 // event is event i with the cursor text of the vector after it.

@@ -75,3 +75,23 @@ func TestOwnCursorsKeepWhatTheViewerHasSeen(t *testing.T) {
 		}
 	}
 }
+
+// Every cursor inside a run tells by its fingerprint which message it was given with.
+func TestCursorsHaveTheFingerprintsOfTheirMessages(t *testing.T) {
+	r := runOf(2, 3)
+	for i, m := range r.Messages {
+		m.Fingerprint = uint32(i + 7)
+	}
+	r.After = r.Base.With(r.Messages[2].After())
+	own := r.Base.With(domain.Place{Partition: 1, Next: 2_000_000, Fingerprint: 5})
+	for name, span := range map[string]domain.Span{"shared": {Run: r, To: 3}, "own": {Run: r, To: 3, Own: own}} {
+		for i := range span.Events() {
+			if place, _ := span.After(i).At(0); place != r.Messages[i].After() {
+				t.Errorf("%s event %d: %+v", name, i, place)
+			}
+			if place, _ := span.After(i).At(1); span.Own != nil && place.Fingerprint != 5 {
+				t.Errorf("%s event %d forgets the other partition: %+v", name, i, place)
+			}
+		}
+	}
+}

@@ -17,6 +17,10 @@ type Place struct {
 	// Since, where it is not zero, says that the partition could not be read yet: it begins at its first message of this
 	// time or later, and Next means nothing. Milliseconds are kept.
 	Since time.Time
+	// Fingerprint is that of the message before Next, as its broker gave it; 0 where none is known: the broker gives none, there is no
+	// message before Next, or nobody has looked at it. A broker whose topics have no identity of their own compares it when somebody comes
+	// back to the place: where another message stands there now, the topic was made anew.
+	Fingerprint uint32
 }
 
 // Pending reports whether the place is only known as a time.
@@ -89,7 +93,7 @@ func (v *Vector) With(p Place) *Vector {
 // Equal reports whether both say the same.
 func (v *Vector) Equal(w *Vector) bool {
 	return v.Epoch == w.Epoch && v.Since.Equal(w.Since) && v.Last == w.Last && slices.EqualFunc(v.places, w.places, func(a, b Place) bool {
-		return a.Partition == b.Partition && a.Next == b.Next && a.Since.Equal(b.Since)
+		return a.Partition == b.Partition && a.Next == b.Next && a.Since.Equal(b.Since) && a.Fingerprint == b.Fingerprint
 	})
 }
 
