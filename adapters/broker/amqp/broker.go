@@ -1,0 +1,83 @@
+package amqp
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/rabbitmq/amqp091-go"
+
+	"culvert/domain"
+)
+
+// Broker is a RabbitMQ. It implements ports.Broker and ports.Creator; with the management plugin also ports.Catalogue and ports.QueueCatalogue.
+type Broker struct {
+	cfg Config
+	log *slog.Logger
+	// What is published blocks whatever else its connection carries while the server has an alarm.
+	publishing *link
+	viewing    *link
+	joining    *link
+	// logless is whether the server was found to have no streams.
+	logless atomic.Bool
+}
+
+// New makes the adapter. It does not connect: an unreachable server is no reason not to start. It fails when a setting cannot be, or a file that it
+// names cannot be read.
+func New(cfg Config, log *slog.Logger) (*Broker, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	secure, err := cfg.TLS.Load()
+	if err != nil {
+		return nil, err
+	}
+	return &Broker{
+		cfg:        cfg,
+		log:        log,
+		publishing: newLink(cfg, "publishing", secure, log),
+		viewing:    newLink(cfg, "views", secure, log),
+		joining:    newLink(cfg, "queues", secure, log),
+	}, nil
+}
+
+// Capabilities implements ports.Describer. Until the server has been reached it is taken to be a RabbitMQ that has streams.
+func (b *Broker) Capabilities(topic domain.Topic) domain.Capabilities {
+	l := b.cfg.layout(topic)
+	var can domain.Capabilities
+	if l.log != "" && !b.logless.Load() {
+		can = append(can, domain.History, domain.SeekTime)
+	}
+	can = append(can, domain.KeyOrder)
+	if b.cfg.CreateTopics && !l.passive {
+		can = append(can, domain.Create)
+	}
+	return can
+}
+
+// learn finds out whether the server at the other end has streams.
+func (b *Broker) learn(conn *amqp091.Connection) bool {
+	has := b.cfg.Streams == streamsOn || b.cfg.Streams == streamsAuto && hasStreams(conn.Properties)
+	b.logless.Store(!has)
+	return has
+}
+
+// Ensure implements ports.Creator.
+func (b *Broker) Ensure(ctx context.Context, topic domain.Topic) error {
+	_, err := b.ensure(ctx, b.viewing, topic)
+	return err
+}
+
+// Ping implements ports.Lifecycle.
+func (b *Broker) Ping(ctx context.Context) error {
+	_, err := b.viewing.connection(ctx)
+	return err
+}
+
+// Close implements ports.Lifecycle.
+func (b *Broker) Close(ctx context.Context) error {
+	for _, l := range []*link{b.publishing, b.joining, b.viewing} {
+		l.close()
+	}
+	return nil
+}

@@ -1,0 +1,74 @@
+package amqp
+
+import (
+	"context"
+	"time"
+
+	"github.com/rabbitmq/amqp091-go"
+)
+
+// channel is a channel of the server's whose calls end with a context: the driver's wait for an answer as long as the connection lasts.
+type channel struct {
+	*amqp091.Channel
+	timeout time.Duration
+}
+
+// channel opens a channel. It fails as connection does.
+func (l *link) channel(ctx context.Context) (*channel, error) {
+	conn, err := l.connection(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return l.channelOf(ctx, conn)
+}
+
+// channelOf opens a channel on a connection of the link's.
+func (l *link) channelOf(ctx context.Context, conn *amqp091.Connection) (*channel, error) {
+	ch := &channel{timeout: l.cfg.RequestTimeout}
+	opened := make(chan *amqp091.Channel, 1)
+	err := ch.within(ctx, func() error {
+		raw, err := conn.Channel()
+		opened <- raw
+		return err
+	}, func() {
+		if raw := <-opened; raw != nil {
+			_ = raw.Close() // nobody is left who could be told
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	ch.Channel = <-opened
+	return ch, nil
+}
+
+// call runs f, which asks the server for something. Where the server does not answer in time the channel is of no use any more.
+func (c *channel) call(ctx context.Context, f func(*amqp091.Channel) error) error {
+	return c.within(ctx, func() error { return f(c.Channel) }, c.close)
+}
+
+// within runs f until ctx ends, or the server has had its time. What comes of f after that is undone by undo.
+func (c *channel) within(ctx context.Context, f func() error, undo func()) error {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	result := make(chan error, 1)
+	undone := context.AfterFunc(ctx, func() { result <- ctx.Err() })
+	// Ends with the server's answer, or with the connection, which heartbeats watch.
+	go func() {
+		err := f()
+		if undone() {
+			result <- err
+		} else {
+			undo()
+		}
+	}()
+	return <-result
+}
+
+// close closes the channel without waiting for the server.
+func (c *channel) close() {
+	go func() { _ = c.Close() }() // ends with the server's answer, or with the connection; what is wrong with the channel is over with it
+}

@@ -1,0 +1,117 @@
+package amqp
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rabbitmq/amqp091-go"
+
+	"culvert/domain"
+)
+
+// ensure gives the layout of a topic that is there, making it where that is allowed. The layout has no log where the server has none.
+func (b *Broker) ensure(ctx context.Context, link *link, topic domain.Topic) (layout, error) {
+	return b.find(ctx, link, topic, b.cfg.CreateTopics)
+}
+
+// find gives the layout of a topic that is there.
+func (b *Broker) find(ctx context.Context, link *link, topic domain.Topic, create bool) (layout, error) {
+	conn, err := link.connection(ctx)
+	if err != nil {
+		return layout{}, err
+	}
+	l := b.cfg.layout(topic)
+	if !b.learn(conn) {
+		l.log = ""
+	}
+	create = create && !l.passive
+	d := declarer{link: link, conn: conn}
+	defer d.close()
+	if l.exchange != "" {
+		err = d.ensure(ctx, create,
+			func(ch *amqp091.Channel) error {
+				return ch.ExchangeDeclarePassive(l.exchange, l.kind, true, false, false, false, nil)
+			},
+			func(ch *amqp091.Channel) error {
+				return ch.ExchangeDeclare(l.exchange, l.kind, true, false, false, false, nil)
+			})
+	}
+	if err == nil && l.log != "" {
+		err = d.ensure(ctx, create,
+			func(ch *amqp091.Channel) error {
+				_, err := ch.QueueDeclarePassive(l.log, true, false, false, false, nil)
+				return err
+			},
+			func(ch *amqp091.Channel) error {
+				_, err := ch.QueueDeclare(l.log, true, false, false, false, b.cfg.logArguments())
+				return err
+			})
+	}
+	if err == nil && l.log != "" && l.exchange != "" && create {
+		err = d.ask(ctx, func(ch *amqp091.Channel) error { return ch.QueueBind(l.log, l.bindingKey, l.exchange, false, nil) })
+	}
+	return l, translate(topic, err)
+}
+
+// declarer asks for things on one channel after the other: the server closes a channel on which something is asked for that is not there.
+type declarer struct {
+	link *link
+	conn *amqp091.Connection
+	ch   *channel
+}
+
+func (d *declarer) ask(ctx context.Context, f func(*amqp091.Channel) error) (err error) {
+	if d.ch == nil {
+		if d.ch, err = d.link.channelOf(ctx, d.conn); err != nil {
+			return err
+		}
+	}
+	if err = d.ch.call(ctx, f); err != nil {
+		d.close()
+	}
+	return err
+}
+
+// ensure looks for something, and makes it where it is not there and create says so.
+func (d *declarer) ensure(ctx context.Context, create bool, look, declare func(*amqp091.Channel) error) error {
+	err := d.ask(ctx, look)
+	if code(err) == amqp091.NotFound && create {
+		return d.ask(ctx, declare)
+	}
+	return err
+}
+
+func (d *declarer) close() {
+	if d.ch != nil {
+		d.ch.close()
+		d.ch = nil
+	}
+}
+
+// logArguments are how a stream is declared.
+func (c Config) logArguments() amqp091.Table {
+	args := amqp091.Table{
+		amqp091.QueueTypeArg:              amqp091.QueueTypeStream,
+		"x-stream-max-segment-size-bytes": c.StreamSegmentBytes,
+	}
+	if c.StreamMaxAge > 0 {
+		args["x-max-age"] = strconv.FormatInt(int64(c.StreamMaxAge/time.Second), 10) + "s"
+	}
+	if c.StreamMaxBytes > 0 {
+		args["x-max-length-bytes"] = c.StreamMaxBytes
+	}
+	return args
+}
+
+// hasStreams reports whether a server is a RabbitMQ from 3.9 on.
+func hasStreams(properties amqp091.Table) bool {
+	product, _ := properties["product"].(string)
+	version, _ := properties["version"].(string)
+	major, rest, _ := strings.Cut(version, ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	x, errX := strconv.Atoi(major)
+	y, errY := strconv.Atoi(minor)
+	return product == "RabbitMQ" && errX == nil && errY == nil && (x > 3 || x == 3 && y >= 9)
+}

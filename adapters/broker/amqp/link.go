@@ -1,0 +1,223 @@
+package amqp
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/rabbitmq/amqp091-go"
+
+	"culvert/domain"
+)
+
+// link is one connection to the server, for one purpose. It is made when it is first needed, and made anew for ever after that.
+type link struct {
+	cfg     Config
+	purpose string
+	tls     *tls.Config
+	log     *slog.Logger
+
+	keep  func() // what keeps the connection, until the link ends
+	end   context.CancelFunc
+	ended <-chan struct{}
+	done  sync.WaitGroup
+	wake  chan struct{} // asks for an attempt now
+
+	mu      sync.Mutex // guards what follows
+	started bool
+	conn    *amqp091.Connection // nil while there is none
+	changed chan struct{}       // closed at each change of what is here
+	failed  error               // of the last attempt; nil while there is a connection
+	failing time.Time           // when that was
+	blocked string              // why the server does not take what is published; empty where it does
+}
+
+// retryAtOnce is how old the last failure is before somebody who asks is worth another attempt.
+const retryAtOnce = 200 * time.Millisecond
+
+// newLink makes a link for a purpose that the server's operators can read.
+func newLink(cfg Config, purpose string, secure *tls.Config, log *slog.Logger) *link {
+	ctx, end := context.WithCancel(context.Background())
+	l := &link{
+		cfg: cfg, purpose: purpose, tls: secure, log: log,
+		end: end, ended: ctx.Done(),
+		wake: make(chan struct{}, 1), changed: make(chan struct{}),
+	}
+	l.keep = func() { l.run(ctx) }
+	return l
+}
+
+// connection gives the connection. Where there is none it waits for one attempt, at most until ctx ends: Unavailable where that fails.
+func (l *link) connection(ctx context.Context) (*amqp091.Connection, error) {
+	l.start()
+	conn, changed, failed := l.state()
+	if conn == nil && failed != nil {
+		return nil, errAway(failed)
+	}
+	for conn == nil {
+		select {
+		case l.wake <- struct{}{}:
+		default:
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, domain.Errorf(domain.Unavailable, "the broker did not answer in time").Because(context.Cause(ctx))
+		case <-l.ended:
+			return nil, errClosed()
+		}
+		conn, changed, failed = l.state()
+		if conn == nil && failed != nil {
+			return nil, errAway(failed)
+		}
+	}
+	return conn, nil
+}
+
+// await gives the connection, however many attempts that takes, at most until ctx ends.
+func (l *link) await(ctx context.Context) (*amqp091.Connection, error) {
+	l.start()
+	for {
+		conn, changed, _ := l.state()
+		if conn != nil {
+			return conn, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, domain.Errorf(domain.Unavailable, "the broker did not answer in time").Because(context.Cause(ctx))
+		case <-l.ended:
+			return nil, errClosed()
+		}
+	}
+}
+
+// state is what there is now: a connection, or why there is none, as far as that was found out just now.
+func (l *link) state() (conn *amqp091.Connection, changed <-chan struct{}, failed error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.failed != nil && time.Since(l.failing) < retryAtOnce {
+		failed = l.failed
+	}
+	return l.conn, l.changed, failed
+}
+
+// alarm says why the server does not take what is published now; empty where it does.
+func (l *link) alarm() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.blocked
+}
+
+// close ends the connection and everything that waits for one.
+func (l *link) close() {
+	l.end()
+	l.done.Wait()
+}
+
+func (l *link) start() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.started {
+		l.started = true
+		l.done.Go(l.keep) // ends with the link
+	}
+}
+
+// run keeps the connection until the link ends.
+func (l *link) run(ctx context.Context) {
+	retry := backoff.NewExponentialBackOff()
+	retry.InitialInterval, retry.MaxInterval = 100*time.Millisecond, 10*time.Second
+	for ctx.Err() == nil {
+		conn, err := l.dial(ctx)
+		l.set(conn, err, "")
+		if err == nil {
+			retry.Reset()
+			l.watch(ctx, conn)
+			continue
+		}
+		if ctx.Err() == nil {
+			l.log.Warn("the broker cannot be reached", "purpose", l.purpose, "error", err)
+		}
+		select {
+		case <-time.After(retry.NextBackOff()):
+		case <-l.wake:
+		case <-ctx.Done():
+		}
+	}
+	l.set(nil, errClosed(), "")
+}
+
+// watch follows a connection to its end, and ends it with the link.
+func (l *link) watch(ctx context.Context, conn *amqp091.Connection) {
+	closed := conn.NotifyClose(make(chan *amqp091.Error, 1))
+	alarms := conn.NotifyBlocked(make(chan amqp091.Blocking, 1))
+	for {
+		select {
+		case alarm, ok := <-alarms:
+			if !ok {
+				alarms = nil
+				continue
+			}
+			reason := ""
+			if alarm.Active {
+				reason = cmp.Or(alarm.Reason, "an alarm")
+				l.log.Warn("the broker takes nothing for now", "reason", reason)
+			}
+			l.set(conn, nil, reason)
+		case err := <-closed:
+			l.set(nil, nil, "")
+			if err != nil {
+				l.log.Warn("the connection to the broker broke", "purpose", l.purpose, "error", err)
+			}
+			return
+		case <-ctx.Done():
+			l.set(nil, errClosed(), "")
+			_ = conn.CloseDeadline(time.Now().Add(l.cfg.RequestTimeout)) // it is over either way
+			return
+		}
+	}
+}
+
+// set tells everybody how things are.
+func (l *link) set(conn *amqp091.Connection, failed error, blocked string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.conn, l.failed, l.failing, l.blocked = conn, failed, time.Now(), blocked
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
+
+// dial makes a connection.
+func (l *link) dial(ctx context.Context) (*amqp091.Connection, error) {
+	properties := amqp091.NewConnectionProperties()
+	properties.SetClientConnectionName("culvert " + l.purpose)
+	cfg := amqp091.Config{
+		Heartbeat:       l.cfg.Heartbeat,
+		TLSClientConfig: l.tls.Clone(), // the driver writes into it
+		Properties:      properties,
+		Dial: func(network, addr string) (net.Conn, error) {
+			dialer := net.Dialer{Timeout: l.cfg.DialTimeout}
+			conn, err := dialer.DialContext(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			// The driver takes it away again once it has logged in.
+			return conn, conn.SetDeadline(time.Now().Add(l.cfg.DialTimeout))
+		},
+	}
+	if l.cfg.Username != "" {
+		cfg.SASL = []amqp091.Authentication{&amqp091.PlainAuth{Username: l.cfg.Username, Password: l.cfg.Password}}
+	}
+	conn, err := amqp091.DialConfig(l.cfg.URL, cfg)
+	if err == nil && ctx.Err() != nil {
+		return nil, errors.Join(ctx.Err(), conn.Close())
+	}
+	return conn, err
+}

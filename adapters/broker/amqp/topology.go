@@ -1,0 +1,108 @@
+package amqp
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/rabbitmq/amqp091-go"
+
+	"culvert/domain"
+)
+
+// Topology is how a topic lies in a server where a team has laid it out already, or wants it otherwise. In its names {topic} stands for
+// the topic, and in Queue {queue} for the queue. What is empty is as for all topics.
+type Topology struct {
+	// Topic is a topic, or a pattern in which * stands for any characters.
+	Topic string `mapstructure:"topic"`
+	// Exchange is where the topic is published to. By default it is {topic}. "amq.default" is the server's default exchange: the routing key is then the name of a queue.
+	Exchange string `mapstructure:"exchange"`
+	// Type is what kind of exchange is declared where there is none: fanout by default, direct, topic or headers.
+	Type string `mapstructure:"type"`
+	// RoutingKey is what messages are published with, and BindingKey what the log and queues are bound with: by default the same.
+	RoutingKey string `mapstructure:"routing_key"`
+	BindingKey string `mapstructure:"binding_key"`
+	// Queue is the name of the topic's queues. By default it is {topic}:{queue}. Without {queue} the topic has one queue, whatever members call it.
+	Queue string `mapstructure:"queue"`
+	// Log is the stream that keeps the topic's messages. By default it is {topic}:$log; "none" for none.
+	Log string `mapstructure:"log"`
+	// Passive declares and binds nothing: what is not there is refused.
+	Passive bool `mapstructure:"passive"`
+}
+
+const (
+	defaultExchange = "{topic}"
+	defaultQueue    = "{topic}:{queue}"
+	defaultLog      = "{topic}:$log"
+	noLog           = "none"
+	// unnamed is how a Topology calls the exchange whose name is empty. No other exchange can be called so.
+	unnamed = "amq.default"
+)
+
+func (t Topology) validate() error {
+	pattern := strings.ReplaceAll(t.Topic, "*", "")
+	if _, err := domain.ParseTopic(pattern + "x"); err != nil || t.Topic == "" {
+		return fmt.Errorf("topic is %q: give a topic; letters, digits, '.', '_', '-' and '*' are possible", t.Topic)
+	}
+	kinds := []string{"", amqp091.ExchangeFanout, amqp091.ExchangeDirect, amqp091.ExchangeTopic, amqp091.ExchangeHeaders}
+	if !slices.Contains(kinds, t.Type) && !strings.HasPrefix(t.Type, "x-") {
+		return fmt.Errorf("type is %q: it must be fanout, direct, topic, headers, or one of a plugin's (x-…)", t.Type)
+	}
+	return nil
+}
+
+// layout is where one topic lies in the server.
+type layout struct {
+	topic      domain.Topic
+	exchange   string
+	kind       string
+	routingKey string
+	bindingKey string
+	log        string // the stream; empty where the topic has none
+	queues     string // the template of its queues' names
+	passive    bool
+}
+
+// layout finds where topic lies.
+func (c Config) layout(topic domain.Topic) layout {
+	var t Topology
+	for _, entry := range c.Topology {
+		if ok, _ := path.Match(entry.Topic, string(topic)); ok { // topics have no slash
+			t = entry
+			break
+		}
+	}
+	name := func(template, otherwise string) string {
+		if template == "" {
+			template = otherwise
+		}
+		return strings.ReplaceAll(template, "{topic}", string(topic))
+	}
+	l := layout{
+		topic:      topic,
+		exchange:   name(t.Exchange, defaultExchange),
+		kind:       t.Type,
+		routingKey: name(t.RoutingKey, ""),
+		log:        name(t.Log, defaultLog),
+		queues:     name(t.Queue, defaultQueue),
+		passive:    t.Passive,
+	}
+	l.bindingKey = name(t.BindingKey, l.routingKey)
+	if l.kind == "" {
+		l.kind = amqp091.ExchangeFanout
+	}
+	if l.exchange == unnamed {
+		l.exchange = ""
+	}
+	// Nothing can be bound to the default exchange.
+	if l.log == noLog || c.Streams == streamsOff || l.exchange == "" && t.Log == "" {
+		l.log = ""
+	}
+	return l
+}
+
+// queue is the name of one of the topic's queues.
+func (l layout) queue(queue domain.Queue) string {
+	return strings.ReplaceAll(l.queues, "{queue}", string(queue))
+}
