@@ -121,6 +121,17 @@ type Queues interface {
 	Join(ctx context.Context, j Join) (Member, error)
 	// Settler finds the member of a stream of this node; else UnknownStream.
 	Settler(stream string) (Settler, error)
+	// List lists the queues of topic by name; complete is false where the topic's broker did not tell its own, so that only those which this node knows
+	// are listed. It blocks while the broker answers, for some seconds at most. A topic that does not exist is UnknownTopic; it is
+	// Unavailable where the broker cannot be reached and this node knows no queue of the topic either.
+	List(ctx context.Context, topic domain.Topic) (queues []QueueEntry, complete bool, err error)
+}
+
+// QueueEntry is one line of the list of a topic's queues.
+type QueueEntry struct {
+	Queue   domain.Queue
+	Members int   // of this node
+	Lag     int64 // domain.LagUnknown where the broker does not tell it
 }
 
 // Join is what a member asks for.

@@ -185,7 +185,11 @@ type fakeQueues struct {
 
 func (f *fakeQueues) Join(context.Context, ports.Join) (ports.Member, error) { return f, f.err }
 func (f *fakeQueues) Settler(string) (ports.Settler, error)                  { return f, f.err }
-func (f *fakeQueues) Next(context.Context, int) ([]domain.Event, error)      { return f.events, nil }
+func (f *fakeQueues) List(_ context.Context, topic domain.Topic) ([]ports.QueueEntry, bool, error) {
+	return []ports.QueueEntry{{Queue: domain.Queue("of-" + topic)}}, true, f.err
+}
+
+func (f *fakeQueues) Next(context.Context, int) ([]domain.Event, error) { return f.events, nil }
 
 func (f *fakeQueues) Done(receipts ...string) domain.Settlement {
 	return domain.Settlement{Settled: len(receipts)}
@@ -220,6 +224,9 @@ func TestMembers(t *testing.T) {
 	settler.DoneUpTo("c")
 	if s := settler.Nack(0, "d", "e"); len(s.Unknown) != 1 {
 		t.Errorf("the settlement handed on is %+v", s)
+	}
+	if list, complete, err := queues.List(t.Context(), "t"); err != nil || !complete || len(list) != 1 || list[0].Queue != "of-t" {
+		t.Errorf("the list handed on is %+v, complete %t, %v", list, complete, err)
 	}
 	expect(t, m,
 		`culvert_streams{edge="rest",mode="join"} 1`,

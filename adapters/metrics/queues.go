@@ -53,6 +53,10 @@ func (q *queues) Settler(stream string) (ports.Settler, error) {
 	return &settler{s, q}, nil
 }
 
+func (q *queues) List(ctx context.Context, topic domain.Topic) ([]ports.QueueEntry, bool, error) {
+	return q.next.List(ctx, topic)
+}
+
 // member counts messages when they are given: the lease begins there, whatever becomes of the connection.
 type member struct {
 	settler

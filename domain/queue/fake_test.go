@@ -15,6 +15,7 @@ type fakeBroker struct {
 	capabilities domain.Capabilities
 	ensure       func(topic domain.Topic) error
 	publish      func(try int) error // nil: every message is confirmed; tries count from 1
+	describeErr  error
 
 	mu        sync.Mutex
 	failJoin  error
@@ -106,7 +107,7 @@ func (b *fakeBroker) Publish(_ context.Context, topic domain.Topic, batch []*dom
 }
 
 func (b *fakeBroker) Describe(context.Context, domain.Topic) (domain.TopicInfo, error) {
-	return domain.TopicInfo{}, nil
+	return domain.TopicInfo{}, b.describeErr
 }
 
 func (b *fakeBroker) Capabilities(domain.Topic) domain.Capabilities { return b.capabilities }
@@ -134,6 +135,19 @@ func (b *fakeBroker) counts() (joins, ended int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.joins, b.ended
+}
+
+// listing is a fakeBroker that can tell its queues.
+type listing struct {
+	*fakeBroker
+	queues func(ctx context.Context) ([]domain.QueueInfo, error)
+}
+
+func (l *listing) Queues(ctx context.Context, asked domain.Topic) ([]domain.QueueInfo, error) {
+	if asked != topic {
+		return nil, domain.Errorf(domain.UnknownTopic, "there is no topic %q", asked)
+	}
+	return l.queues(ctx)
 }
 
 // fakeClaim is one partition that a test fills.

@@ -66,11 +66,36 @@ func TestTheFrontIsForPeopleAndPrograms(t *testing.T) {
 	}
 }
 
+func TestQueuesAreListed(t *testing.T) {
+	s := &services{
+		info: domain.TopicInfo{Topic: "orders"}, complete: true,
+		queues: []ports.QueueEntry{{Queue: "audit", Lag: domain.LagUnknown}, {Queue: "billing", Members: 2, Lag: 17}, {Queue: "mail"}},
+	}
+	url := serve(t, s, DefaultConfig(), domain.DefaultLimits())
+	const all = `{"queues":[{"queue":"audit","members":0,"lag":null},{"queue":"billing","members":2,"lag":17},{"queue":"mail","members":0,"lag":0}],"complete":true}`
+	if status, got := do(t, "GET", url+"/v1/topics/orders/queues", ""); status != 200 || got != all+"\n" {
+		t.Errorf("%d %s want %s", status, got, all)
+	}
+	for target, want := range map[string]int{"orders/queues?x=1": 400, "others/queues": 404, "a%20b/queues": 400} {
+		if status, got := do(t, "GET", url+"/v1/topics/"+target, ""); status != want {
+			t.Errorf("%s: %d %s, want %d", target, status, got, want)
+		}
+	}
+	s.queues, s.complete = nil, false
+	if _, got := do(t, "GET", url+"/v1/topics/orders/queues", ""); got != "{\"queues\":[],\"complete\":false}\n" {
+		t.Errorf("%s", got)
+	}
+	s.err = domain.Errorf(domain.Unavailable, "no broker")
+	if status, _ := do(t, "GET", url+"/v1/topics/orders/queues", ""); status != 503 {
+		t.Errorf("%d", status)
+	}
+}
+
 // HEAD was refused everywhere, though it goes wherever a document can be had (RFC 9110 §9.1): whoever looks that a server is there asks so.
 func TestDocumentsHaveAHead(t *testing.T) {
 	s := &services{complete: true, info: domain.TopicInfo{Topic: "orders"}}
 	url := serve(t, s, DefaultConfig(), domain.DefaultLimits())
-	for target, want := range map[string]int{"/": 200, "/v1/topics": 200, "/v1/topics/orders": 200, "/v1/topics/others": 404, "/v1/topics/orders/messages": 405, "/v1/streams/s_1/done": 405} {
+	for target, want := range map[string]int{"/": 200, "/v1/topics": 200, "/v1/topics/orders": 200, "/v1/topics/orders/queues": 200, "/v1/topics/others": 404, "/v1/topics/orders/messages": 405, "/v1/streams/s_1/done": 405} {
 		resp := send(t, "HEAD", url+target, nil)
 		if resp.StatusCode != want || resp.ContentLength <= 0 {
 			t.Errorf("%s: %d, of %d bytes", target, resp.StatusCode, resp.ContentLength)
@@ -78,9 +103,9 @@ func TestDocumentsHaveAHead(t *testing.T) {
 	}
 }
 
-func TestWhatIsSaidOfQueuesIsNotSupported(t *testing.T) {
+func TestWhatIsAskedOfOneQueueIsNotSupported(t *testing.T) {
 	url := serve(t, &services{}, DefaultConfig(), domain.DefaultLimits())
-	for _, route := range []string{"GET /v1/topics/orders/queues", "GET /v1/topics/orders/queues/billing", "POST /v1/topics/orders/queues/billing/reset", "DELETE /v1/topics/orders/queues/billing"} {
+	for _, route := range []string{"GET /v1/topics/orders/queues/billing", "POST /v1/topics/orders/queues/billing/reset", "DELETE /v1/topics/orders/queues/billing"} {
 		method, path, _ := strings.Cut(route, " ")
 		if status, got := do(t, method, url+path, ""); status != 501 || !strings.Contains(got, `"unsupported"`) {
 			t.Errorf("%s: %d %s", route, status, got)

@@ -28,6 +28,7 @@ type services struct {
 	topics   []ports.TopicEntry
 	complete bool
 	info     domain.TopicInfo
+	queues   []ports.QueueEntry
 	err      error
 
 	mu      sync.Mutex // guards what is below
@@ -112,9 +113,21 @@ func (s *services) Describe(_ context.Context, topic domain.Topic) (domain.Topic
 	return s.info, s.err
 }
 
-func (s *services) Join(context.Context, ports.Join) (ports.Member, error) { panic("not asked for") }
+// queues are the services as a ports.Queues.
+type queues struct{ *services }
 
-func (s *services) Settler(stream string) (ports.Settler, error) {
+func (q queues) Join(context.Context, ports.Join) (ports.Member, error) { panic("not asked for") }
+
+func (q queues) List(_ context.Context, topic domain.Topic) ([]ports.QueueEntry, bool, error) {
+	if topic != q.info.Topic {
+		return nil, false, domain.Errorf(domain.UnknownTopic, "there is no topic %s", topic)
+	}
+	return q.services.queues, q.complete, q.err
+}
+
+func (q queues) Settler(stream string) (ports.Settler, error) { return q.settler(stream) }
+
+func (s *services) settler(stream string) (ports.Settler, error) {
 	if stream != "s_1" {
 		return nil, domain.Errorf(domain.UnknownStream, "there is no stream %s here", stream)
 	}
@@ -147,7 +160,7 @@ func serve(t *testing.T, s *services, cfg Config, limits domain.Limits) string {
 
 func serveEdge(t *testing.T, s *services, cfg Config, limits domain.Limits) (url string, _ *Edge) {
 	t.Helper()
-	e, err := New(s, s, s, cfg, limits)
+	e, err := New(s, s, queues{s}, cfg, limits)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,7 @@ func aboutUs() about {
 			{http.MethodGet, "/v1/topics/{topic}", "describe a topic: what its broker can do, its partitions, a cursor of its end"},
 			{http.MethodGet, "/v1/topics/{topic}/events", "view a topic, as server-sent events or NDJSON"},
 			{http.MethodGet, "/v1/events?topic={topic}", "view a topic, with envelopes"},
+			{http.MethodGet, "/v1/topics/{topic}/queues", "list the queues of a topic"},
 			{http.MethodGet, "/v1/topics/{topic}/queues/{queue}/events", "join a queue, as server-sent events or NDJSON"},
 			{http.MethodPost, "/v1/streams/{stream}/done", "settle what a member received over HTTP"},
 			{http.MethodPost, "/v1/topics/{topic}/messages", "inject one message, a JSON batch, or a stream of NDJSON"},

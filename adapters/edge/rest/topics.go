@@ -67,7 +67,7 @@ func (e *Edge) describe(w http.ResponseWriter, r *http.Request) error {
 		Partitions:   make([]extent, len(t.Partitions)),
 	}
 	for i, p := range t.Partitions {
-		info.Partitions[i] = extent(p)
+		info.Partitions[i] = extent{p.Partition, p.First, p.End}
 	}
 	return document(w, info)
 }

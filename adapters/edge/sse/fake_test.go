@@ -34,6 +34,10 @@ func (s *services) Settler(string) (ports.Settler, error) {
 	return nil, domain.Errorf(domain.UnknownStream, "none")
 }
 
+func (s *services) List(context.Context, domain.Topic) ([]ports.QueueEntry, bool, error) {
+	panic("not asked for")
+}
+
 // step is what a Next gives.
 type step[T any] struct {
 	give T

@@ -217,6 +217,11 @@ func (b *broker) Settler(string) (ports.Settler, error) {
 	return nil, domain.Errorf(domain.UnknownStream, "")
 }
 
+// List implements ports.Queues.
+func (b *broker) List(context.Context, domain.Topic) ([]ports.QueueEntry, bool, error) {
+	panic("not asked for")
+}
+
 // member gives the events that a test feeds it, and tells what was settled.
 type member struct {
 	feed   chan any // []domain.Event or error
