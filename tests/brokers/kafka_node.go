@@ -16,11 +16,7 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
-	"github.com/cenkalti/backoff/v5"
 )
-
-// startTimeout is how long a broker may take until it answers.
-const startTimeout = 60 * time.Second
 
 // kafkaNode is a Kafka of one node, broker and controller at once, with files and ports of its own.
 type kafkaNode struct {
@@ -109,20 +105,16 @@ func (n *kafkaNode) properties() string { return filepath.Join(n.dir, "server.pr
 
 // start runs the node and returns when it answers. Where remove is true the node's files go when it ends.
 func (n *kafkaNode) start(ctx context.Context, remove bool) error {
-	p, err := startProcess(n.dir, remove, java(n.libs, []string{"-Xms256m", "-Xmx512m"}, "kafka.Kafka", n.properties())...)
+	doomed := ""
+	if remove {
+		doomed = n.dir
+	}
+	p, err := startProcess(n.dir, doomed, java(n.libs, []string{"-Xms256m", "-Xmx512m"}, "kafka.Kafka", n.properties())...)
 	if err != nil {
 		return err
 	}
-	_, err = backoff.Retry(ctx, func() (struct{}, error) {
-		if said, ended := p.ended(); ended {
-			return struct{}{}, backoff.Permanent(fmt.Errorf("it ended: %s", said))
-		}
-		return struct{}{}, n.answers()
-	}, backoff.WithBackOff(backoff.NewConstantBackOff(100*time.Millisecond)), backoff.WithMaxElapsedTime(startTimeout))
-	if err != nil {
-		said := p.said()
-		p.kill()
-		return fmt.Errorf("Apache Kafka %s does not start: %w\n%s", KafkaVersion, err, said)
+	if err := p.await(ctx, n.answers); err != nil {
+		return fmt.Errorf("Apache Kafka %s does not start: %w", KafkaVersion, err)
 	}
 	n.process = p
 	return nil

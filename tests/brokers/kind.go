@@ -15,7 +15,10 @@ type Kind struct {
 
 // Kinds are the brokers that the run command knows.
 func Kinds() []Kind {
-	return []Kind{{Name: "kafka", Start: startSharedKafka}}
+	return []Kind{
+		{Name: "kafka", Start: startSharedKafka},
+		{Name: "amqp", Start: startSharedRabbitMQ},
+	}
 }
 
 // Running is a broker that tests can use.

@@ -7,25 +7,37 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 )
+
+// apt is for one of us at a time, and its lists are fetched once.
+var apt struct {
+	sync.Mutex
+	updated bool
+}
 
 // installPackages installs the first of each list of alternatives that apt knows, where this is Debian or Ubuntu and we are root. Elsewhere it does nothing.
 func installPackages(ctx context.Context, say io.Writer, wanted ...[]string) error {
-	apt, err := exec.LookPath("apt-get")
+	command, err := exec.LookPath("apt-get")
 	if err != nil || os.Geteuid() != 0 {
 		return nil
 	}
+	apt.Lock()
+	defer apt.Unlock()
 	// A machine that has just started is often busy with its own upgrades.
 	const wait = "DPkg::Lock::Timeout=300"
-	if err := runQuietly(ctx, apt, "-o", wait, "update"); err != nil {
-		return err
+	if !apt.updated {
+		if err := runQuietly(ctx, command, "-o", wait, "update"); err != nil {
+			return err
+		}
+		apt.updated = true
 	}
 	args := []string{"-o", wait, "install", "-y", "--no-install-recommends"}
 	for _, alternatives := range wanted {
 		args = append(args, firstKnown(ctx, alternatives))
 	}
 	fmt.Fprintf(say, "installing: apt-get %s\n", strings.Join(args, " "))
-	return runQuietly(ctx, apt, args...)
+	return runQuietly(ctx, command, args...)
 }
 
 func firstKnown(ctx context.Context, alternatives []string) string {

@@ -1,6 +1,8 @@
 package brokers
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -8,7 +10,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
 )
+
+// startTimeout is how long a broker may take until it answers.
+const startTimeout = 60 * time.Second
 
 // process is a broker's process. It is killed when kill is called, or when this process ends, however it does: a shell between the
 // two waits for the end of its input, which the system closes with us.
@@ -19,9 +27,9 @@ type process struct {
 	gone string // a file that exists once the broker's process is no more
 }
 
-// supervise runs "$@" until its input ends. $1 is a file to make when the broker has ended, $2 a folder to remove then, or nothing. ^C is not for
-// the broker: who started it ends it.
-const supervise = `trap '' INT
+// supervise runs "$@" until its input ends. $1 is a file to make when the broker has ended, $2 a folder to remove then, or nothing. What a terminal
+// or a time limit tells the whole group of processes is not for it, nor for the broker: who started them ends them.
+const supervise = `trap '' HUP INT TERM
 gone=$1 remove=$2
 shift 2
 exec 3<&0
@@ -32,10 +40,13 @@ exec 3<&-
 wait $broker
 echo $? >"$gone"
 wait
-if [ -n "$remove" ]; then rm -rf "$remove"; fi`
+if [ -n "$remove" ]; then
+	# Another process that ends now may still write there.
+	rm -rf "$remove" 2>/dev/null || { sleep 1; rm -rf "$remove"; }
+fi`
 
-// startProcess starts a command whose output goes to the file log in dir. Where remove is true dir is removed after its end. No goroutine belongs to it.
-func startProcess(dir string, remove bool, command ...string) (*process, error) {
+// startProcess starts a command whose output goes to the file log in dir. Where remove is not empty this folder goes after its end. No goroutine belongs to it.
+func startProcess(dir, remove string, command ...string) (*process, error) {
 	p := &process{log: filepath.Join(dir, "log"), gone: filepath.Join(dir, "gone")}
 	if err := os.RemoveAll(p.gone); err != nil {
 		return nil, err
@@ -50,11 +61,7 @@ func startProcess(dir string, remove bool, command ...string) (*process, error) 
 		return nil, err
 	}
 	defer input.Close()
-	doomed := ""
-	if remove {
-		doomed = dir
-	}
-	p.cmd = exec.Command("sh", append([]string{"-c", supervise, "supervise", p.gone, doomed}, command...)...)
+	p.cmd = exec.Command("sh", append([]string{"-c", supervise, "supervise", p.gone, remove}, command...)...)
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = input, log, log
 	p.life = life
 	if err := p.cmd.Start(); err != nil {
@@ -70,12 +77,26 @@ func (p *process) kill() {
 	_ = p.cmd.Wait() // the shell's own status says nothing
 }
 
-// ended reports whether the process has ended by itself, and the end of what it said.
-func (p *process) ended() (string, bool) {
-	if _, err := os.Stat(p.gone); err != nil {
-		return "", false
+// await returns nil when answers does. Where the process ends before, or takes too long, the error has what it said, and it is killed.
+func (p *process) await(ctx context.Context, answers func() error) error {
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		if p.ended() {
+			return struct{}{}, backoff.Permanent(errors.New("it ended"))
+		}
+		return struct{}{}, answers()
+	}, backoff.WithBackOff(backoff.NewConstantBackOff(100*time.Millisecond)), backoff.WithMaxElapsedTime(startTimeout))
+	if err != nil {
+		said := p.said()
+		p.kill()
+		return fmt.Errorf("%w\n%s", err, said)
 	}
-	return p.said(), true
+	return nil
+}
+
+// ended reports whether the process has ended by itself.
+func (p *process) ended() bool {
+	_, err := os.Stat(p.gone)
+	return err == nil
 }
 
 // said is the end of the process's output.
