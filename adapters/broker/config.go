@@ -25,7 +25,7 @@ type Config struct {
 	ReceiptPosition bool `mapstructure:"receipt_position"`
 	// KeyOrder says that the backend delivers messages of one key in the order in which they were published.
 	KeyOrder bool `mapstructure:"key_order"`
-	// Catalogue says that the backend has no topics but those that are used through this pair, so that it can list them.
+	// Catalogue says that the backend has no topics but those that are used through this pair, so that it can list them all.
 	Catalogue bool `mapstructure:"catalogue"`
 }
 

@@ -29,6 +29,7 @@ func (p *Pair) Capabilities(domain.Topic) domain.Capabilities {
 	if p.cfg.ReceiptPosition || p.cfg.KeyOrder {
 		cs = append(cs, domain.KeyOrder)
 	}
+	cs = append(cs, domain.Lag)
 	if p.cfg.Catalogue {
 		cs = append(cs, domain.Catalogue)
 	}

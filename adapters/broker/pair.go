@@ -13,7 +13,7 @@ import (
 
 // Pair is a broker made of a Watermill publisher and a Watermill subscriber. See the package comment for what it adds to them.
 //
-// It is a ports.Broker, ports.Catalogue and ports.Creator. A topic exists from the moment of its first use by this pair on, until Close.
+// It is a ports.Broker, ports.Catalogue, ports.QueueCatalogue and ports.Creator. A topic exists from the moment of its first use by this pair on, until Close.
 type Pair struct {
 	publisher  message.Publisher
 	subscriber message.Subscriber
@@ -30,9 +30,10 @@ type Pair struct {
 }
 
 var (
-	_ ports.Broker    = (*Pair)(nil)
-	_ ports.Catalogue = (*Pair)(nil)
-	_ ports.Creator   = (*Pair)(nil)
+	_ ports.Broker         = (*Pair)(nil)
+	_ ports.Catalogue      = (*Pair)(nil)
+	_ ports.QueueCatalogue = (*Pair)(nil)
+	_ ports.Creator        = (*Pair)(nil)
 )
 
 // NewPair makes a broker of pub and sub, which are the pair's own from then on: Close closes them. It connects to nothing yet.

@@ -24,10 +24,11 @@ type Broker struct {
 }
 
 var (
-	_ ports.Broker    = (*Broker)(nil)
-	_ ports.Catalogue = (*Broker)(nil)
-	_ ports.Creator   = (*Broker)(nil)
-	_ ports.Topics    = (*Broker)(nil)
+	_ ports.Broker         = (*Broker)(nil)
+	_ ports.Catalogue      = (*Broker)(nil)
+	_ ports.QueueCatalogue = (*Broker)(nil)
+	_ ports.Creator        = (*Broker)(nil)
+	_ ports.Topics         = (*Broker)(nil)
 )
 
 // New makes one broker of the brokers, by their configured names; fallback is the default one's. They are its own from then
@@ -158,6 +159,20 @@ func (b *Broker) Capabilities(topic domain.Topic) domain.Capabilities {
 		return nil
 	}
 	return b.brokers[t.broker].Capabilities(t.physical)
+}
+
+// Queues implements ports.QueueCatalogue. It is Unsupported where the topic's broker cannot list queues.
+func (b *Broker) Queues(ctx context.Context, topic domain.Topic) ([]domain.QueueInfo, error) {
+	t, err := b.resolve(topic)
+	if err != nil {
+		return nil, err
+	}
+	c, ok := b.brokers[t.broker].(ports.QueueCatalogue)
+	if !ok {
+		return nil, domain.Errorf(domain.Unsupported, "the broker of topic %q cannot list its queues", topic)
+	}
+	queues, err := c.Queues(ctx, t.physical)
+	return queues, t.plain(err)
 }
 
 // Ensure implements ports.Creator. On a broker that cannot make topics it tells whether there is one.

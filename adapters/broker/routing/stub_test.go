@@ -53,7 +53,7 @@ func (s *stub) Capabilities(topic domain.Topic) domain.Capabilities {
 func (s *stub) Ping(context.Context) error  { return s.ping }
 func (s *stub) Close(context.Context) error { s.closed++; return nil }
 
-// listing is a stub that can list and make topics.
+// listing is a stub that can list topics and queues, and make topics.
 type listing struct {
 	stub
 	topics  []domain.Topic
@@ -68,10 +68,15 @@ func (l *listing) Topics(ctx context.Context) ([]domain.Topic, error) {
 	return l.topics, l.listErr
 }
 
+func (l *listing) Queues(_ context.Context, topic domain.Topic) ([]domain.QueueInfo, error) {
+	return []domain.QueueInfo{{Queue: "billing", Lag: 17}}, l.ask(topic)
+}
+
 func (l *listing) Ensure(_ context.Context, topic domain.Topic) error { return l.ask(topic) }
 
 var (
-	_ ports.Broker    = (*stub)(nil)
-	_ ports.Catalogue = (*listing)(nil)
-	_ ports.Creator   = (*listing)(nil)
+	_ ports.Broker         = (*stub)(nil)
+	_ ports.Catalogue      = (*listing)(nil)
+	_ ports.QueueCatalogue = (*listing)(nil)
+	_ ports.Creator        = (*listing)(nil)
 )
