@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"culvert/adapters/broker/amqp"
 	"culvert/adapters/broker/inproc"
 	"culvert/adapters/broker/kafka"
 	"culvert/adapters/broker/routing"
@@ -18,9 +19,10 @@ import (
 const (
 	kindInProc = "inproc"
 	kindKafka  = "kafka"
+	kindAMQP   = "amqp"
 )
 
-var kinds = []string{kindInProc, kindKafka}
+var kinds = []string{kindInProc, kindKafka, kindAMQP}
 
 // newBroker is the one place where a kind becomes a broker. A further kind is a case here, a section in Config and Cluster, and a line in kinds.
 func newBroker(c Cluster, log *slog.Logger) (ports.Broker, error) {
@@ -45,7 +47,7 @@ func (c Config) cluster(name string) (Cluster, error) {
 		}
 	}
 	if slices.Contains(kinds, name) {
-		return Cluster{Name: name, Kind: name, InProc: c.InProc, Kafka: c.Kafka}, nil
+		return Cluster{Name: name, Kind: name, InProc: c.InProc, Kafka: c.Kafka, AMQP: c.AMQP}, nil
 	}
 	known := slices.Clone(kinds)
 	for _, cluster := range c.Brokers {
@@ -84,6 +86,7 @@ func (a *App) makeBrokers() (err error) {
 			return err
 		}
 		cluster.Kafka.Create = a.cfg.creator(name)
+		cluster.AMQP.Prefetch = min(a.cfg.Queue.Window, amqp.MaxPrefetch)
 		b, err := newBroker(cluster, a.log)
 		if err != nil {
 			return fmt.Errorf("broker %s: %w", name, err)

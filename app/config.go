@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"culvert/adapters/broker/amqp"
 	"culvert/adapters/broker/inproc"
 	"culvert/adapters/broker/kafka"
 	"culvert/adapters/edge"
@@ -31,6 +32,7 @@ type Config struct {
 	Broker string        `mapstructure:"broker"`
 	InProc inproc.Config `mapstructure:"inproc"`
 	Kafka  kafka.Config  `mapstructure:"kafka"`
+	AMQP   amqp.Config   `mapstructure:"amqp"`
 	// Brokers are further clusters, each with a name of its own.
 	Brokers []Cluster `mapstructure:"brokers"`
 	// Topics say which topics there are to strangers, and where they live. The first entry that fits a topic counts; where none does, the
@@ -74,6 +76,7 @@ type Cluster struct {
 	Kind   string        `mapstructure:"kind"`
 	InProc inproc.Config `mapstructure:"inproc"`
 	Kafka  kafka.Config  `mapstructure:"kafka"`
+	AMQP   amqp.Config   `mapstructure:"amqp"`
 }
 
 // Topic is a rule for one topic, or for all that a pattern fits.
@@ -120,6 +123,7 @@ func Default() Config {
 		Broker: kindInProc,
 		InProc: inproc.DefaultConfig(),
 		Kafka:  kafka.DefaultConfig(),
+		AMQP:   amqp.DefaultConfig(),
 		HTTP: HTTP{
 			Config:            edge.DefaultConfig(),
 			ReadHeaderTimeout: 10 * time.Second,
@@ -139,7 +143,7 @@ func Default() Config {
 }
 
 func defaultCluster() Cluster {
-	return Cluster{InProc: inproc.DefaultConfig(), Kafka: kafka.DefaultConfig()}
+	return Cluster{InProc: inproc.DefaultConfig(), Kafka: kafka.DefaultConfig(), AMQP: amqp.DefaultConfig()}
 }
 
 func defaultTopic() Topic { return Topic{Allow: true} }
@@ -250,6 +254,11 @@ func (c Cluster) validate() error {
 			return fmt.Errorf("kafka.%w", err)
 		}
 		return nil
+	case kindAMQP:
+		if err := c.AMQP.Validate(); err != nil {
+			return fmt.Errorf("amqp.%w", err)
+		}
+		return nil
 	}
 	return unknownKind(c.Kind)
 }
@@ -257,7 +266,7 @@ func (c Cluster) validate() error {
 // validateTogether checks what settings of several sections must have in common.
 func (c Config) validateTogether() (problems []error) {
 	refuse := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
-	largest := c.Limits.MessageBytes + c.Limits.KeyBytes + c.Limits.HeaderBytes
+	largest := c.largestMessage()
 	for _, v := range []struct {
 		key   string
 		bytes int
@@ -272,13 +281,8 @@ func (c Config) validateTogether() (problems []error) {
 		}
 	}
 	for _, name := range c.usedBrokers() {
-		if k, err := c.cluster(name); err == nil && k.Kind == kindKafka {
-			if k.Kafka.MessageBytes < largest {
-				refuse("kafka.message_bytes (%d) of broker %s must hold a message of the largest size, which is %d (limits.message_bytes, key_bytes and header_bytes)", k.Kafka.MessageBytes, name, largest)
-			}
-			if k.Kafka.DialTimeout >= c.Inject.Timeout {
-				refuse("kafka.dial_timeout (%s) of broker %s must be shorter than inject.timeout (%s), or one dead node uses up a message's time", k.Kafka.DialTimeout, name, c.Inject.Timeout)
-			}
+		if cluster, err := c.cluster(name); err == nil {
+			problems = append(problems, c.validateWith(cluster)...)
 		}
 	}
 	if c.HTTP.HeaderBytes < c.Limits.HeaderBytes+c.Limits.KeyBytes {
@@ -288,6 +292,32 @@ func (c Config) validateTogether() (problems []error) {
 		refuse("queue.drain_grace (%s) must be shorter than four fifths of shutdown.timeout (%s): goodbyes and the brokers' flush come after it", c.Queue.DrainGrace, c.Shutdown.Timeout)
 	}
 	return problems
+}
+
+// validateWith checks what the services and a broker must have in common.
+func (c Config) validateWith(cluster Cluster) (problems []error) {
+	refuse := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+	switch cluster.Kind {
+	case kindKafka:
+		if largest := c.largestMessage(); cluster.Kafka.MessageBytes < largest {
+			refuse("kafka.message_bytes (%d) of broker %s must hold a message of the largest size, which is %d (limits.message_bytes, key_bytes and header_bytes)", cluster.Kafka.MessageBytes, cluster.Name, largest)
+		}
+		if cluster.Kafka.DialTimeout >= c.Inject.Timeout {
+			refuse("kafka.dial_timeout (%s) of broker %s must be shorter than inject.timeout (%s), or one dead node uses up a message's time", cluster.Kafka.DialTimeout, cluster.Name, c.Inject.Timeout)
+		}
+	case kindAMQP:
+		for key, lease := range c.Queue.Leases() {
+			if hold := cluster.AMQP.Hold(); lease >= hold {
+				refuse("%s (%s) must be shorter than %s, which is nine tenths of amqp.consumer_timeout of broker %s: the server takes back what is held for longer", key, lease, hold, cluster.Name)
+			}
+		}
+	}
+	return problems
+}
+
+// largestMessage is how large a message can be, in bytes.
+func (c Config) largestMessage() int {
+	return c.Limits.MessageBytes + c.Limits.KeyBytes + c.Limits.HeaderBytes
 }
 
 // Values lists the dotted paths of all values that the environment and flags can set, in order.

@@ -145,7 +145,7 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 
 		{set: "listen=8080", want: []string{`listen is "8080": give host and port`}},
 		{set: "admin.listen=127.0.0.1:8080", want: []string{"listen and admin.listen are both 127.0.0.1:8080"}},
-		{set: "broker=kafak", want: []string{`there is no broker "kafak": it is one of inproc, kafka; did you mean kafka?`}},
+		{set: "broker=kafak", want: []string{`there is no broker "kafak": it is one of inproc, kafka, amqp; did you mean kafka?`}},
 		{set: "log.level=loud", want: []string{`log.level is "loud": it is one of`}},
 		{set: "log.format=xml", want: []string{`log.format is "xml": it is one of`}},
 		{set: "shutdown.timeout=6s", want: []string{"queue.drain_grace (5s) must be shorter than four fifths of shutdown.timeout (6s)"}},
@@ -155,7 +155,9 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		{file: "brokers: [{name: kafka, kind: kafka}]\n", want: []string{`brokers[0] is named "kafka" like a kind of broker`}},
 		{file: "brokers: [{kind: kafka}]\n", want: []string{"brokers[0] has no name"}},
 		{file: "brokers: [{name: a, kind: kafka}, {name: a, kind: inproc}]\n", want: []string{`brokers[1] is the second one named "a"`}},
-		{file: "brokers: [{name: a, kind: amqp}]\n", want: []string{`brokers[0]: there is no kind of broker "amqp": it is one of inproc, kafka`}},
+		{file: "broker: amqp\namqp: {url: \"amqp://me:se cret@host\"}\n", want: []string{`amqp.url cannot be read`}},
+		{file: "broker: amqp\nqueue: {lease: 27m}\n", want: []string{`queue.lease (27m0s) must be shorter than 27m0s, which is nine tenths of amqp.consumer_timeout of broker amqp`}},
+		{file: "brokers: [{name: a, kind: rabbit}]\n", want: []string{`brokers[0]: there is no kind of broker "rabbit": it is one of inproc, kafka, amqp`}},
 		{file: "topics: [{name: a, broker: b}]\n", want: []string{`there is no broker "b"`}},
 		{file: "topics: [{broker: inproc}]\n", want: []string{`topics[0].name: "" can be no topic`}},
 		{file: "topics: [{name: a/b}]\n", want: []string{`topics[0].name: "a/b" can be no topic`}},
@@ -241,6 +243,18 @@ func TestSecretsFromFiles(t *testing.T) {
 	_, err = Load("", map[string]string{"kafka.sasl.password_file": secret + ".gone"})
 	if err == nil || !strings.Contains(err.Error(), "kafka.sasl.password_file: ") {
 		t.Errorf("a secret's file that is not there: %v", err)
+	}
+}
+
+func TestNoPasswordOfAURLIsTold(t *testing.T) {
+	cfg := load(t, "", map[string]string{"amqp.url": "amqp://me:s3cret@rabbit:5672/shop", "amqp.management": "http://me:s3cret@rabbit:15672"})
+	if text := Print(cfg); strings.Contains(text, "s3cret") || !strings.Contains(text, "url: amqp://me:xxxxx@rabbit:5672/shop") {
+		t.Errorf("the secret is not hidden:\n%s", text)
+	}
+	for key, url := range map[string]string{"amqp.url": "amqp://me:s3cret@rab bit:5672", "amqp.management": "ftp://me:s3cret@rabbit"} {
+		if _, err := Load("", map[string]string{"broker": "amqp", key: url}); err == nil || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: the error is %v", key, err)
+		}
 	}
 }
 

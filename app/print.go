@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"fmt"
+	"net/url"
 	"reflect"
 	"strings"
 	"time"
@@ -42,6 +43,9 @@ func printed(section reflect.Value) *yaml.Node {
 			value = scalar(short(time.Duration(f.value.Int())))
 		case f.secret && f.value.String() != "":
 			value = scalar(hidden)
+		case f.value.Kind() == reflect.String:
+			value = new(yaml.Node)
+			value.SetString(withoutPassword(f.value.String()))
 		default:
 			value = new(yaml.Node)
 			if err := value.Encode(f.value.Interface()); err != nil {
@@ -54,6 +58,15 @@ func printed(section reflect.Value) *yaml.Node {
 		n.Content = append(n.Content, scalar(f.name), value)
 	}
 	return n
+}
+
+// withoutPassword hides the password in a URL. Other text is what it is.
+func withoutPassword(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.User == nil {
+		return text
+	}
+	return u.Redacted()
 }
 
 func scalar(text string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Value: text} }

@@ -90,6 +90,17 @@ func (c Config) Validate() error {
 	return nil
 }
 
+// Leases are all leases that queues can have, by the key that sets them.
+func (c Config) Leases() map[string]time.Duration {
+	leases := map[string]time.Duration{"queue.lease": c.Lease}
+	for i, r := range c.Rules {
+		if r.Lease != 0 {
+			leases[fmt.Sprintf("queue.rules[%d].lease", i)] = r.Lease
+		}
+	}
+	return leases
+}
+
 func (r Rule) validate(at string) error {
 	for _, p := range []struct{ key, pattern string }{{"topic", r.Topic}, {"queue", r.Queue}} {
 		if name := strings.ReplaceAll(p.pattern, "*", ""); name != "" {

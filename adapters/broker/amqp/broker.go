@@ -28,6 +28,9 @@ func New(cfg Config, log *slog.Logger) (*Broker, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	if cfg.Prefetch == 0 {
+		cfg.Prefetch = 1000
+	}
 	secure, err := cfg.TLS.Load()
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package amqp
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -13,7 +14,8 @@ import (
 
 // Config says where the server is and how it is used.
 type Config struct {
-	// URL is amqp://user:password@host:port/vhost, or amqps:// for TLS (the URI specification of RabbitMQ).
+	// URL is amqp://user:password@host:port/vhost, or amqps:// for TLS (the URI specification of RabbitMQ). Without a user it is guest, as whom RabbitMQ lets only its own
+	// machine in.
 	URL string `mapstructure:"url"`
 	// Username and Password, where they are set, count instead of those in the URLs.
 	Username string     `mapstructure:"username"`
@@ -52,8 +54,8 @@ type Config struct {
 
 	// ReadAhead is how many messages of a log are on their way to a reader.
 	ReadAhead int `mapstructure:"read_ahead"`
-	// Prefetch is how many unsettled messages of a queue this node holds.
-	Prefetch int `mapstructure:"prefetch"`
+	// Prefetch is how many unsettled messages of a queue this node holds, as many as its lane: at most MaxPrefetch. 0: a thousand.
+	Prefetch int `mapstructure:"-"`
 	// ConsumerTimeout is the server's consumer_timeout: after so long an unsettled message costs a node its channel with all leases. What is held for nine tenths of it is
 	// given back before that.
 	ConsumerTimeout time.Duration `mapstructure:"consumer_timeout"`
@@ -61,6 +63,9 @@ type Config struct {
 	// Topology says of some topics how they lie in the server. The first entry that fits a topic counts.
 	Topology []Topology `mapstructure:"topology"`
 }
+
+// MaxPrefetch is the largest Prefetch that AMQP can say.
+const MaxPrefetch = 65535
 
 // The values of Streams.
 const (
@@ -78,7 +83,7 @@ const (
 // DefaultConfig suits a server nearby with its own defaults.
 func DefaultConfig() Config {
 	return Config{
-		URL:                "amqp://guest:guest@127.0.0.1:5672/",
+		URL:                "amqp://127.0.0.1:5672/",
 		DialTimeout:        3 * time.Second,
 		RequestTimeout:     10 * time.Second,
 		Heartbeat:          10 * time.Second,
@@ -94,7 +99,6 @@ func DefaultConfig() Config {
 		QueueExpires:       7 * 24 * time.Hour,
 		QueueMaxBytes:      10 << 30,
 		ReadAhead:          2000,
-		Prefetch:           1000,
 		ConsumerTimeout:    30 * time.Minute,
 	}
 }
@@ -102,10 +106,10 @@ func DefaultConfig() Config {
 // Validate says which setting cannot be.
 func (c Config) Validate() error {
 	if _, err := amqp091.ParseURI(c.URL); err != nil {
-		return fmt.Errorf("url cannot be read: %w; give amqp://user:password@host:5672/vhost", err)
+		return fmt.Errorf("url cannot be read: %w; give amqp://user:password@host:5672/vhost", withoutURL(err))
 	}
 	if u, err := url.Parse(c.Management); c.Management != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
-		return fmt.Errorf("management is %q: it must be the URL of the management plugin, such as http://127.0.0.1:15672", c.Management)
+		return errors.New("management is no URL of a management plugin: give http://127.0.0.1:15672, or https://… (what is there is not shown, it may hold a password)")
 	}
 	if c.Username == "" && c.Password != "" {
 		return fmt.Errorf("password is set, and username is not: give both, or put both into url")
@@ -171,8 +175,7 @@ func (c Config) validateNumbers() error {
 	}{
 		{"publish_window", int64(c.PublishWindow), 1, 1 << 20},
 		{"stream_segment_bytes", c.StreamSegmentBytes, 1 << 10, 3_000_000_000},
-		{"read_ahead", int64(c.ReadAhead), 1, 65535},
-		{"prefetch", int64(c.Prefetch), 1, 65535},
+		{"read_ahead", int64(c.ReadAhead), 1, MaxPrefetch},
 	} {
 		if v.n < v.least || v.n > v.most {
 			return fmt.Errorf("%s is %d: it must be between %d and %d", v.name, v.n, v.least, v.most)
@@ -187,5 +190,14 @@ func (c Config) validateNumbers() error {
 	return nil
 }
 
-// hold is how long a message of a queue may stay unsettled with us.
-func (c Config) hold() time.Duration { return c.ConsumerTimeout * 9 / 10 }
+// withoutURL is err without the URL that it is about: a password may stand in it.
+func withoutURL(err error) error {
+	var about *url.Error
+	if errors.As(err, &about) {
+		return about.Err
+	}
+	return err
+}
+
+// Hold is how long a message of a queue may stay unsettled with us.
+func (c Config) Hold() time.Duration { return c.ConsumerTimeout * 9 / 10 }
