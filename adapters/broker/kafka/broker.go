@@ -12,7 +12,7 @@ import (
 	"culvert/ports"
 )
 
-// Broker is a Kafka cluster. It implements ports.Broker, ports.Catalogue and ports.Creator.
+// Broker is a Kafka cluster. It implements ports.Broker, ports.Catalogue, ports.QueueCatalogue and ports.Creator.
 type Broker struct {
 	cfg  Config
 	log  *slog.Logger
@@ -29,9 +29,10 @@ type Broker struct {
 }
 
 var (
-	_ ports.Broker    = (*Broker)(nil)
-	_ ports.Catalogue = (*Broker)(nil)
-	_ ports.Creator   = (*Broker)(nil)
+	_ ports.Broker         = (*Broker)(nil)
+	_ ports.Catalogue      = (*Broker)(nil)
+	_ ports.QueueCatalogue = (*Broker)(nil)
+	_ ports.Creator        = (*Broker)(nil)
 )
 
 // New makes the adapter. It does not connect: an unreachable cluster is no reason not to start. It fails when a setting cannot be, or a file that
@@ -54,7 +55,7 @@ func New(cfg Config, log *slog.Logger) (*Broker, error) {
 
 // Capabilities implements ports.Describer.
 func (b *Broker) Capabilities(topic domain.Topic) domain.Capabilities {
-	can := domain.Capabilities{domain.History, domain.SeekTime, domain.ReceiptPosition, domain.KeyOrder, domain.Catalogue}
+	can := domain.Capabilities{domain.History, domain.SeekTime, domain.ReceiptPosition, domain.KeyOrder, domain.Lag, domain.Catalogue}
 	if _, creates := b.cfg.create(topic); creates {
 		can = append(can, domain.Create)
 	}

@@ -23,27 +23,22 @@ type commit struct {
 
 // commits gives what the group has committed for these partitions; those without a commit are left out. A coordinator that is not ready is waited for.
 func (m *membership) commits(ctx context.Context, partitions []int32) (map[int32]commit, error) {
+	return m.broker.commits(ctx, m.topic, m.group, partitions)
+}
+
+// commits is what membership.commits gives, for any group.
+func (b *Broker) commits(ctx context.Context, topic domain.Topic, group string, partitions []int32) (map[int32]commit, error) {
 	if len(partitions) == 0 {
 		return nil, nil
 	}
-	return backoff.Retry(ctx, func() (map[int32]commit, error) {
-		commits, err := m.askCommits(ctx, partitions)
-		if err != nil && !passing(err) {
-			err = backoff.Permanent(err)
-		}
-		return commits, err
-	}, backoff.WithMaxElapsedTime(m.broker.cfg.RequestTimeout))
-}
-
-func (m *membership) askCommits(ctx context.Context, partitions []int32) (map[int32]commit, error) {
-	return ask(ctx, m.broker, m.topic, func(a *admin) (map[int32]commit, error) {
-		response, err := a.ListConsumerGroupOffsets(m.group, map[string][]int32{string(m.topic): partitions})
+	return askGroups(ctx, b, topic, func(a *admin) (map[int32]commit, error) {
+		response, err := a.ListConsumerGroupOffsets(group, map[string][]int32{string(topic): partitions})
 		if err != nil {
 			return nil, err
 		}
 		commits := make(map[int32]commit)
 		for _, p := range partitions {
-			block := response.GetBlock(string(m.topic), p)
+			block := response.GetBlock(string(topic), p)
 			switch {
 			case block == nil:
 				return nil, sarama.ErrIncompleteResponse
@@ -55,6 +50,17 @@ func (m *membership) askCommits(ctx context.Context, partitions []int32) (map[in
 		}
 		return commits, nil
 	})
+}
+
+// askGroups is ask for what coordinators of groups tell: those that are not ready are waited for.
+func askGroups[T any](ctx context.Context, b *Broker, topic domain.Topic, f func(*admin) (T, error)) (T, error) {
+	return backoff.Retry(ctx, func() (T, error) {
+		v, err := ask(ctx, b, topic, f)
+		if err != nil && !passing(err) {
+			err = backoff.Permanent(err)
+		}
+		return v, err
+	}, backoff.WithMaxElapsedTime(b.cfg.RequestTimeout))
 }
 
 // commitFirst commits where a queue without members begins. It is errInhabited where the group has some.

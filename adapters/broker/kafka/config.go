@@ -171,6 +171,22 @@ func (c Config) group(topic domain.Topic, queue domain.Queue) string {
 	return strings.NewReplacer("{topic}", string(topic), "{queue}", string(queue)).Replace(c.GroupID)
 }
 
+// queueOf is the queue of topic whose consumer group is called so; false where there is none.
+func (c Config) queueOf(topic domain.Topic, group string) (domain.Queue, bool) {
+	around := strings.Split(strings.ReplaceAll(c.GroupID, "{topic}", string(topic)), "{queue}")
+	times := len(around) - 1
+	length := (len(group) - len(strings.Join(around, ""))) / times
+	if length < 1 {
+		return "", false
+	}
+	begin := len(around[0])
+	queue, err := domain.ParseQueue(topic, group[begin:begin+length])
+	if err != nil || c.group(topic, queue) != group {
+		return "", false
+	}
+	return queue, true
+}
+
 func codec(name string) (sarama.CompressionCodec, error) {
 	var c sarama.CompressionCodec
 	err := c.UnmarshalText([]byte(name))

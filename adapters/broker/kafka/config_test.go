@@ -4,7 +4,10 @@ import (
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"culvert/adapters/broker"
+	"culvert/domain"
 )
 
 func TestDefaultsAreValid(t *testing.T) {
@@ -46,4 +49,48 @@ func TestGroupIsNamedAsConfigured(t *testing.T) {
 	if got, want := cfg.group("orders", "billing"), "billing"; got != want {
 		t.Errorf("the group is %q, want %q", got, want)
 	}
+}
+
+func TestQueuesAreKnownByTheirGroup(t *testing.T) {
+	for _, c := range []struct {
+		template, topic, group string
+		want                   domain.Queue // none where it is empty
+	}{
+		{"{topic}.{queue}", "orders", "orders.billing", "billing"},
+		{"{topic}.{queue}", "a", "a.x.b", "x.b"},
+		{"{topic}.{queue}", "a.x", "a.x.b", "b"},
+		{"{topic}.{queue}", "orders", "orders.", ""},
+		{"{topic}.{queue}", "orders", "orders", ""},
+		{"{topic}.{queue}", "orders", "orders..", ""}, // which can be no queue
+		{"{topic}.{queue}", "orders", "orders...", ""},
+		{"{topic}.{queue}", "orders", "orders.a b", ""},
+		{"{topic}.{queue}", "orders", "orders2.billing", ""},
+		{"{topic}.{queue}", "orders", "orders." + strings.Repeat("x", 101), ""},
+		{"{queue}", "orders", "billing", "billing"},
+		{"eu-{queue}@{topic}", "orders", "eu-billing@orders", "billing"},
+		{"eu-{queue}@{topic}", "orders", "eu-@orders", ""},
+		{"eu-{queue}@{topic}", "orders", "eu@orders", ""},
+		{"{queue}-{queue}", "orders", "a-a-a", ""},
+		{"{queue}-{queue}", "orders", "a-a-a-a", "a-a"},
+		{"{queue}-{queue}", "orders", "ab-ab", "ab"},
+		{"{queue}-{queue}", "orders", "ab-ac", ""},
+	} {
+		cfg := DefaultConfig()
+		cfg.GroupID = c.template
+		if got, ok := cfg.queueOf(domain.Topic(c.topic), c.group); got != c.want || ok != (c.want != "") {
+			t.Errorf("in %q group %q of topic %q is queue %q, %t; want %q", c.template, c.group, c.topic, got, ok, c.want)
+		}
+	}
+}
+
+func TestEveryQueueIsKnownByItsGroup(t *testing.T) {
+	name := rapid.StringMatching(`[ab.-]{0,5}[ab]`)
+	rapid.Check(t, func(t *rapid.T) {
+		cfg := DefaultConfig()
+		cfg.GroupID = strings.Join(rapid.SliceOfN(rapid.SampledFrom([]string{"{topic}", "{queue}", ".", "-", "a"}), 0, 5).Draw(t, "template"), "") + "{queue}"
+		topic, queue := domain.Topic(name.Draw(t, "topic")), domain.Queue(name.Draw(t, "queue"))
+		if got, ok := cfg.queueOf(topic, cfg.group(topic, queue)); got != queue || !ok {
+			t.Fatalf("in %q group %q of topic %q is queue %q, %t; want %q", cfg.GroupID, cfg.group(topic, queue), topic, got, ok, queue)
+		}
+	})
 }
