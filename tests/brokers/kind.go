@@ -9,7 +9,7 @@ import (
 type Kind struct {
 	// Name is what it is called in configuration and messages.
 	Name string
-	// Start gives the broker that the environment names, or installs what is missing where it may, and starts one. Progress is told on say. It blocks until the broker answers.
+	// Start gives the broker that the environment names, or installs what is missing where it may, and starts one. Progress is told on say, in whole lines. It blocks until the broker answers. Kinds start at the same time.
 	Start func(ctx context.Context, say io.Writer) (*Running, error)
 }
 

@@ -3,7 +3,7 @@
 //	go run ./tests/brokers/run -- go test ./...     with them, runs a command; its exit code is this one's
 //	go run ./tests/brokers/run                      shows how to use them, until ^C
 //
-// -only kafka,… starts some of them. What is missing, be it for a broker or for the command's -race, is installed where that is possible (Debian or
+// -only kafka,amqp starts some of them. What is missing, be it for a broker or for the command's -race, is installed where that is possible (Debian or
 // Ubuntu, as root); else the one command that mends it is printed. Without CI=true or CULVERT_TEST_STRICT=1 the command then runs all the same: without
 // -race, and its tests skip what they cannot do. The last lines say so.
 package main
@@ -18,6 +18,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 
 	"culvert/tests/brokers"
@@ -68,23 +69,29 @@ func withRace(ctx context.Context, command []string) (possible, report []string,
 	return command, []string{"race detector: on"}, true
 }
 
-// start starts every kind that is wanted. reports has a line for each of them; ok is false where one could not be had.
+// start starts every kind that is wanted, all at once. reports has a line for each of them; ok is false where one could not be had.
 func start(ctx context.Context, only string) (running []*brokers.Running, reports []string, ok bool) {
+	kinds := slices.DeleteFunc(brokers.Kinds(), func(k brokers.Kind) bool {
+		return only != "" && !slices.Contains(strings.Split(only, ","), k.Name)
+	})
+	started := make([]*brokers.Running, len(kinds))
+	failed := make([]error, len(kinds))
+	var all sync.WaitGroup
+	for i, kind := range kinds {
+		all.Go(func() { started[i], failed[i] = kind.Start(ctx, os.Stderr) })
+	}
+	all.Wait()
 	ok = true
 	reports = []string{"inproc: part of every run"}
-	for _, kind := range brokers.Kinds() {
-		if only != "" && !slices.Contains(strings.Split(only, ","), kind.Name) {
-			continue
-		}
-		b, err := kind.Start(ctx, os.Stderr)
-		if err != nil {
+	for i, kind := range kinds {
+		if err := failed[i]; err != nil {
 			ok = false
 			reports = append(reports, fmt.Sprintf("%s: none; what needs it was skipped: %v", kind.Name, err))
 			fmt.Fprintf(os.Stderr, "%s: %v\n", kind.Name, err)
 			continue
 		}
-		running = append(running, b)
-		reports = append(reports, kind.Name+": "+b.Title)
+		running = append(running, started[i])
+		reports = append(reports, kind.Name+": "+started[i].Title)
 	}
 	return running, reports, ok
 }
