@@ -26,6 +26,8 @@ type broken struct {
 	capabilities func(good domain.Capabilities) domain.Capabilities
 	message      func(m *domain.Message) *domain.Message // what becomes of a message that is read; nil: it is lost
 	claim        func(good domain.Claim) domain.Claim
+	queues       func(good []domain.QueueInfo) []domain.QueueInfo
+	queuesErr    error
 }
 
 func (b *broken) Publish(ctx context.Context, topic domain.Topic, batch []*domain.Message, done func(int, domain.Ack, error)) {
@@ -96,6 +98,18 @@ func (b *broken) Capabilities(topic domain.Topic) domain.Capabilities {
 		return b.capabilities(b.Broker.Capabilities(topic))
 	}
 	return b.Broker.Capabilities(topic)
+}
+
+// Queues is there also where the good broker would not have it: then it refuses.
+func (b *broken) Queues(ctx context.Context, topic domain.Topic) ([]domain.QueueInfo, error) {
+	if b.queuesErr != nil {
+		return nil, b.queuesErr
+	}
+	queues, err := b.Broker.(ports.QueueCatalogue).Queues(ctx, topic)
+	if b.queues != nil {
+		queues = b.queues(queues)
+	}
+	return queues, err
 }
 
 // settler is a claim whose Settle is another.
@@ -335,6 +349,25 @@ func TestBrokenBrokersFail(t *testing.T) {
 				return good.Join(ctx, topic, domain.Queue(uuid.NewString()), from)
 			},
 		}},
+		"queues are declared and refused": {"Queues", "declared", &broken{queuesErr: domain.Errorf(domain.Unsupported, "no")}},
+		"a queue is not listed":           {"Queues", "is not among", &broken{queues: func([]domain.QueueInfo) []domain.QueueInfo { return nil }}},
+		"a queue is listed twice":         {"Queues", "twice", &broken{queues: func(good []domain.QueueInfo) []domain.QueueInfo { return append(good, good...) }}},
+		"a queue of another topic is listed": {"Queues", "the other topic", &broken{queues: func(good []domain.QueueInfo) []domain.QueueInfo {
+			if len(good) == 0 {
+				good = append(good, domain.QueueInfo{Queue: queue})
+			}
+			return good
+		}}},
+		"a lag is made up": {"Queues", "lag", &broken{queues: func(good []domain.QueueInfo) []domain.QueueInfo {
+			for i := range good {
+				good[i].Lag = 0
+			}
+			return good
+		}}},
+		"a lag is told that is not declared": {"Queues", "not declared", &broken{capabilities: without(domain.Lag)}},
+		"what was settled still counts": {"Queues", "lag", &broken{
+			claim: func(good domain.Claim) domain.Claim { return &settler{good, func(domain.Claim, []int64) {}} },
+		}},
 		"a reader outlives its context": {"Cancellation", "did not end", &broken{
 			tail: func(good ports.Broker, ctx context.Context, topic domain.Topic, from domain.Start) (domain.Opening, iter.Seq2[domain.Chunk, error], error) {
 				return good.Tail(context.WithoutCancel(ctx), topic, from)
@@ -375,6 +408,7 @@ func TestHonestRefusalsPass(t *testing.T) {
 				}
 				return good.Join(ctx, topic, queue, from)
 			},
+			queuesErr: unsupported,
 		}
 	}
 	for _, c := range cases() {

@@ -72,6 +72,7 @@ func cases() []testCase {
 		{"HandOver", checkHandOver},
 		{"Sharing", checkSharing},
 		{"Revocation", checkRevocation},
+		{"Queues", checkQueues},
 		{"Unreachable", checkUnreachable},
 		{"Outage", checkOutage},
 	}

@@ -45,6 +45,13 @@ func checkUnreachable(ctx context.Context, b *bench) error {
 			}
 			return away.Broker.Ping(ctx)
 		}},
+		{"queues", func(ctx context.Context) error {
+			if c, ok := away.Broker.(ports.QueueCatalogue); ok && (away.can(topic, domain.Catalogue) || away.can(topic, domain.Lag)) {
+				_, err := c.Queues(ctx, topic)
+				return err
+			}
+			return away.Broker.Ping(ctx)
+		}},
 	} {
 		limited, cancel := context.WithTimeout(ctx, refusalTime)
 		err := expectCode(use.what, use.try(limited), domain.Unavailable)
