@@ -19,6 +19,9 @@ const (
 	envFile = envPrefix + "CONFIG"
 	// envTest begins the names that belong to the tests.
 	envTest = envPrefix + "TEST_"
+	// By these the commands that are clients of a running bridge are told where it is, and who they are. To a bridge they say nothing.
+	envURL   = envPrefix + "URL"
+	envToken = envPrefix + "TOKEN" // #nosec G101 -- the name of a variable
 )
 
 // Load makes the configuration: the defaults, over them what the file says, over that the environment, over that set, which holds
@@ -76,7 +79,7 @@ func sayEnvironment(v *viper.Viper, types map[string]reflect.Type) (problems []e
 	}
 	for _, entry := range os.Environ() {
 		name, text, _ := strings.Cut(entry, "=")
-		if !strings.HasPrefix(name, envPrefix) || strings.HasPrefix(name, envTest) || name == envFile || text == "" {
+		if !strings.HasPrefix(name, envPrefix) || strings.HasPrefix(name, envTest) || name == envFile || name == envURL || name == envToken || text == "" {
 			continue
 		}
 		path, ok := known[name]

@@ -195,6 +195,9 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 
 func TestOtherVariablesAreLeftAlone(t *testing.T) {
 	t.Setenv("CULVERT_TEST_KAFKA", "127.0.0.1:9092")
+	// What the clients of the command line are told.
+	t.Setenv("CULVERT_URL", "https://bridge.example")
+	t.Setenv("CULVERT_TOKEN", "secret")
 	load(t, "", nil)
 }
 

@@ -10,11 +10,11 @@ import (
 
 func config() *cobra.Command {
 	var s settings
-	c := &cobra.Command{Use: "config", Short: "Look at the configuration: file < environment < flags", Args: knownCommand, RunE: help}
+	c := &cobra.Command{Use: "config", GroupID: groupBridge, Short: "Look at the configuration: file < environment < flags", Args: knownCommand, RunE: help}
 	s.register(c)
 	c.AddCommand(
 		&cobra.Command{
-			Use: "print", Short: "Print what counts, every key with its value; secrets are hidden", Args: cobra.NoArgs,
+			Use: "print", Short: "Print what counts, every key with its value; secrets are hidden", Args: none,
 			RunE: func(c *cobra.Command, _ []string) error {
 				cfg, err := s.load()
 				if err != nil {
@@ -25,7 +25,7 @@ func config() *cobra.Command {
 			},
 		},
 		&cobra.Command{
-			Use: "check", Short: "Say whether the configuration is right, and if not, what is wrong", Args: cobra.NoArgs,
+			Use: "check", Short: "Say whether the configuration is right, and if not, what is wrong", Args: none,
 			RunE: func(c *cobra.Command, _ []string) error {
 				if _, err := s.load(); err != nil {
 					return err

@@ -19,7 +19,7 @@ var version = ""
 func main() {
 	if err := root().ExecuteContext(untilSignal()); err != nil {
 		fmt.Fprintln(os.Stderr, "culvert:", strings.ReplaceAll(err.Error(), "\n", "; "))
-		os.Exit(1)
+		os.Exit(statusOf(err))
 	}
 }
 
@@ -47,9 +47,17 @@ func root() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	c.AddCommand(serve(), config(), versionCommand())
+	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return misuse{err} })
+	c.AddGroup(&cobra.Group{ID: groupBridge, Title: "The bridge:"}, &cobra.Group{ID: groupClients, Title: "Clients of a running bridge:"})
+	c.AddCommand(serve(), config(), publish(), tail(), topics(), queues(), versionCommand())
 	return c
 }
+
+// The groups in which the help lists commands.
+const (
+	groupBridge  = "bridge"
+	groupClients = "clients"
+)
 
 // knownCommand refuses words that are no command, in one line.
 func knownCommand(c *cobra.Command, args []string) error {
@@ -61,7 +69,7 @@ func knownCommand(c *cobra.Command, args []string) error {
 	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
 		hint = "; did you mean " + near[0] + "?"
 	}
-	return fmt.Errorf("unknown command %q%s", args[0], hint)
+	return misusef("unknown command %q%s", args[0], hint)
 }
 
 // help is what a command does that has others below it.

@@ -80,14 +80,14 @@ func TestCommands(t *testing.T) {
 		{name: "print", arguments: []string{"config", "print"}, stdout: "listen: 127.0.0.1:8080\n"},
 		{name: "flags", arguments: []string{"config", "print", "--listen", ":1", "--set", "queue.lease=1m"}, environment: []string{"CULVERT_LISTEN=:2"}, stdout: "  lease: 1m\n"},
 		{name: "check", arguments: []string{"config", "check", "-c", "../../configs/dev.yaml"}, stdout: "the configuration is right\n"},
-		{name: "a command that is none", arguments: []string{"sreve"}, status: 1, stderr: `culvert: unknown command "sreve"; did you mean serve?`},
-		{name: "a command that is nothing like one", arguments: []string{"config", "zzzzzz"}, status: 1, stderr: `culvert: unknown command "zzzzzz"; see culvert config --help`},
-		{name: "a flag that is none", arguments: []string{"serve", "--lisen", "x"}, status: 1, stderr: "culvert: unknown flag: --lisen"},
+		{name: "a command that is none", arguments: []string{"sreve"}, status: 2, stderr: `culvert: unknown command "sreve"; did you mean serve?`},
+		{name: "a command that is nothing like one", arguments: []string{"config", "zzzzzz"}, status: 2, stderr: `culvert: unknown command "zzzzzz"; see culvert config --help`},
+		{name: "a flag that is none", arguments: []string{"serve", "--lisen", "x"}, status: 2, stderr: "culvert: unknown flag: --lisen"},
 		{name: "a wrong file", arguments: []string{"config", "check", "-c", file}, status: 1, stderr: "culvert: " + file + ":1: unknown key lisen; did you mean listen?"},
 		{name: "a wrong file in the environment", arguments: []string{"serve"}, environment: []string{"CULVERT_CONFIG=" + file}, status: 1, stderr: "unknown key lisen"},
 		{name: "a wrong variable", arguments: []string{"serve"}, environment: []string{"CULVERT_BROKRE=kafka"}, status: 1, stderr: "culvert: unknown environment variable CULVERT_BROKRE; did you mean CULVERT_BROKER?"},
 		{name: "a broker that is none", arguments: []string{"serve"}, environment: []string{"CULVERT_BROKER=carrier-pigeon"}, status: 1, stderr: `culvert: there is no broker "carrier-pigeon"`},
-		{name: "a pair that is none", arguments: []string{"serve", "--set", "listen"}, status: 1, stderr: "culvert: --set listen: give key=value"},
+		{name: "a pair that is none", arguments: []string{"serve", "--set", "listen"}, status: 2, stderr: "culvert: --set listen: give key=value"},
 		{name: "an address in use", arguments: []string{"serve", "--listen", taken.Addr().String(), "--admin-listen", "127.0.0.1:0"}, status: 1, stderr: "culvert: listen: listen tcp " + taken.Addr().String()},
 	} {
 		t.Run(c.name, func(t *testing.T) {

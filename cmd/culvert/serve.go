@@ -14,9 +14,13 @@ import (
 func serve() *cobra.Command {
 	var s settings
 	c := &cobra.Command{
-		Use:   "serve",
-		Short: "Run the bridge until SIGTERM or ^C; a second one ends it at once",
-		Args:  cobra.NoArgs,
+		Use:     "serve",
+		Short:   "Run the bridge until SIGTERM or ^C; a second one ends it at once",
+		GroupID: groupBridge,
+		Example: `  culvert serve                                                     # with the in-process broker, on http://127.0.0.1:8080
+  culvert serve --broker kafka --kafka-brokers 127.0.0.1:9092
+  culvert serve --config culvert.yaml --set queue.lease=1m`,
+		Args: none,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := s.load()
 			if err != nil {

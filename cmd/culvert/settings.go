@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -35,6 +34,9 @@ func (s *settings) register(c *cobra.Command) {
 	for _, f := range shortcuts {
 		s.named[f.key] = flags.String(f.flag, "", f.usage)
 	}
+	completeWords(c, "broker", "inproc", "kafka", "amqp")
+	completeWords(c, "log-level", "debug", "info", "warn", "error")
+	completeWords(c, "log-format", "auto", "text", "json")
 }
 
 // load reads the configuration. Of flags that say the same, the named one counts.
@@ -43,7 +45,7 @@ func (s *settings) load() (app.Config, error) {
 	for _, pair := range s.set {
 		key, value, ok := strings.Cut(pair, "=")
 		if !ok {
-			return app.Config{}, fmt.Errorf("--set %s: give key=value", pair)
+			return app.Config{}, misusef("--set %s: give key=value", pair)
 		}
 		values[key] = value
 	}

@@ -43,16 +43,22 @@ func arrow(f file, to string) string {
 		}
 		return "only tests know of tests"
 	case within(to, "cmd"):
+		if within(from, "cmd") {
+			return ""
+		}
 		return "nothing knows of a command"
 	case within(from, "app"):
 		return ""
 	}
 	switch {
 	case within(from, "cmd"):
-		if within(to, "app") {
+		switch {
+		case from != "cmd/culvert":
+			return "what a command is made of speaks the public protocol, and shares no code with the bridge"
+		case within(to, "app"):
 			return ""
 		}
-		return "a command knows of app only"
+		return "a command knows of app only, and of what lies beside it"
 	case from == "domain":
 		return "domain imports the standard library only"
 	case from == "ports":
@@ -87,6 +93,7 @@ var homes = []struct {
 	{"github.com/labstack/echo", []string{"adapters/edge"}},
 	{"github.com/olahol/melody", []string{"adapters/edge/ws"}},
 	{"github.com/gorilla/websocket", []string{"adapters/edge/ws"}},
+	{"github.com/coder/websocket", []string{"cmd/client"}},
 	{"github.com/prometheus", []string{"adapters/metrics"}},
 	{"github.com/spf13/viper", []string{"app/load.go"}},
 	{"github.com/spf13/cobra", []string{"cmd"}},

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"errors"
+	"net/url"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"culvert/cmd/client"
+	"culvert/cmd/display"
+)
+
+func tail() *cobra.Command {
+	var b bridge
+	var f tailFlags
+	c := &cobra.Command{
+		Use:     "tail TOPIC…",
+		Short:   "Follow a topic, or take part in a queue, in a terminal or a pipe",
+		GroupID: groupClients,
+		Long: `Show the messages of a topic as they come. Nothing is consumed: every viewer sees every message. With --queue the messages of a queue are shared with its other
+members, and settled.
+
+Outputs (-o): text, a line for people: time, topic/partition:offset, key, [headers], payload, with line ends and control characters as escapes;
+json, each frame as the bridge sent it, a line each, with the cursor that --from takes; raw, the payload and a line end (tombstones have none).
+Gaps, messages that the broker had and will not be shown, go to the standard error, in json to the output.
+
+When the connection breaks tail comes back by itself: a view goes on where it was, without showing a message twice. It ends with 0 at the end that --to or
+--limit sets, at ^C, and when the program that it writes to ends; with 1 when trouble stays, in the words of the bridge; with 2 if the command line is wrong.`,
+		Example: `  # what comes from now on
+  culvert tail prices
+
+  # the last ten, and on
+  culvert tail prices --from -10
+
+  # a quarter of an hour, of one key, for a program
+  culvert tail prices --from @-15m --key GOOG -o json | jq .payload
+
+  # all that is there, and end
+  culvert tail prices --from earliest --to latest -o raw
+
+  # go on after a message whose cursor was kept
+  culvert tail prices --from AQABBnByaWNl…
+
+  # take part in a queue; a message that was not shown in the end goes to another member
+  culvert tail orders --queue billing --ack manual
+
+  # look into a queue without taking anything
+  culvert tail orders --queue billing --peek`,
+		Args: need(1, 0, "the topic"),
+		RunE: func(c *cobra.Command, args []string) error { return f.run(c, &b, args) },
+	}
+	f.register(c)
+	b.register(c)
+	completeTopics(c, &b, false)
+	completeQueues(c, &b)
+	completeWords(c, "ack", "auto", "manual")
+	completeWords(c, "output", display.Text, display.JSON, display.Raw)
+	completeWords(c, "color", display.Auto, display.Always, display.Never)
+	completeWords(c, "from", "latest", "earliest", "-10", "@-15m")
+	completeWords(c, "to", "latest")
+	return c
+}
+
+// tailFlags say what is read, and how it is shown.
+type tailFlags struct {
+	queue, ack     string
+	peek           bool
+	from, to       string
+	limit          int64
+	keys, headers  []string
+	output, colour string
+}
+
+func (f *tailFlags) register(c *cobra.Command) {
+	flags := c.Flags()
+	flags.StringVar(&f.queue, "queue", "", "take part in this queue of the topic")
+	flags.StringVar(&f.ack, "ack", "", "with --queue: auto (default; settled when sent) or manual (settled when shown)")
+	flags.BoolVar(&f.peek, "peek", false, "with --queue: look, without taking anything")
+	flags.StringVar(&f.from, "from", "", "where to begin: latest (default), earliest, -N (the last N of each partition), a time as @2026-01-02T15:04:05Z or @-15m, or a cursor")
+	flags.StringVar(&f.to, "to", "", "where to end: latest (the end as of now), a time or a cursor")
+	flags.Int64Var(&f.limit, "limit", 0, "end after so many messages")
+	flags.StringArrayVar(&f.keys, "key", nil, "only messages with this key; repeatable")
+	flags.StringArrayVar(&f.headers, "header", nil, "only messages with this header, as name:value; repeatable, all must hold")
+	flags.StringVarP(&f.output, "output", "o", display.Text, "text, json or raw")
+	flags.StringVar(&f.colour, "color", display.Auto, "auto (on a terminal, unless NO_COLOR is set), always or never")
+}
+
+// following is what the flags ask for. What does not go together is refused by the bridge, which knows best.
+func (f *tailFlags) following(c *cobra.Command, topics []string) (client.Following, error) {
+	following := client.Following{Topics: topics, Queue: f.queue, Limit: f.limit, Manual: f.ack == "manual", Query: url.Values{}}
+	switch {
+	case f.limit < 0 || f.limit == 0 && c.Flags().Changed("limit"):
+		return following, misusef("--limit %d: it must be at least 1", f.limit)
+	case f.queue == "" && (f.ack != "" || f.peek):
+		return following, misusef("--ack and --peek are for a queue: name it with --queue")
+	case f.queue != "" && (len(topics) > 1 || strings.Contains(topics[0], "*")):
+		return following, misusef("a queue is of one topic: %d are given, or a pattern", len(topics))
+	case f.queue != "" && f.limit > 0 && !following.Manual && !f.peek:
+		return following, misusef("--limit with --queue needs --ack manual: with auto what was sent counts as done, shown or not")
+	}
+	for _, h := range f.headers {
+		if !strings.Contains(h, ":") {
+			return following, misusef("--header %s: give name:value", h)
+		}
+	}
+	for name, value := range map[string]string{"from": f.from, "to": f.to, "ack": f.ack} {
+		if value != "" {
+			following.Query.Set(name, value)
+		}
+	}
+	if f.peek {
+		following.Query.Set("mode", "peek")
+	}
+	for name, values := range map[string][]string{"key": f.keys, "header": f.headers} {
+		if len(values) > 0 {
+			following.Query[name] = values
+		}
+	}
+	return following, nil
+}
+
+func (f *tailFlags) run(c *cobra.Command, b *bridge, topics []string) error {
+	following, err := f.following(c, topics)
+	if err != nil {
+		return err
+	}
+	colour, err := display.Colour(f.colour, c.OutOrStdout())
+	if err != nil {
+		return misuse{err}
+	}
+	notes := newNotes(c.ErrOrStderr())
+	printer, err := display.NewPrinter(f.output, c.OutOrStdout(), notes, colour)
+	if err != nil {
+		return misuse{err}
+	}
+	api, err := b.open()
+	if err != nil {
+		return err
+	}
+	defer api.Close()
+	// So that writing to a pipe that nobody reads is an error, and not the end by a signal.
+	signal.Ignore(syscall.SIGPIPE)
+	err = api.Follow(c.Context(), following, client.Audience{
+		Frame:   printer.Frame,
+		Pause:   printer.Flush,
+		Trouble: func(err error, wait time.Duration) { notes.trouble(err, wait) },
+	})
+	if errors.Is(err, syscall.EPIPE) {
+		return nil // who reads has had enough
+	}
+	return mend(err)
+}
