@@ -24,11 +24,14 @@ const envHold = "CULVERT_TEST_HOLD_BROKER"
 func TestRabbitMQLeavesNothingBehind(t *testing.T) {
 	brokers.RabbitMQ(t) // ends the test where none can be had
 	for name, end := range map[string]func(pid int) error{
-		"its binary is killed":        func(pid int) error { return syscall.Kill(pid, syscall.SIGKILL) },
-		"its terminal is closed":      func(pid int) error { return syscall.Kill(-pid, syscall.SIGHUP) },
-		"its group is told to finish": func(pid int) error { return syscall.Kill(-pid, syscall.SIGTERM) },
+		"its binary is killed": func(pid int) error { return syscall.Kill(pid, syscall.SIGKILL) },
+		// A terminal that is closed, ^C, and a time limit speak to the whole group.
+		"its group is told to finish": func(pid int) error {
+			return errors.Join(syscall.Kill(-pid, syscall.SIGTERM), syscall.Kill(-pid, syscall.SIGHUP), syscall.Kill(-pid, syscall.SIGINT))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			folder := t.TempDir()
 			cmd := exec.Command(os.Args[0], "-test.run=^TestHoldRabbitMQ$")
 			cmd.Env = append(os.Environ(), envHold+"=1", "TMPDIR="+folder)

@@ -43,6 +43,7 @@ print(body.decode())
 }
 
 func TestRabbitMQKeepsWhatItConfirmedWhenItEnds(t *testing.T) {
+	t.Parallel()
 	node := brokers.StartRabbitMQ(t, "consumer_timeout = 61000")
 	conn := dial(t, node.URL())
 	channel := openChannel(t, conn)
@@ -74,6 +75,7 @@ func TestRabbitMQKeepsWhatItConfirmedWhenItEnds(t *testing.T) {
 }
 
 func TestRabbitMQBlocksPublishersWhileItsMemoryIsUsedUp(t *testing.T) {
+	t.Parallel()
 	node := brokers.StartRabbitMQ(t)
 	conn := dial(t, node.URL())
 	blocked := conn.NotifyBlocked(make(chan amqp.Blocking, 2))
