@@ -1,6 +1,7 @@
 package amqp
 
 import (
+	"encoding/base64"
 	"maps"
 	"slices"
 	"strconv"
@@ -43,20 +44,28 @@ func isPlain(table amqp091.Table, name string) bool {
 	return ok && !isOurs(name)
 }
 
-// appendList appends the list of headers: a Go string literal for each name, followed by a colon and a literal for the value where that is not the text that the
-// table has under the name; entries are separated by spaces.
+// appendList appends the list of headers: each name, followed by a colon and the value where that is not the text that the table has under the name; entries are separated
+// by spaces. Names and values are Go string literals, or, where that is shorter, base64 (RFC 4648 §4) after an equals sign: a message's headers must fit into one frame of AMQP's.
 func appendList(list []byte, table amqp091.Table, headers []domain.Header) []byte {
 	for i, h := range headers {
 		if i > 0 {
 			list = append(list, ' ')
 		}
-		list = strconv.AppendQuoteToASCII(list, h.Name)
+		list = appendText(list, h.Name)
 		if !isPlain(table, h.Name) {
 			list = append(list, ':')
-			list = strconv.AppendQuoteToASCII(list, string(h.Value))
+			list = appendText(list, string(h.Value))
 		}
 	}
 	return list
+}
+
+func appendText(list []byte, s string) []byte {
+	literal := strconv.AppendQuote(list, s)
+	if len(literal)-len(list) <= base64.StdEncoding.EncodedLen(len(s))+2 {
+		return literal
+	}
+	return base64.StdEncoding.AppendEncode(append(list, '='), []byte(s))
 }
 
 func isName(name string) bool { return name != "" && len(name) <= longestName }
@@ -137,11 +146,11 @@ func parseList(s string) []listEntry {
 	for len(s) > 0 {
 		var e listEntry
 		var ok bool
-		if e.name, s, ok = cutLiteral(s); !ok {
+		if e.name, s, ok = cutText(s); !ok {
 			return nil
 		}
 		if strings.HasPrefix(s, ":") {
-			if e.value, s, ok = cutLiteral(s[1:]); !ok {
+			if e.value, s, ok = cutText(s[1:]); !ok {
 				return nil
 			}
 			e.own = true
@@ -157,12 +166,20 @@ func parseList(s string) []listEntry {
 	return entries
 }
 
-// cutLiteral takes the Go string literal that s begins with.
-func cutLiteral(s string) (value, rest string, ok bool) {
-	quoted, err := strconv.QuotedPrefix(s)
-	if err != nil || quoted[0] != '"' {
+// cutText takes the name or the value that s begins with.
+func cutText(s string) (value, rest string, ok bool) {
+	if strings.HasPrefix(s, "=") {
+		end := strings.IndexAny(s, " :")
+		if end < 0 {
+			end = len(s)
+		}
+		octets, err := base64.StdEncoding.DecodeString(s[1:end])
+		return string(octets), s[end:], err == nil
+	}
+	literal, err := strconv.QuotedPrefix(s)
+	if err != nil || literal[0] != '"' {
 		return "", "", false
 	}
-	value, err = strconv.Unquote(quoted)
-	return value, s[len(quoted):], err == nil
+	value, err = strconv.Unquote(literal)
+	return value, s[len(literal):], err == nil
 }

@@ -88,3 +88,28 @@ func timeOf(d *amqp091.Delivery) time.Time {
 	}
 	return at.UTC()
 }
+
+// propertiesSize is how many bytes a publishing of ours has besides its body. All that must fit into one frame.
+func propertiesSize(p amqp091.Publishing) int {
+	const fixed = 2 + 4 + 1 + 8 // the flags, the length of the table, the delivery mode, the timestamp
+	n := fixed + 1 + len(p.MessageId)
+	for name, value := range p.Headers {
+		n += 1 + len(name) + fieldSize(value)
+	}
+	return n
+}
+
+func fieldSize(value any) int {
+	const tag = 1 + 4 // the type and the length
+	switch value := value.(type) {
+	case string:
+		return tag + len(value)
+	case []any:
+		n := tag
+		for _, v := range value {
+			n += fieldSize(v)
+		}
+		return n
+	}
+	return tag // encode writes nothing else
+}

@@ -105,6 +105,9 @@ func TestWireForm(t *testing.T) {
 		{"a name that repeats", domain.Message{Headers: headers("a", "1", "b", "x", "a", "2"), Payload: []byte{}}, amqp091.Table{
 			"a": []any{"1", "2"}, "b": "x", "culvert-headers": `"a":"1" "b" "a":"2"`,
 		}},
+		{"binary in the list", domain.Message{Headers: headers("CC", "\x00\xff\xfe", "a", ""), Payload: []byte{}}, amqp091.Table{
+			"a": "", "culvert-headers": `"CC":=AP/+ "a"`,
+		}},
 		{"names that are taken", domain.Message{Headers: headers("CC", "q", "culvert-key", "x", "x-death", "y"), Payload: []byte{}}, amqp091.Table{
 			"culvert-headers": `"CC":"q" "culvert-key":"x" "x-death":"y"`,
 		}},
@@ -253,6 +256,23 @@ func TestFingerprint(t *testing.T) {
 		change(d)
 		if fingerprint(d) == first {
 			t.Errorf("%s does not count", name)
+		}
+	}
+}
+
+// A message's headers must fit into one frame; a longer one costs the connection.
+func TestTheHeadersOfTheDefaultLimitsFitIntoAFrame(t *testing.T) {
+	limits := domain.DefaultLimits()
+	for _, octets := range []string{"\x00", "\xff", `"`, "x", "ü"} {
+		for _, m := range []domain.Message{
+			{Headers: headers("a", strings.Repeat(octets, limits.HeaderBytes/len(octets)), "a", "")},
+			{Headers: headers(strings.Repeat(octets, limits.HeaderBytes/len(octets)), "")},
+			{Headers: headers("b", strings.Repeat(octets, limits.HeaderBytes/len(octets)), "a", "")},
+		} {
+			m.Key = make([]byte, limits.KeyBytes)
+			if n := propertiesSize(encode(&m)); n > 100_000 {
+				t.Errorf("headers of %q need %d bytes", octets, n)
+			}
 		}
 	}
 }
