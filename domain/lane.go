@@ -5,8 +5,18 @@ import (
 	"time"
 )
 
+// Terms are on which a node joins a queue.
+type Terms struct {
+	// From, where it is not nil, is where the queue shall begin. One that has begun refuses it.
+	From *Start
+	// Order is what the queue shall promise of messages with the same key. Empty is as OrderKey where the broker can.
+	Order Order
+}
+
 // LaneEvent is what a broker tells this node's membership of a queue.
 type LaneEvent struct {
+	// Order, in the first event, is OrderNone where the broker cannot keep the order of keys in this queue though it was wanted; else empty.
+	Order Order
 	// Assigned are partitions given to this node, each read through its claim.
 	Assigned []Claim
 	// Revoked are claims taken away, or gone with a connection that broke: their leases are void, and settling them does
@@ -36,7 +46,7 @@ type Haul struct {
 // QueueInfo is what a broker tells of a queue.
 type QueueInfo struct {
 	Queue Queue
-	// Lag is how many messages are not settled yet, over all partitions; LagUnknown where the broker does not tell.
+	// Lag is how far the place that the broker keeps is behind the end, in messages, over all partitions; LagUnknown where it does not tell.
 	Lag int64
 }
 

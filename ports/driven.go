@@ -50,11 +50,11 @@ type Joiner interface {
 	// error ends it. The first event is yielded when the membership stands, with the claims that came with it, be they none. Until then an unreachable broker is an
 	// Unavailable error; after that outages are outlived as by Tail.
 	//
-	// A queue that has not begun yet begins at from (the end, by default), and the place is kept by the broker before the first event. From
+	// A queue that has not begun yet begins at terms.From (the end, by default), and the place is kept by the broker before the first event. From
 	// is nil where the caller did not say; a queue that has begun answers Conflict to any other.
 	//
 	// When ctx ends, what was settled until then is committed before the sequence ends.
-	Join(ctx context.Context, topic domain.Topic, queue domain.Queue, from *domain.Start) iter.Seq2[domain.LaneEvent, error]
+	Join(ctx context.Context, topic domain.Topic, queue domain.Queue, terms domain.Terms) iter.Seq2[domain.LaneEvent, error]
 }
 
 // Describer tells what the broker has and can do.

@@ -9,14 +9,14 @@ import (
 
 // Join implements ports.Joiner. The place of a queue lives as long as the pair. Each call is a member of its own; the partition is taken from none of
 // them while it lasts.
-func (p *Pair) Join(ctx context.Context, topic domain.Topic, queue domain.Queue, from *domain.Start) iter.Seq2[domain.LaneEvent, error] {
+func (p *Pair) Join(ctx context.Context, topic domain.Topic, queue domain.Queue, terms domain.Terms) iter.Seq2[domain.LaneEvent, error] {
 	return func(yield func(domain.LaneEvent, error) bool) {
 		t, err := p.open(ctx, topic)
 		if err != nil {
 			yield(domain.LaneEvent{}, err)
 			return
 		}
-		q, err := t.queue(queue, from)
+		q, err := t.queue(queue, terms.From)
 		if err != nil {
 			yield(domain.LaneEvent{}, err)
 			return

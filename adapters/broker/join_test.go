@@ -20,7 +20,7 @@ type seat struct {
 func join(t *testing.T, p *Pair, from *domain.Start) seat {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	next, stop := iter.Pull2(p.Join(ctx, "orders", "billing", from))
+	next, stop := iter.Pull2(p.Join(ctx, "orders", "billing", domain.Terms{From: from}))
 	leave := func() { cancel(); stop() }
 	t.Cleanup(leave)
 	return seat{next, leave}

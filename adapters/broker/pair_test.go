@@ -74,7 +74,7 @@ func TestUnreachableBackend(t *testing.T) {
 	expectCode(t, publish(t, p, "orders", texts("x")...)[0].err, domain.Unavailable)
 	_, _, err := p.Tail(t.Context(), "orders", domain.StartLatest())
 	expectCode(t, err, domain.Unavailable)
-	for _, err := range p.Join(t.Context(), "orders", "billing", nil) {
+	for _, err := range p.Join(t.Context(), "orders", "billing", domain.Terms{}) {
 		expectCode(t, err, domain.Unavailable)
 	}
 	_, err = p.Describe(t.Context(), "orders")
@@ -99,7 +99,7 @@ func TestTopicsAndQueuesAreBounded(t *testing.T) {
 		t.Fatalf("got %v, %v", topics, err)
 	}
 	join := func(queue domain.Queue) error {
-		for _, err := range p.Join(t.Context(), "t0", queue, nil) {
+		for _, err := range p.Join(t.Context(), "t0", queue, domain.Terms{}) {
 			return err
 		}
 		return nil
@@ -378,7 +378,7 @@ func TestReadersEndWithTheBroker(t *testing.T) {
 		}
 	}()
 	go func() {
-		for event, err := range p.Join(t.Context(), "orders", "billing", nil) {
+		for event, err := range p.Join(t.Context(), "orders", "billing", domain.Terms{}) {
 			if err != nil {
 				left <- err
 				continue

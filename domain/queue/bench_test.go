@@ -29,7 +29,7 @@ type endlessBroker struct {
 	claim domain.Claim
 }
 
-func (b *endlessBroker) Join(ctx context.Context, _ domain.Topic, _ domain.Queue, _ *domain.Start) iter.Seq2[domain.LaneEvent, error] {
+func (b *endlessBroker) Join(ctx context.Context, _ domain.Topic, _ domain.Queue, _ domain.Terms) iter.Seq2[domain.LaneEvent, error] {
 	return func(yield func(domain.LaneEvent, error) bool) {
 		yield(domain.LaneEvent{Assigned: []domain.Claim{b.claim}}, nil)
 		<-ctx.Done()

@@ -152,6 +152,7 @@ type settings struct {
 	windowBytes int
 	linger      time.Duration
 	order       domain.Order
+	mustOrder   bool         // a rule says so: members are refused where the broker cannot keep it
 	deadLetter  domain.Topic // where messages go after maxAttempts; empty where that is 0
 }
 
@@ -166,13 +167,12 @@ func (c Config) settings(topic domain.Topic, queue domain.Queue, can domain.Capa
 		s.maxAttempts = *r.MaxAttempts
 	}
 	if r.Order != "" {
-		s.order = r.Order
+		s.order, s.mustOrder = r.Order, r.Order == domain.OrderKey
 	}
 	if s.order == domain.OrderKey && !can.Has(domain.KeyOrder) {
-		if r.Order == domain.OrderKey {
-			return settings{}, domain.Errorf(domain.Unsupported, "the broker of topic %s cannot keep the order of keys, which is configured for queue %s", topic, queue)
+		if err := s.loosen(topic, queue); err != nil {
+			return settings{}, err
 		}
-		s.order = domain.OrderNone
 	}
 	if s.maxAttempts == 0 {
 		return s, nil
@@ -191,6 +191,15 @@ func (c Config) settings(topic domain.Topic, queue domain.Queue, can domain.Capa
 		s.deadLetter, s.maxAttempts = "", 0
 	}
 	return s, nil
+}
+
+// loosen lets the queue promise no order, since its broker cannot keep one.
+func (s *settings) loosen(topic domain.Topic, queue domain.Queue) error {
+	if s.mustOrder {
+		return domain.Errorf(domain.Unsupported, "the broker cannot keep the order of keys in queue %s of topic %s, for which it is configured", queue, topic)
+	}
+	s.order = domain.OrderNone
+	return nil
 }
 
 func (c Config) rule(topic domain.Topic, queue domain.Queue) Rule {

@@ -102,8 +102,10 @@ func (l *lane) letter(e *entry, now time.Time) *domain.Message {
 		headers = append(headers, domain.Header{Name: name, Value: []byte(value)})
 	}
 	add(headerTopic, string(l.name.topic))
-	add(headerPartition, strconv.Itoa(int(m.Partition)))
-	add(headerOffset, strconv.FormatInt(m.Offset, 10))
+	if m.Known() {
+		add(headerPartition, strconv.Itoa(int(m.Partition)))
+		add(headerOffset, strconv.FormatInt(m.Offset, 10))
+	}
 	if !m.Time.IsZero() {
 		add(headerTime, m.Time.UTC().Format("2006-01-02T15:04:05.000Z07:00"))
 	}

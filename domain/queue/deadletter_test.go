@@ -61,6 +61,30 @@ func TestAMessageThatNobodySettlesIsBuried(t *testing.T) {
 	})
 }
 
+// The broker of a queue may not tell where its messages stand; a position made up would lead people to another message.
+func TestADeadLetterTellsNoPositionThatNobodyKnows(t *testing.T) {
+	inBubble(t, 1, func(cfg *queue.Config, _ *fakeBroker) { cfg.MaxAttempts = 1 }, func(t *testing.T, s *queue.Service, b *fakeBroker) {
+		c := b.claims[0]
+		m := sit(t, s, 1)
+		c.mu.Lock()
+		c.next = 1
+		c.hauls = append(c.hauls, domain.Haul{Messages: []*domain.Message{{Payload: []byte("poison"), Position: domain.Position{Partition: domain.NoPartition}}}})
+		c.mu.Unlock()
+		c.add()
+		m.Nack(0, m.receipts("poison")[0])
+		synctest.Wait()
+		letters := b.letters()
+		if len(letters) != 1 {
+			t.Fatalf("dead letters %v", letters)
+		}
+		for _, h := range letters[0].message.Headers {
+			if strings.Contains(h.Name, "partition") || strings.Contains(h.Name, "offset") {
+				t.Errorf("the dead letter tells %s=%s", h.Name, h.Value)
+			}
+		}
+	})
+}
+
 func TestABurialThatFailsIsTriedAgain(t *testing.T) {
 	inBubble(t, 1, func(cfg *queue.Config, _ *fakeBroker) { cfg.MaxAttempts = 1 }, func(t *testing.T, s *queue.Service, b *fakeBroker) {
 		c := b.claims[0]

@@ -18,6 +18,7 @@ type fakeBroker struct {
 	describeErr  error
 
 	mu        sync.Mutex
+	order     domain.Order // what the first event tells
 	failJoin  error
 	claims    []*fakeClaim  // the partitions of which a sequence begins with all
 	events    chan laneNews // what the sequence that runs yields next
@@ -55,12 +56,13 @@ func (b *fakeBroker) assigns() domain.LaneEvent {
 	return event
 }
 
-func (b *fakeBroker) Join(ctx context.Context, _ domain.Topic, _ domain.Queue, from *domain.Start) iter.Seq2[domain.LaneEvent, error] {
+func (b *fakeBroker) Join(ctx context.Context, _ domain.Topic, _ domain.Queue, terms domain.Terms) iter.Seq2[domain.LaneEvent, error] {
 	return func(yield func(domain.LaneEvent, error) bool) {
 		b.mu.Lock()
 		b.joins++
-		b.froms = append(b.froms, from)
+		b.froms = append(b.froms, terms.From)
 		first, fail := b.assigns(), b.failJoin
+		first.Order = b.order
 		b.mu.Unlock()
 		defer func() {
 			b.mu.Lock()

@@ -81,9 +81,14 @@ func (l *lane) attend(ctx context.Context, work *sync.WaitGroup) error {
 		return err
 	}
 	first := true
-	for event, err := range l.service.broker.Join(ctx, l.name.topic, l.name.queue, l.from) {
+	for event, err := range l.service.broker.Join(ctx, l.name.topic, l.name.queue, domain.Terms{From: l.from, Order: l.settings.order}) {
 		if err != nil {
 			return err
+		}
+		if first && event.Order == domain.OrderNone {
+			if err := l.settings.loosen(l.name.topic, l.name.queue); err != nil {
+				return err
+			}
 		}
 		l.follow(ctx, event, work)
 		if first {

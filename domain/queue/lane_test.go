@@ -216,20 +216,30 @@ func TestDrainIsBoundedByItsContext(t *testing.T) {
 }
 
 func TestBrokersThatCannotKeepOrder(t *testing.T) {
-	cannot := func(_ *queue.Config, b *fakeBroker) { b.capabilities = nil }
-	inBubble(t, 1, cannot, func(t *testing.T, s *queue.Service, _ *fakeBroker) {
-		if m := sit(t, s, 1); m.Ready().Order != domain.OrderNone {
-			t.Errorf("order %q is promised", m.Ready().Order)
-		}
-	})
-	inBubble(t, 1, func(cfg *queue.Config, b *fakeBroker) {
-		cannot(cfg, b)
-		cfg.Rules = []queue.Rule{{Queue: "bill*", Order: domain.OrderKey}}
-	}, func(t *testing.T, s *queue.Service, _ *fakeBroker) {
-		if _, err := join(s, nil); domain.CodeOf(err) != domain.Unsupported {
-			t.Errorf("an order that the operator asks for: %v", err)
-		}
-	})
+	for name, cannot := range map[string]func(*queue.Config, *fakeBroker){
+		"at all":        func(_ *queue.Config, b *fakeBroker) { b.capabilities = nil },
+		"in this queue": func(_ *queue.Config, b *fakeBroker) { b.order = domain.OrderNone },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 1, cannot, func(t *testing.T, s *queue.Service, b *fakeBroker) {
+				m := sit(t, s, 2)
+				defer m.gone()
+				if m.Ready().Order != domain.OrderNone {
+					t.Errorf("order %q is promised", m.Ready().Order)
+				}
+				b.claims[0].add("a", "a")
+				m.receipts("a0", "a1")
+			})
+			inBubble(t, 1, func(cfg *queue.Config, b *fakeBroker) {
+				cannot(cfg, b)
+				cfg.Rules = []queue.Rule{{Queue: "bill*", Order: domain.OrderKey}}
+			}, func(t *testing.T, s *queue.Service, _ *fakeBroker) {
+				if _, err := join(s, nil); domain.CodeOf(err) != domain.Unsupported {
+					t.Errorf("an order that the operator asks for: %v", err)
+				}
+			})
+		})
+	}
 }
 
 func TestRulesAreExceptions(t *testing.T) {

@@ -21,7 +21,7 @@ type broken struct {
 	ports.Broker
 	publish      func(good ports.Broker, ctx context.Context, topic domain.Topic, batch []*domain.Message, done func(int, domain.Ack, error))
 	tail         func(good ports.Broker, ctx context.Context, topic domain.Topic, from domain.Start) (domain.Opening, iter.Seq2[domain.Chunk, error], error)
-	join         func(good ports.Broker, ctx context.Context, topic domain.Topic, queue domain.Queue, from *domain.Start) iter.Seq2[domain.LaneEvent, error]
+	join         func(good ports.Broker, ctx context.Context, topic domain.Topic, queue domain.Queue, terms domain.Terms) iter.Seq2[domain.LaneEvent, error]
 	describe     func(good ports.Broker, ctx context.Context, topic domain.Topic) (domain.TopicInfo, error)
 	capabilities func(good domain.Capabilities) domain.Capabilities
 	message      func(m *domain.Message) *domain.Message // what becomes of a message that is read; nil: it is lost
@@ -63,11 +63,11 @@ func (b *broken) Tail(ctx context.Context, topic domain.Topic, from domain.Start
 	}, err
 }
 
-func (b *broken) Join(ctx context.Context, topic domain.Topic, queue domain.Queue, from *domain.Start) iter.Seq2[domain.LaneEvent, error] {
+func (b *broken) Join(ctx context.Context, topic domain.Topic, queue domain.Queue, terms domain.Terms) iter.Seq2[domain.LaneEvent, error] {
 	if b.join != nil {
-		return b.join(b.Broker, ctx, topic, queue, from)
+		return b.join(b.Broker, ctx, topic, queue, terms)
 	}
-	events := b.Broker.Join(ctx, topic, queue, from)
+	events := b.Broker.Join(ctx, topic, queue, terms)
 	if b.claim == nil {
 		return events
 	}
@@ -307,12 +307,12 @@ func TestBrokenBrokersFail(t *testing.T) {
 			},
 		}},
 		"a queue begins at the beginning": {"JoinBeginsAtTheEnd", "40 messages", &broken{
-			join: func(good ports.Broker, ctx context.Context, topic domain.Topic, queue domain.Queue, _ *domain.Start) iter.Seq2[domain.LaneEvent, error] {
+			join: func(good ports.Broker, ctx context.Context, topic domain.Topic, queue domain.Queue, _ domain.Terms) iter.Seq2[domain.LaneEvent, error] {
 				earliest := domain.StartEarliest()
 				return func(yield func(domain.LaneEvent, error) bool) {
-					for event, err := range good.Join(ctx, topic, queue, &earliest) {
+					for event, err := range good.Join(ctx, topic, queue, domain.Terms{From: &earliest}) {
 						if domain.AsError(err).Code == domain.Conflict {
-							good.Join(ctx, topic, queue, nil)(yield)
+							good.Join(ctx, topic, queue, domain.Terms{})(yield)
 							return
 						}
 						if !yield(event, err) {
@@ -323,13 +323,13 @@ func TestBrokenBrokersFail(t *testing.T) {
 			},
 		}},
 		"a queue ignores from": {"JoinFrom", "from", &broken{
-			join: func(good ports.Broker, ctx context.Context, topic domain.Topic, queue domain.Queue, _ *domain.Start) iter.Seq2[domain.LaneEvent, error] {
-				return good.Join(ctx, topic, queue, nil)
+			join: func(good ports.Broker, ctx context.Context, topic domain.Topic, queue domain.Queue, _ domain.Terms) iter.Seq2[domain.LaneEvent, error] {
+				return good.Join(ctx, topic, queue, domain.Terms{})
 			},
 		}},
 		"a queue that has begun takes from": {"JoinConflict", "want conflict", &broken{
-			join: func(good ports.Broker, ctx context.Context, topic domain.Topic, queue domain.Queue, _ *domain.Start) iter.Seq2[domain.LaneEvent, error] {
-				return good.Join(ctx, topic, queue, nil)
+			join: func(good ports.Broker, ctx context.Context, topic domain.Topic, queue domain.Queue, _ domain.Terms) iter.Seq2[domain.LaneEvent, error] {
+				return good.Join(ctx, topic, queue, domain.Terms{})
 			},
 		}},
 		"nothing is settled": {"HandOver", "was settled, and came again", &broken{
@@ -345,8 +345,8 @@ func TestBrokenBrokersFail(t *testing.T) {
 			},
 		}},
 		"each member has every message": {"Sharing", "divided", &broken{
-			join: func(good ports.Broker, ctx context.Context, topic domain.Topic, _ domain.Queue, from *domain.Start) iter.Seq2[domain.LaneEvent, error] {
-				return good.Join(ctx, topic, domain.Queue(uuid.NewString()), from)
+			join: func(good ports.Broker, ctx context.Context, topic domain.Topic, _ domain.Queue, terms domain.Terms) iter.Seq2[domain.LaneEvent, error] {
+				return good.Join(ctx, topic, domain.Queue(uuid.NewString()), terms)
 			},
 		}},
 		"queues are declared and refused": {"Queues", "declared", &broken{queuesErr: domain.Errorf(domain.Unsupported, "no")}},
@@ -402,11 +402,11 @@ func TestHonestRefusalsPass(t *testing.T) {
 				}
 				return good.Tail(ctx, topic, from)
 			},
-			join: func(good ports.Broker, ctx context.Context, topic domain.Topic, queue domain.Queue, from *domain.Start) iter.Seq2[domain.LaneEvent, error] {
-				if from != nil && !from.Latest() {
+			join: func(good ports.Broker, ctx context.Context, topic domain.Topic, queue domain.Queue, terms domain.Terms) iter.Seq2[domain.LaneEvent, error] {
+				if terms.From != nil && !terms.From.Latest() {
 					return func(yield func(domain.LaneEvent, error) bool) { yield(domain.LaneEvent{}, unsupported) }
 				}
-				return good.Join(ctx, topic, queue, from)
+				return good.Join(ctx, topic, queue, terms)
 			},
 			queuesErr: unsupported,
 		}

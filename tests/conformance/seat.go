@@ -61,7 +61,7 @@ func (b *bench) join(ctx context.Context, topic domain.Topic, queue domain.Queue
 
 func (s *seat) run(ctx context.Context, b *bench, topic domain.Topic, queue domain.Queue, from *domain.Start, stands func()) {
 	var fetchers sync.WaitGroup
-	for event, err := range b.Broker.Join(ctx, topic, queue, from) {
+	for event, err := range b.Broker.Join(ctx, topic, queue, domain.Terms{From: from}) {
 		if err != nil {
 			s.change(func() { s.err = err })
 			break

@@ -196,7 +196,7 @@ func (m *member) run(ctx context.Context, b *kafka.Broker, topic domain.Topic, q
 	var fetching sync.WaitGroup
 	defer fetching.Wait()
 	stands := sync.OnceFunc(func() { close(m.stand) })
-	for event, err := range b.Join(ctx, topic, queue, from) {
+	for event, err := range b.Join(ctx, topic, queue, domain.Terms{From: from}) {
 		m.change(func() {
 			m.err = err
 			for _, c := range event.Assigned {

@@ -17,10 +17,10 @@ import (
 const leaveWithin = 5 * time.Second
 
 // Join implements ports.Joiner. Each call is one member of the consumer group, with connections of its own.
-func (b *Broker) Join(ctx context.Context, topic domain.Topic, queue domain.Queue, from *domain.Start) iter.Seq2[domain.LaneEvent, error] {
+func (b *Broker) Join(ctx context.Context, topic domain.Topic, queue domain.Queue, terms domain.Terms) iter.Seq2[domain.LaneEvent, error] {
 	return func(yield func(domain.LaneEvent, error) bool) {
 		m := &membership{broker: b, topic: topic, group: b.cfg.group(topic, queue), events: newInbox()}
-		if err := m.open(ctx, queue, from); err != nil {
+		if err := m.open(ctx, queue, terms.From); err != nil {
 			yield(domain.LaneEvent{}, err)
 			return
 		}

@@ -170,7 +170,7 @@ func (s *secured) refused(t *testing.T, addr string, tls broker.TLS, sasl kafka.
 			return err
 		},
 		"join": func() error {
-			for _, err := range b.Join(ctx, s.topic, "workers", nil) {
+			for _, err := range b.Join(ctx, s.topic, "workers", domain.Terms{}) {
 				return err
 			}
 			return nil

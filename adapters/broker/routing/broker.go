@@ -120,14 +120,14 @@ func (b *Broker) Tail(ctx context.Context, topic domain.Topic, from domain.Start
 }
 
 // Join implements ports.Joiner.
-func (b *Broker) Join(ctx context.Context, topic domain.Topic, queue domain.Queue, from *domain.Start) iter.Seq2[domain.LaneEvent, error] {
+func (b *Broker) Join(ctx context.Context, topic domain.Topic, queue domain.Queue, terms domain.Terms) iter.Seq2[domain.LaneEvent, error] {
 	return func(yield func(domain.LaneEvent, error) bool) {
 		t, err := b.resolve(topic)
 		if err != nil {
 			yield(domain.LaneEvent{}, err)
 			return
 		}
-		for event, err := range b.brokers[t.broker].Join(ctx, t.physical, queue, from) {
+		for event, err := range b.brokers[t.broker].Join(ctx, t.physical, queue, terms) {
 			if err == nil {
 				b.used.add(topic)
 			}

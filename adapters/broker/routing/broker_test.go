@@ -101,7 +101,7 @@ func useAll(t *testing.T, b *Broker, topic domain.Topic) (err error) {
 			}
 		}
 	}
-	for _, err := range b.Join(t.Context(), topic, "billing", nil) {
+	for _, err := range b.Join(t.Context(), topic, "billing", domain.Terms{}) {
 		all = append(all, err)
 	}
 	_, err = b.Describe(t.Context(), topic)

@@ -38,7 +38,7 @@ func (s *stub) Tail(_ context.Context, topic domain.Topic, _ domain.Start) (doma
 	return domain.Opening{}, func(yield func(domain.Chunk, error) bool) { yield(domain.Chunk{Next: 7}, nil) }, err
 }
 
-func (s *stub) Join(_ context.Context, topic domain.Topic, _ domain.Queue, _ *domain.Start) iter.Seq2[domain.LaneEvent, error] {
+func (s *stub) Join(_ context.Context, topic domain.Topic, _ domain.Queue, _ domain.Terms) iter.Seq2[domain.LaneEvent, error] {
 	err := s.ask(topic)
 	return func(yield func(domain.LaneEvent, error) bool) { yield(domain.LaneEvent{}, err) }
 }
