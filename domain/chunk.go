@@ -18,6 +18,7 @@ type Chunk struct {
 	// Gap, where it is not nil, is a hole before Messages: the log no longer had them, or it was made anew.
 	Gap *Gap
 	// Epoch, where it is not zero, is the topic's new epoch: what was known of its partitions before is void. It comes with a Gap.
+	// A Gap with GapEpoch says the same of a partition that has been read already, be the epoch the one it was.
 	Epoch Epoch
 	// Messages are in the order of their offsets. They may be none.
 	Messages []*Message

@@ -19,6 +19,7 @@
 //   - place: the position in one partition before which everything has been seen.
 //   - vector: a place for each partition of one topic, and the topic's epoch.
 //   - epoch: one incarnation of a topic; a topic deleted and made anew has another.
+//   - fingerprint: 32 bits of a message by which a place is known again, where the broker's topics have no identity of their own.
 //   - cursor: vectors of one or more topics as one opaque string, what a client stores to come back.
 //   - chunk: what a broker's reader yields: messages of one partition, and where reading goes on.
 //   - run: a chunk as it stands in the log: neighbours that are encoded once and shared by all viewers.

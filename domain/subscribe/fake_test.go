@@ -13,25 +13,32 @@ import (
 // fakeBroker is a broker's log of one topic, as simple as can be: it keeps what was put into it until it is cut.
 type fakeBroker struct {
 	capabilities domain.Capabilities
+	// prints says that the broker tells incarnations of the topic apart by fingerprints, as its epoch means nothing.
+	prints bool
 
-	mu         sync.Mutex
-	epoch      domain.Epoch
-	first      []int64
-	partitions [][]*domain.Message
-	changed    chan struct{}
-	refuse     error
-	tails      int
+	mu          sync.Mutex
+	epoch       domain.Epoch
+	incarnation uint32
+	first       []int64
+	partitions  [][]*domain.Message
+	changed     chan struct{}
+	refuse      error
+	tails       int
 }
 
 func newFakeBroker(partitions int) *fakeBroker {
 	return &fakeBroker{
 		capabilities: domain.Capabilities{domain.History, domain.SeekTime},
 		epoch:        1,
+		incarnation:  1,
 		first:        make([]int64, partitions),
 		partitions:   make([][]*domain.Message, partitions),
 		changed:      make(chan struct{}),
 	}
 }
+
+// A fingerprint is the incarnation, and in so many bits below it the place after the message.
+const printBits = 16
 
 func (b *fakeBroker) change(f func()) {
 	b.mu.Lock()
@@ -50,6 +57,9 @@ func (b *fakeBroker) put(partition int32, key string) *domain.Message {
 			Payload:  fmt.Appendf(nil, "%d/%d", partition, offset),
 			Position: domain.Position{Partition: partition, Offset: offset},
 		}
+		if b.prints {
+			m.Fingerprint = b.incarnation<<printBits | uint32(offset+1)
+		}
 		b.partitions[partition] = append(b.partitions[partition], m)
 	})
 	return m
@@ -67,10 +77,35 @@ func (b *fakeBroker) cut(partition int32, n int) {
 // recreate deletes the topic and makes it anew.
 func (b *fakeBroker) recreate() {
 	b.change(func() {
-		b.epoch++
+		b.incarnation++
+		if !b.prints {
+			b.epoch++
+		}
 		b.first = make([]int64, len(b.first))
 		b.partitions = make([][]*domain.Message, len(b.partitions))
 	})
+}
+
+// restart gives the topic another epoch, as a broker that goes by fingerprints may when the bridge starts anew.
+func (b *fakeBroker) restart() { b.change(func() { b.epoch++ }) }
+
+// place is where a reader of a partition begins that is to be at next.
+func (b *fakeBroker) place(partition int, next int64) domain.Place {
+	place := domain.Place{Partition: int32(partition), Next: next}
+	if i := next - 1 - b.first[partition]; i >= 0 && i < int64(len(b.partitions[partition])) {
+		place.Fingerprint = b.partitions[partition][i].Fingerprint
+	}
+	return place
+}
+
+// anew reports whether the topic was made anew since somebody had v, as far as can be seen in a partition.
+func (b *fakeBroker) anew(v *domain.Vector, partition int) bool {
+	if !b.prints {
+		return v.Epoch != 0 && v.Epoch != b.epoch
+	}
+	had, _ := v.At(int32(partition))
+	end := b.first[partition] + int64(len(b.partitions[partition]))
+	return had.Next > end || had.Next >= b.first[partition] && had.Fingerprint != 0 && had.Fingerprint != b.place(partition, had.Next).Fingerprint
 }
 
 func (b *fakeBroker) addPartition() {
@@ -98,7 +133,7 @@ func (b *fakeBroker) Tail(ctx context.Context, _ domain.Topic, from domain.Start
 	if b.refuse != nil {
 		return domain.Opening{}, nil, b.refuse
 	}
-	epoch, at, gaps := b.epoch, make([]int64, len(b.first)), []domain.Gap(nil)
+	incarnation, at, gaps := b.incarnation, make([]int64, len(b.first)), []domain.Gap(nil)
 	for p := range at {
 		first, end := b.first[p], b.first[p]+int64(len(b.partitions[p]))
 		switch v := from.Vector(); {
@@ -107,7 +142,7 @@ func (b *fakeBroker) Tail(ctx context.Context, _ domain.Topic, from domain.Start
 		case v == nil:
 			n, _ := from.Last()
 			at[p] = max(first, end-n)
-		case v.Epoch != 0 && v.Epoch != epoch:
+		case b.anew(v, p):
 			at[p] = first
 			gaps = append(gaps, domain.Gap{Reason: domain.GapEpoch, Partition: int32(p), Lost: domain.LostUnknown})
 		case v.Next(int32(p)) < first:
@@ -119,9 +154,9 @@ func (b *fakeBroker) Tail(ctx context.Context, _ domain.Topic, from domain.Start
 	}
 	places := make([]domain.Place, len(at))
 	for p := range at {
-		places[p] = domain.Place{Partition: int32(p), Next: at[p]}
+		places[p] = b.place(p, at[p])
 	}
-	return domain.Opening{Vector: domain.NewVector(epoch, places...), Gaps: gaps}, func(yield func(domain.Chunk, error) bool) {
+	return domain.Opening{Vector: domain.NewVector(b.epoch, places...), Gaps: gaps}, func(yield func(domain.Chunk, error) bool) {
 		b.mu.Lock()
 		b.tails++
 		b.mu.Unlock()
@@ -131,7 +166,7 @@ func (b *fakeBroker) Tail(ctx context.Context, _ domain.Topic, from domain.Start
 			b.mu.Unlock()
 		}()
 		for {
-			chunks, changed := b.read(&epoch, &at)
+			chunks, changed := b.read(&incarnation, &at)
 			for _, c := range chunks {
 				if !yield(c, nil) {
 					return
@@ -151,14 +186,14 @@ func (b *fakeBroker) Tail(ctx context.Context, _ domain.Topic, from domain.Start
 }
 
 // read takes a few messages of each partition from the places at on.
-func (b *fakeBroker) read(epoch *domain.Epoch, at *[]int64) ([]domain.Chunk, <-chan struct{}) {
+func (b *fakeBroker) read(incarnation *uint32, at *[]int64) ([]domain.Chunk, <-chan struct{}) {
 	const most = 3
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var chunks []domain.Chunk
-	anew := *epoch != b.epoch
+	anew := *incarnation != b.incarnation
 	if anew {
-		*epoch, *at = b.epoch, make([]int64, len(b.first))
+		*incarnation, *at = b.incarnation, make([]int64, len(b.first))
 	}
 	for len(*at) < len(b.first) {
 		*at = append(*at, 0)
@@ -167,7 +202,7 @@ func (b *fakeBroker) read(epoch *domain.Epoch, at *[]int64) ([]domain.Chunk, <-c
 		c := domain.Chunk{Partition: int32(p), Next: next}
 		switch {
 		case anew:
-			c.Gap, c.Epoch = &domain.Gap{Reason: domain.GapEpoch, Partition: int32(p), Lost: domain.LostUnknown}, *epoch
+			c.Gap, c.Epoch = &domain.Gap{Reason: domain.GapEpoch, Partition: int32(p), Lost: domain.LostUnknown}, b.epoch
 		case next < b.first[p]:
 			c.Gap = &domain.Gap{Reason: domain.GapRetention, Partition: int32(p), Lost: b.first[p] - next}
 		}

@@ -1,6 +1,7 @@
 package subscribe
 
 import (
+	"math"
 	"sort"
 	"sync"
 	"time"
@@ -24,9 +25,12 @@ type log struct {
 	sizes []int  // of runs, in bytes
 	first uint64 // the number of runs[0]; runs are numbered without gaps
 	// floor is the number of the first run that a viewer can come in at from outside, and tail the vector before it: the
-	// runs below belong to an epoch that ended, and only those who are there already walk through them.
-	floor    uint64
-	tail     *domain.Vector
+	// runs below belong to an incarnation of the topic that ended, and only those who are there already walk through them.
+	floor uint64
+	tail  *domain.Vector
+	// anew is the number of the first run after the topic was last made anew under the same epoch, 0 where it never was: epochs do not
+	// tell who comes from before it.
+	anew     uint64
 	head     *domain.Vector // after the last run, and what carried no message since
 	messages int
 	bytes    int
@@ -48,7 +52,7 @@ func (l *log) append(c domain.Chunk, now time.Time) {
 		l.appendGap(c, now)
 	}
 	for batch := range runsOf(c.Messages) {
-		after := l.head.With(domain.Place{Partition: c.Partition, Next: batch[len(batch)-1].Offset + 1})
+		after := l.head.With(batch[len(batch)-1].After())
 		l.push(&domain.Run{Topic: l.topic, Partition: c.Partition, Base: l.head, Messages: batch, After: after, Appended: now})
 	}
 	if n := len(c.Messages); n > 0 {
@@ -56,8 +60,9 @@ func (l *log) append(c domain.Chunk, now time.Time) {
 			l.lag = now.Sub(t)
 		}
 	}
-	if place, ok := l.head.At(c.Partition); !ok || place.Next != c.Next {
-		l.head = l.head.With(domain.Place{Partition: c.Partition, Next: c.Next})
+	before, ok := l.head.At(c.Partition)
+	if after := c.After(before); !ok || after != before {
+		l.head = l.head.With(after)
 	}
 	l.trim(now)
 	close(l.wake)
@@ -66,15 +71,13 @@ func (l *log) append(c domain.Chunk, now time.Time) {
 
 // appendGap adds the hole before a chunk's messages, and lets a new epoch begin where the chunk says so.
 func (l *log) appendGap(c domain.Chunk, now time.Time) {
-	place := domain.Place{Partition: c.Partition, Next: startOf(c)}
-	after := l.head.With(place)
-	anew := c.Epoch != 0 && c.Epoch != l.head.Epoch
-	if anew {
-		after = domain.NewVector(c.Epoch, place)
-	}
-	l.push(&domain.Run{Topic: l.topic, Partition: c.Partition, Base: l.head, Gap: c.Gap, After: after, Appended: now})
-	if anew {
+	before, after := l.head, afterGap(l.head, c)
+	l.push(&domain.Run{Topic: l.topic, Partition: c.Partition, Base: before, Gap: c.Gap, After: after, Appended: now})
+	switch {
+	case after.Epoch != before.Epoch:
 		l.floor, l.tail = l.end(), after
+	case again(before, c.Gap):
+		l.floor, l.tail, l.anew = l.end(), after, l.end()
 	}
 }
 
@@ -83,19 +86,11 @@ func (l *log) resolve(c domain.Chunk) {
 	if place, ok := l.head.At(c.Partition); !ok || !place.Pending() {
 		return
 	}
-	at := domain.Place{Partition: c.Partition, Next: startOf(c)}
+	at := c.Begin()
 	if place, ok := l.tail.At(c.Partition); ok && place.Pending() {
 		l.tail = l.tail.With(at)
 	}
 	l.head = l.head.With(at)
-}
-
-// startOf is the place at which a chunk's partition goes on after its gap.
-func startOf(c domain.Chunk) int64 {
-	if len(c.Messages) > 0 {
-		return c.Messages[0].Offset
-	}
-	return c.Next
 }
 
 func (l *log) push(r *domain.Run) {
@@ -125,6 +120,9 @@ func (l *log) trim(now time.Time) {
 	l.runs, l.sizes, l.first = l.runs[n:], l.sizes[n:], l.first+uint64(n)
 }
 
+// inside are the runs that a viewer can come in at, in which vectors only grow.
+func (l *log) inside() []*domain.Run { return l.runs[l.floor-l.first:] }
+
 // end is the number that the next run will have.
 func (l *log) end() uint64 { return l.first + uint64(len(l.runs)) }
 
@@ -144,18 +142,24 @@ func (l *log) stats() (messages, bytes int, lag time.Duration) {
 	return l.messages, l.bytes, l.lag
 }
 
-// live is the place and the vector at the end.
-func (l *log) live() (uint64, *domain.Vector) {
+// live is the place and the vector at the end, and since when numbers of runs count in this incarnation of the topic, as far as the epoch
+// does not say.
+func (l *log) live() (at uint64, head *domain.Vector, anew uint64) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	return l.end(), l.head
+	return l.end(), l.head, l.anew
 }
 
+// unchecked says that nobody held a vector against the broker's log.
+const unchecked = math.MaxUint64
+
 // enter finds the run at which a viewer who has seen v can come in and miss nothing: false where the log does not reach back
-// that far. known says that v's places were checked against the broker's log, so that they may lie ahead of what this log has got yet.
-func (l *log) enter(v *domain.Vector, known bool) (uint64, bool) {
+// that far, or v is of another incarnation of the topic. checked is the log's anew from before v's places were checked against the broker's
+// log: while it is the same they count as known, and may lie ahead of what this log has got yet.
+func (l *log) enter(v *domain.Vector, checked uint64) (uint64, bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
+	known := checked == l.anew
 	if v.Epoch != l.head.Epoch || !v.Since.IsZero() {
 		return 0, false
 	}
@@ -169,9 +173,12 @@ func (l *log) enter(v *domain.Vector, known bool) (uint64, bool) {
 		if !known && !want.Pending() && (!ok || !have.Pending() && want.Next > have.Next) {
 			return 0, false
 		}
+		if !l.vouches(want, known) {
+			return 0, false
+		}
 	}
 	// Vectors only grow, so the runs that v covers come first.
-	inside := l.runs[l.floor-l.first:]
+	inside := l.inside()
 	covered := sort.Search(len(inside), func(i int) bool { return !covers(v, inside[i].After) })
 	return l.floor + uint64(covered), true
 }

@@ -34,25 +34,25 @@ func TestWhereAViewerComesIn(t *testing.T) {
 	l.append(chunk(1, 100, 105), now) // run 1
 	l.append(chunk(0, 110, 120), now) // run 2
 	for name, c := range map[string]struct {
-		v     *domain.Vector
-		known bool
-		run   uint64
-		ok    bool
+		v       *domain.Vector
+		checked uint64
+		run     uint64
+		ok      bool
 	}{
-		"lacks all":                          {at(1, 100, 100), false, 0, true},
-		"lacks all of one partition":         {at(1, 120, 100), false, 1, true},
-		"lacks the last":                     {at(1, 115, 105), false, 2, true},
-		"lacks nothing":                      {at(1, 120, 105), false, 3, true},
-		"came too late":                      {at(1, 99, 105), false, 0, false},
-		"of another epoch":                   {at(2, 120, 105), false, 0, false},
-		"ahead, says a stranger":             {at(1, 130, 105), false, 0, false},
-		"ahead, says the broker":             {at(1, 130, 105), true, 3, true},
-		"knows no place":                     {&domain.Vector{Epoch: 1, Since: now}, false, 0, false},
-		"a partition that began elsewhere":   {at(1, 120, 105, 7), false, 0, false},
-		"the same, says the broker":          {at(1, 120, 105, 7), true, 3, true},
-		"has not seen one of the partitions": {at(1, 120), false, 0, false},
+		"lacks all":                          {at(1, 100, 100), unchecked, 0, true},
+		"lacks all of one partition":         {at(1, 120, 100), unchecked, 1, true},
+		"lacks the last":                     {at(1, 115, 105), unchecked, 2, true},
+		"lacks nothing":                      {at(1, 120, 105), unchecked, 3, true},
+		"came too late":                      {at(1, 99, 105), unchecked, 0, false},
+		"of another epoch":                   {at(2, 120, 105), unchecked, 0, false},
+		"ahead, says a stranger":             {at(1, 130, 105), unchecked, 0, false},
+		"ahead, says the broker":             {at(1, 130, 105), 0, 3, true},
+		"knows no place":                     {&domain.Vector{Epoch: 1, Since: now}, unchecked, 0, false},
+		"a partition that began elsewhere":   {at(1, 120, 105, 7), unchecked, 0, false},
+		"the same, says the broker":          {at(1, 120, 105, 7), 0, 3, true},
+		"has not seen one of the partitions": {at(1, 120), unchecked, 0, false},
 	} {
-		if run, ok := l.enter(c.v, c.known); ok != c.ok || ok && run != c.run {
+		if run, ok := l.enter(c.v, c.checked); ok != c.ok || ok && run != c.run {
 			t.Errorf("%s: run %d, %v; want run %d, %v", name, run, ok, c.run, c.ok)
 		}
 	}
@@ -66,15 +66,15 @@ func TestNobodyComesInBeforeANewEpoch(t *testing.T) {
 	anew := chunk(0, 0, 3)
 	anew.Epoch, anew.Gap = 2, &domain.Gap{Reason: domain.GapEpoch, Lost: domain.LostUnknown}
 	l.append(anew, now)
-	if run, ok := l.enter(at(2, 0), false); !ok || run != 2 {
+	if run, ok := l.enter(at(2, 0), unchecked); !ok || run != 2 {
 		t.Errorf("the first run of the new epoch is 2; came in at %d, %v", run, ok)
 	}
-	if _, ok := l.enter(at(1, 4), false); ok {
+	if _, ok := l.enter(at(1, 4), unchecked); ok {
 		t.Error("came into an epoch that has ended")
 	}
 	l.window.Messages = 1
 	l.append(chunk(0, 3, 4), now)
-	if _, ok := l.enter(at(2, 2), false); ok {
+	if _, ok := l.enter(at(2, 2), unchecked); ok {
 		t.Error("came in before what was dropped")
 	}
 }
@@ -85,7 +85,7 @@ func TestAPartitionThatIsReadLate(t *testing.T) {
 	since := time.Now()
 	l := newLog("t", wide, at(1, 10).With(domain.Place{Partition: 1, Since: since}))
 	mine := at(1, 10, 3)
-	entered, ok := l.enter(mine, false)
+	entered, ok := l.enter(mine, unchecked)
 	if !ok {
 		t.Fatal("the log cannot say yet that it lacks anything")
 	}
@@ -101,10 +101,10 @@ func TestAPartitionThatIsReadLate(t *testing.T) {
 	if want := domain.CursorOf("t", mine).String(); began != want || len(s.spans) != 0 {
 		t.Errorf("a replay from %q, want from %q, and nothing before it: %v", began, want, s.spans)
 	}
-	if _, ok := l.enter(at(1, 10, 3), false); ok {
+	if _, ok := l.enter(at(1, 10, 3), unchecked); ok {
 		t.Error("came in past what the log lacks")
 	}
-	if _, ok := l.enter(at(1, 10).With(domain.Place{Partition: 1, Since: since}), false); ok {
+	if _, ok := l.enter(at(1, 10).With(domain.Place{Partition: 1, Since: since}), unchecked); ok {
 		t.Error("a cursor that knows no place came in where the log's own beginning is known to nobody but the broker")
 	}
 }

@@ -38,16 +38,16 @@ func (s *stream) open(ctx context.Context, v ports.View, timeout time.Duration) 
 
 func (s *stream) find(ctx context.Context, from domain.Start, timeout time.Duration) error {
 	if from.Latest() {
-		s.at, s.vector = s.log.live()
+		s.at, s.vector, _ = s.log.live()
 		return nil
 	}
 	if had := from.Vector(); had != nil {
-		if at, ok := s.log.enter(had, false); ok {
+		if at, ok := s.log.enter(had, unchecked); ok {
 			s.at, s.vector, s.own = at, had, true
 			return nil
 		}
 	}
-	s.replay = s.replayFrom(from)
+	s.read(from)
 	giveUp := time.NewTimer(timeout)
 	defer giveUp.Stop()
 	select {

@@ -13,18 +13,21 @@ func (s *stream) fellOut() {
 	case ports.OverflowDrop:
 		s.jump()
 	default:
-		s.replay = s.replayFrom(domain.StartVector(s.vector))
+		s.read(domain.StartVector(s.vector))
 	}
 }
 
 // jump goes to the live end, and says how much was lost.
 func (s *stream) jump() {
-	at, head := s.log.live()
+	at, head, anew := s.log.live()
+	before := s.at
 	s.at = at
-	if s.vector.Epoch != head.Epoch {
-		for _, place := range head.Places() {
-			s.tell(&domain.Gap{Reason: domain.GapEpoch, Partition: place.Partition, Lost: domain.LostUnknown}, s.vector, head)
+	if s.vector.Epoch != head.Epoch || before < anew {
+		gaps := make([]domain.Gap, len(head.Places()))
+		for i, place := range head.Places() {
+			gaps[i] = domain.Gap{Reason: domain.GapEpoch, Partition: place.Partition, Lost: domain.LostUnknown}
 		}
+		s.tellAll(gaps, s.vector, head)
 		s.vector, s.own = head, false
 		return
 	}

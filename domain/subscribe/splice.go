@@ -22,16 +22,22 @@ func (s *stream) opened(o domain.Opening, from domain.Start) {
 			s.ready.Reason = ports.ResumeEpoch
 		}
 	}
-	for _, gap := range o.Gaps {
-		after := o.Vector
-		if place, ok := o.Vector.At(gap.Partition); ok && gap.Reason != domain.GapEpoch {
+	s.tellAll(o.Gaps, before, o.Vector)
+	s.vector = o.Vector
+	s.splice()
+}
+
+// tellAll tells the gaps that lead from before to a vector. Only the last one leads to all of it: who breaks off in between must hear of
+// the others again.
+func (s *stream) tellAll(gaps []domain.Gap, before, to *domain.Vector) {
+	for i, gap := range gaps {
+		after := to
+		if place, ok := to.At(gap.Partition); ok && i < len(gaps)-1 {
 			after = before.With(place)
 		}
 		s.tell(&gap, before, after)
 		before = after
 	}
-	s.vector = o.Vector
-	s.splice()
 }
 
 // tell puts a gap of this viewer alone before what comes next.
@@ -40,9 +46,15 @@ func (s *stream) tell(gap *domain.Gap, before, after *domain.Vector) {
 	s.spans = append(s.spans, domain.Span{Run: run, To: 1})
 }
 
+// read begins a replay.
+func (s *stream) read(from domain.Start) {
+	_, _, s.checked = s.log.live()
+	s.replay = s.replayFrom(from)
+}
+
 // splice leaves the replay where the log holds all that the vector lacks.
 func (s *stream) splice() {
-	at, ok := s.log.enter(s.vector, true)
+	at, ok := s.log.enter(s.vector, s.checked)
 	if !ok {
 		return
 	}
@@ -77,20 +89,17 @@ func (s *stream) step(st step, ok bool) *domain.Bye {
 // replayed gives a chunk of the broker's log.
 func (s *stream) replayed(c domain.Chunk) {
 	if c.Gap != nil {
-		place := domain.Place{Partition: c.Partition, Next: startOf(c)}
-		after := s.vector.With(place)
-		if c.Epoch != 0 && c.Epoch != s.vector.Epoch {
-			after = domain.NewVector(c.Epoch, place)
-		}
+		after := afterGap(s.vector, c)
 		s.tell(c.Gap, s.vector, after)
 		s.vector = after
 	}
 	for batch := range runsOf(c.Messages) {
-		after := s.vector.With(domain.Place{Partition: c.Partition, Next: batch[len(batch)-1].Offset + 1})
+		after := s.vector.With(batch[len(batch)-1].After())
 		s.give(&domain.Run{Topic: s.log.topic, Partition: c.Partition, Base: s.vector, Messages: batch, After: after, Appended: time.Now()}, 0, nil)
 		s.vector = after
 	}
 	if c.Next > s.vector.Next(c.Partition) {
-		s.vector = s.vector.With(domain.Place{Partition: c.Partition, Next: c.Next})
+		before, _ := s.vector.At(c.Partition)
+		s.vector = s.vector.With(c.After(before))
 	}
 }

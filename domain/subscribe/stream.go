@@ -33,6 +33,8 @@ type stream struct {
 	own bool
 	// replay, where it is not nil, reads what the log no longer has.
 	replay *replay
+	// checked is the log's anew when the replay began, which checks the vector against the broker's log.
+	checked uint64
 	// unmarked says that the place moved over messages that did not match since the client was told a cursor.
 	unmarked bool
 	over     *domain.Bye

@@ -26,7 +26,7 @@ func (s *stream) gather() (wait <-chan struct{}) {
 	s.runs = got.runs
 	for _, run := range got.runs {
 		if !s.walk(run) {
-			s.replay = s.replayFrom(domain.StartVector(s.vector))
+			s.read(domain.StartVector(s.vector))
 			break
 		}
 		s.at++
@@ -37,7 +37,7 @@ func (s *stream) gather() (wait <-chan struct{}) {
 
 // walk moves over one run of the log. False says that the log lacks something before it that this viewer has not seen.
 func (s *stream) walk(run *domain.Run) bool {
-	if !s.own || run.After.Epoch != s.vector.Epoch {
+	if !s.own || run.After.Epoch != s.vector.Epoch || again(run.Base, run.Gap) {
 		s.own = false
 		s.give(run, 0, nil)
 		s.vector = run.After
