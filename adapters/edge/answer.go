@@ -71,9 +71,20 @@ func appendID(dst []byte, id string) []byte {
 	return AppendString(dst, id)
 }
 
+// appendPosition appends partition and offset, both null where the broker does not tell them.
 func appendPosition(dst []byte, p domain.Position) []byte {
-	dst = append(dst, `"partition":`...)
-	dst = strconv.AppendInt(dst, int64(p.Partition), 10)
+	dst = appendPartition(dst, p.Partition)
 	dst = append(dst, `,"offset":`...)
+	if !p.Known() {
+		return append(dst, "null"...)
+	}
 	return strconv.AppendInt(dst, p.Offset, 10)
+}
+
+func appendPartition(dst []byte, partition int32) []byte {
+	dst = append(dst, `"partition":`...)
+	if partition == domain.NoPartition {
+		return append(dst, "null"...)
+	}
+	return strconv.AppendInt(dst, int64(partition), 10)
 }

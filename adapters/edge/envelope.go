@@ -45,7 +45,7 @@ func AppendEventBody(dst []byte, e domain.Event) []byte {
 	return AppendMarkBody(dst, e.Cursor)
 }
 
-// AppendEnvelopeBody appends e's message as the envelope of PROTOCOL §3: topic, partition, offset, key or key64, headers, time where there is one,
+// AppendEnvelopeBody appends e's message as the envelope of PROTOCOL §3: topic, partition and offset, null where they are not known, key or key64, headers, time where there is one,
 // one of payload, text and base64, and last the cursor, or in a queue the receipt and from the second try on the attempt. A message
 // without a key has "key":null.
 func AppendEnvelopeBody(dst []byte, e domain.Event) []byte {
@@ -135,8 +135,8 @@ func AppendGapMembers(dst []byte, topic domain.Topic, g *domain.Gap) []byte {
 	dst = AppendString(dst, string(g.Reason))
 	dst = append(dst, `,"topic":"`...)
 	dst = append(dst, topic...)
-	dst = append(dst, `","partition":`...)
-	dst = strconv.AppendInt(dst, int64(g.Partition), 10)
+	dst = append(dst, `",`...)
+	dst = appendPartition(dst, g.Partition)
 	dst = append(dst, `,"lost":`...)
 	if g.Lost == domain.LostUnknown {
 		return append(dst, "null"...)

@@ -24,6 +24,9 @@ func TestEventBodies(t *testing.T) {
 	full.Cursor, full.Receipt, full.Attempt = "", "r1", 2
 	first := msg(domain.Message{Payload: []byte("1")})
 	first.Receipt, first.Attempt, first.Cursor = "r1", 1, ""
+	queued := msg(domain.Message{Key: []byte("k"), Payload: []byte("1")})
+	queued.Message.Position = domain.Position{Partition: domain.NoPartition, Offset: 17}
+	queued.Receipt, queued.Cursor = "r1", ""
 	const head = `"topic":"orders","partition":2,"offset":41,`
 	for _, c := range []struct {
 		name string
@@ -32,6 +35,7 @@ func TestEventBodies(t *testing.T) {
 	}{
 		{"all there is", full, head + `"key":"a\"\u0001","headers":[["n","v\n"],["n",null,"/w=="]],"time":"2026-01-02T15:04:05.006Z","payload":{"a":  1},"receipt":"r1","attempt":2}`},
 		{"first try", first, head + `"key":null,"headers":[],"payload":1,"receipt":"r1"}`},
+		{"no position", queued, `"topic":"orders","partition":null,"offset":null,"key":"k","headers":[],"payload":1,"receipt":"r1"}`},
 		{"text", msg(domain.Message{Payload: []byte("a\r\nb")}), head + `"key":null,"headers":[],"text":"a\r\nb","cursor":"c1"}`},
 		{"empty", msg(domain.Message{Payload: []byte{}}), head + `"key":null,"headers":[],"text":"","cursor":"c1"}`},
 		{"null", msg(domain.Message{Payload: []byte(" null\n")}), head + `"key":null,"headers":[],"text":" null\n","cursor":"c1"}`},
@@ -40,6 +44,7 @@ func TestEventBodies(t *testing.T) {
 		{"empty key", msg(domain.Message{Key: []byte{}, Payload: []byte("true")}), head + `"key":"","headers":[],"payload":true,"cursor":"c1"}`},
 		{"gap", domain.Event{Topic: "orders", Gap: &domain.Gap{Reason: domain.GapRetention, Partition: 1, Lost: 7}, Cursor: "c2"}, `"reason":"retention","topic":"orders","partition":1,"lost":7,"cursor":"c2"}`},
 		{"gap of a queue", domain.Event{Topic: "orders", Gap: &domain.Gap{Reason: domain.GapEpoch, Lost: domain.LostUnknown}}, `"reason":"epoch","topic":"orders","partition":0,"lost":null}`},
+		{"gap that nobody can place", domain.Event{Topic: "orders", Gap: &domain.Gap{Reason: domain.GapBroker, Partition: domain.NoPartition, Lost: domain.LostUnknown}}, `"reason":"broker","topic":"orders","partition":null,"lost":null}`},
 		{"assign", domain.Event{Topic: "orders", Assigned: &assigned}, `"assigned":3}`},
 		{"mark", domain.Event{Cursor: "c3"}, `"cursor":"c3"}`},
 	} {

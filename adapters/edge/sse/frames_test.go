@@ -58,9 +58,13 @@ func frames() []domain.Event {
 	}
 	queued := events[0]
 	queued.Cursor, queued.Receipt, queued.Attempt = "", "r1", 2
+	unplaced := queued
+	message := *queued.Message
+	message.Position = domain.Position{Partition: domain.NoPartition, Offset: 17}
+	unplaced.Message, unplaced.Receipt = &message, "r2"
 	thinned := events[0]
 	thinned.Cursor = ""
-	return append(events, queued, thinned,
+	return append(events, queued, unplaced, thinned,
 		domain.Event{Topic: "orders", Gap: &domain.Gap{Reason: domain.GapOverflow, Partition: 3, Lost: 7}, Cursor: "c9"},
 		domain.Event{Topic: "orders", Gap: &domain.Gap{Reason: domain.GapEpoch, Lost: domain.LostUnknown}},
 		domain.Event{Topic: "orders", Assigned: &assigned},

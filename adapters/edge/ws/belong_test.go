@@ -135,3 +135,23 @@ func TestAMemberWithoutCreditHearsAllButMessages(t *testing.T) {
 		t.Errorf("the member was asked %d times for messages", n)
 	}
 }
+
+// What a broker does not tell is null; messages are still told apart, by their receipts.
+func TestMessagesWithoutAPosition(t *testing.T) {
+	b, members := joining()
+	c := dialGorilla(t, serve(t, b).url("/v1/topics/orders/queues/billing/ws"), protocolJSON)
+	say(t, c, `{"op":"sub","sub":"b","ack":"manual"}`)
+	expectPrefix(t, c, `{"op":"ready"`)
+	m := await(t, members, "a member")
+	events := []domain.Event{leased("r1", "one", 1), leased("r2", "two", 2)}
+	for _, e := range events {
+		e.Message.Position = domain.Position{Partition: domain.NoPartition, Offset: 7}
+	}
+	m.feed <- events
+	expect(t, c,
+		`{"op":"msg","sub":"b","topic":"orders","partition":null,"offset":null,"key":null,"headers":[],"text":"one","receipt":"r1"}`,
+		`{"op":"msg","sub":"b","topic":"orders","partition":null,"offset":null,"key":null,"headers":[],"text":"two","receipt":"r2","attempt":2}`)
+	say(t, c, `{"op":"done","id":"1","sub":"b","receipts":["r2"]}`)
+	wantCall(t, m, "done r2")
+	expect(t, c, `{"op":"ok","id":"1","settled":1,"unknown":[]}`)
+}

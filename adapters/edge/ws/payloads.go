@@ -92,11 +92,14 @@ func (d *raw) send(ctx context.Context, frames [][]byte) error {
 
 // hole closes the socket because messages are lost to it: bare payloads could not tell.
 func (d *raw) hole(ctx context.Context, gap *domain.Gap) {
-	lost := "an unknown number of"
+	lost, where := "an unknown number of", ""
 	if gap.Lost != domain.LostUnknown {
 		lost = fmt.Sprint(gap.Lost)
 	}
-	d.leave(ctx, edge.CloseGap, fmt.Sprintf("gap: %s, %s messages of partition %d are lost", gap.Reason, lost, gap.Partition))
+	if gap.Partition != domain.NoPartition {
+		where = fmt.Sprintf(" of partition %d", gap.Partition)
+	}
+	d.leave(ctx, edge.CloseGap, fmt.Sprintf("gap: %s, %s messages%s are lost", gap.Reason, lost, where))
 }
 
 // over closes the socket because its view or membership has ended.

@@ -69,6 +69,9 @@ func TestRawView(t *testing.T) {
 		if len(before) != 1 || before[0] != "last" {
 			t.Errorf("before the close came %q", before)
 		}
+		c = d(t, h.url("/v1/topics/orders/ws?mode=view"))
+		await(t, streams, "a view").feed <- batchOf(gapRun(domain.Gap{Reason: domain.GapBroker, Partition: domain.NoPartition, Lost: domain.LostUnknown}))
+		expectClose(t, c, 4002, "gap: broker, an unknown number of messages are lost")
 
 		for bye, want := range map[*domain.Bye]int{
 			{Reason: domain.ByeEnd}:         1000,
