@@ -16,6 +16,7 @@ type Broker struct {
 	log *slog.Logger
 	// What is published blocks whatever else its connection carries while the server has an alarm.
 	publishing *link
+	publisher  *publisher
 	viewing    *link
 	joining    *link
 	// logless is whether the server was found to have no streams.
@@ -35,13 +36,15 @@ func New(cfg Config, log *slog.Logger) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Broker{
+	b := &Broker{
 		cfg:        cfg,
 		log:        log,
 		publishing: newLink(cfg, "publishing", secure, log),
 		viewing:    newLink(cfg, "views", secure, log),
 		joining:    newLink(cfg, "queues", secure, log),
-	}, nil
+	}
+	b.publisher = newPublisher(b)
+	return b, nil
 }
 
 // Capabilities implements ports.Describer. Until the server has been reached it is taken to be a RabbitMQ that has streams.
@@ -79,8 +82,10 @@ func (b *Broker) Ping(ctx context.Context) error {
 
 // Close implements ports.Lifecycle.
 func (b *Broker) Close(ctx context.Context) error {
+	b.publisher.close(ctx)
 	for _, l := range []*link{b.publishing, b.joining, b.viewing} {
-		l.close()
+		l.close(ctx)
 	}
+	b.publisher.wait()
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"sync"
@@ -35,6 +36,7 @@ type link struct {
 	changed chan struct{}       // closed at each change of what is here
 	failed  error               // of the last attempt; nil while there is a connection
 	failing time.Time           // when that was
+	wire    net.Conn            // what the connection runs over
 	blocked string              // why the server does not take what is published; empty where it does
 }
 
@@ -115,10 +117,21 @@ func (l *link) alarm() string {
 	return l.blocked
 }
 
-// close ends the connection and everything that waits for one.
-func (l *link) close() {
+// close ends the connection and everything that waits for one. The server is told, if that can be done before ctx ends.
+func (l *link) close(ctx context.Context) {
 	l.end()
+	defer context.AfterFunc(ctx, l.hangUp)()
 	l.done.Wait()
+}
+
+// hangUp cuts the connection. The driver alone would wait for whoever is writing, and who writes to a server that does not read waits for ever.
+func (l *link) hangUp() {
+	l.mu.Lock()
+	wire := l.wire
+	l.mu.Unlock()
+	if wire != nil {
+		_ = wire.Close() // it is over either way
+	}
 }
 
 func (l *link) start() {
@@ -132,30 +145,63 @@ func (l *link) start() {
 
 // run keeps the connection until the link ends.
 func (l *link) run(ctx context.Context) {
-	retry := backoff.NewExponentialBackOff()
-	retry.InitialInterval, retry.MaxInterval = 100*time.Millisecond, 10*time.Second
+	retry := newBackOff()
+	complaint := "" // what the log says of the outage that there is
 	for ctx.Err() == nil {
 		conn, err := l.dial(ctx)
 		l.set(conn, err, "")
+		wake := l.wake
 		if err == nil {
-			retry.Reset()
+			if complaint != "" {
+				l.log.Info("the broker can be reached again", "purpose", l.purpose)
+				complaint = ""
+			}
+			began := time.Now()
 			l.watch(ctx, conn)
-			continue
-		}
-		if ctx.Err() == nil {
-			l.log.Warn("the broker cannot be reached", "purpose", l.purpose, "error", err)
+			if time.Since(began) > time.Second {
+				retry.Reset()
+			} else { // it may be one that breaks again and again
+				wake = nil
+			}
+		} else if ctx.Err() == nil && err.Error() != complaint {
+			complaint = err.Error()
+			l.log.Warn("the broker cannot be reached; it is tried again and again", "purpose", l.purpose, "error", hint(err))
 		}
 		select {
 		case <-time.After(retry.NextBackOff()):
-		case <-l.wake:
+		case <-wake:
 		case <-ctx.Done():
 		}
 	}
 	l.set(nil, errClosed(), "")
 }
 
+// newBackOff says how long to wait between attempts: longer and longer, and never exactly as long as other nodes do.
+func newBackOff() *backoff.ExponentialBackOff {
+	retry := backoff.NewExponentialBackOff()
+	retry.InitialInterval, retry.MaxInterval = 100*time.Millisecond, 3*time.Second
+	return retry
+}
+
+// hint says what an operator can do about an error that the driver explains badly.
+func hint(err error) error {
+	switch {
+	case errors.Is(err, amqp091.ErrCredentials):
+		return fmt.Errorf("the server refused the user or the password (url, username, password): %w", err)
+	case errors.Is(err, amqp091.ErrVhost), code(err) == amqp091.NotAllowed:
+		return fmt.Errorf("the server refused the virtual host, which is the path of url: it does not exist, or the user may not use it: %w", err)
+	case errors.Is(err, amqp091.ErrSASL):
+		return fmt.Errorf("the server does not let a user log in by password: %w", err)
+	}
+	return err
+}
+
+// goodbye is how long the server has to answer when we leave.
+const goodbye = time.Second
+
 // watch follows a connection to its end, and ends it with the link.
 func (l *link) watch(ctx context.Context, conn *amqp091.Connection) {
+	defer l.hangUp()
 	closed := conn.NotifyClose(make(chan *amqp091.Error, 1))
 	alarms := conn.NotifyBlocked(make(chan amqp091.Blocking, 1))
 	for {
@@ -167,8 +213,10 @@ func (l *link) watch(ctx context.Context, conn *amqp091.Connection) {
 			}
 			reason := ""
 			if alarm.Active {
-				reason = cmp.Or(alarm.Reason, "an alarm")
-				l.log.Warn("the broker takes nothing for now", "reason", reason)
+				reason = cmp.Or(alarm.Reason, "of unknown reason")
+				l.log.Warn("the broker has an alarm, and takes nothing for now", "reason", reason)
+			} else {
+				l.log.Info("the broker takes messages again")
 			}
 			l.set(conn, nil, reason)
 		case err := <-closed:
@@ -179,7 +227,7 @@ func (l *link) watch(ctx context.Context, conn *amqp091.Connection) {
 			return
 		case <-ctx.Done():
 			l.set(nil, errClosed(), "")
-			_ = conn.CloseDeadline(time.Now().Add(l.cfg.RequestTimeout)) // it is over either way
+			_ = conn.CloseDeadline(time.Now().Add(goodbye)) // it is over either way
 			return
 		}
 	}
@@ -194,30 +242,41 @@ func (l *link) set(conn *amqp091.Connection, failed error, blocked string) {
 	l.changed = make(chan struct{})
 }
 
-// dial makes a connection.
+// dial makes a connection, until ctx ends.
 func (l *link) dial(ctx context.Context) (*amqp091.Connection, error) {
 	properties := amqp091.NewConnectionProperties()
 	properties.SetClientConnectionName("culvert " + l.purpose)
+	var wire net.Conn
 	cfg := amqp091.Config{
 		Heartbeat:       l.cfg.Heartbeat,
 		TLSClientConfig: l.tls.Clone(), // the driver writes into it
 		Properties:      properties,
 		Dial: func(network, addr string) (net.Conn, error) {
 			dialer := net.Dialer{Timeout: l.cfg.DialTimeout}
-			conn, err := dialer.DialContext(ctx, network, addr)
-			if err != nil {
+			var err error
+			if wire, err = dialer.DialContext(ctx, network, addr); err != nil {
 				return nil, err
 			}
+			l.hold(wire)
 			// The driver takes it away again once it has logged in.
-			return conn, conn.SetDeadline(time.Now().Add(l.cfg.DialTimeout))
+			return wire, wire.SetDeadline(time.Now().Add(l.cfg.DialTimeout))
 		},
 	}
 	if l.cfg.Username != "" {
 		cfg.SASL = []amqp091.Authentication{&amqp091.PlainAuth{Username: l.cfg.Username, Password: l.cfg.Password}}
 	}
+	stop := context.AfterFunc(ctx, l.hangUp) // the server may never answer
 	conn, err := amqp091.DialConfig(l.cfg.URL, cfg)
-	if err == nil && ctx.Err() != nil {
-		return nil, errors.Join(ctx.Err(), conn.Close())
+	stop()
+	if err != nil && wire != nil {
+		_ = wire.Close() // which the driver does not always do; what was wrong is said by err
 	}
 	return conn, err
+}
+
+// hold keeps the connection that hangUp cuts.
+func (l *link) hold(wire net.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wire = wire
 }

@@ -202,21 +202,21 @@ func TestOurHeadersInOtherTypes(t *testing.T) {
 		at      time.Time
 		want    domain.Message
 	}{
-		"the time as a number":           {amqp091.Table{headerTime: at.UnixMilli()}, time.Time{}, domain.Message{Payload: []byte{}, Time: at}},
-		"the time as a time":             {amqp091.Table{headerTime: at}, time.Time{}, domain.Message{Payload: []byte{}, Time: at}},
-		"the time as octets":             {amqp091.Table{headerTime: []byte("1700000000123")}, time.Time{}, domain.Message{Payload: []byte{}, Time: at}},
-		"a time that is none":            {amqp091.Table{headerTime: "now"}, at.Truncate(time.Second), domain.Message{Payload: []byte{}, Time: at.Truncate(time.Second)}},
-		"a time that cannot be":          {amqp091.Table{headerTime: "9223372036854775807"}, time.Time{}, domain.Message{Payload: []byte{}}},
-		"a time before all times":        {nil, time.Unix(-1, 0), domain.Message{Payload: []byte{}}},
-		"the key as octets":              {amqp091.Table{headerKey: []byte{1}}, time.Time{}, domain.Message{Key: []byte{1}, Payload: []byte{}}},
-		"the key as a number":            {amqp091.Table{headerKey: int32(12)}, time.Time{}, domain.Message{Key: []byte("12"), Payload: []byte{}}},
-		"the tombstone as a number":      {amqp091.Table{headerTombstone: int64(1)}, time.Time{}, domain.Message{}},
-		"no tombstone":                   {amqp091.Table{headerTombstone: "0"}, time.Time{}, domain.Message{Payload: []byte{}}},
-		"a list that is none":            {amqp091.Table{headerList: "a b", "a": "1"}, time.Time{}, domain.Message{Payload: []byte{}, Headers: headers("a", "1")}},
-		"a list that is no string":       {amqp091.Table{headerList: []any{int32(1)}, "a": "1"}, time.Time{}, domain.Message{Payload: []byte{}, Headers: headers("a", "1")}},
-		"a list of what is not there":    {amqp091.Table{headerList: `"b" "culvert-key" "a"`, "a": "1"}, time.Time{}, domain.Message{Payload: []byte{}, Headers: headers("a", "1")}},
-		"a list that would multiply":     {amqp091.Table{headerList: strings.Repeat(`"a" `, 9) + `"a"`, "a": "1"}, time.Time{}, domain.Message{Payload: []byte{}, Headers: headers("a", "1")}},
-		"what a handler put in besides":  {amqp091.Table{headerList: `"b" "a"`, "a": "1", "b": "2", "c": "3"}, time.Time{}, domain.Message{Payload: []byte{}, Headers: headers("b", "2", "a", "1", "c", "3")}},
+		"the time as a number":          {amqp091.Table{headerTime: at.UnixMilli()}, time.Time{}, domain.Message{Payload: []byte{}, Time: at}},
+		"the time as a time":            {amqp091.Table{headerTime: at}, time.Time{}, domain.Message{Payload: []byte{}, Time: at}},
+		"the time as octets":            {amqp091.Table{headerTime: []byte("1700000000123")}, time.Time{}, domain.Message{Payload: []byte{}, Time: at}},
+		"a time that is none":           {amqp091.Table{headerTime: "now"}, at.Truncate(time.Second), domain.Message{Payload: []byte{}, Time: at.Truncate(time.Second)}},
+		"a time that cannot be":         {amqp091.Table{headerTime: "9223372036854775807"}, time.Time{}, domain.Message{Payload: []byte{}}},
+		"a time before all times":       {nil, time.Unix(-1, 0), domain.Message{Payload: []byte{}}},
+		"the key as octets":             {amqp091.Table{headerKey: []byte{1}}, time.Time{}, domain.Message{Key: []byte{1}, Payload: []byte{}}},
+		"the key as a number":           {amqp091.Table{headerKey: int32(12)}, time.Time{}, domain.Message{Key: []byte("12"), Payload: []byte{}}},
+		"the tombstone as a number":     {amqp091.Table{headerTombstone: int64(1)}, time.Time{}, domain.Message{}},
+		"no tombstone":                  {amqp091.Table{headerTombstone: "0"}, time.Time{}, domain.Message{Payload: []byte{}}},
+		"a list that is none":           {amqp091.Table{headerList: "a b", "a": "1"}, time.Time{}, domain.Message{Payload: []byte{}, Headers: headers("a", "1")}},
+		"a list that is no string":      {amqp091.Table{headerList: []any{int32(1)}, "a": "1"}, time.Time{}, domain.Message{Payload: []byte{}, Headers: headers("a", "1")}},
+		"a list of what is not there":   {amqp091.Table{headerList: `"b" "culvert-key" "a"`, "a": "1"}, time.Time{}, domain.Message{Payload: []byte{}, Headers: headers("a", "1")}},
+		"a list that would multiply":    {amqp091.Table{headerList: strings.Repeat(`"a" `, 9) + `"a"`, "a": "1"}, time.Time{}, domain.Message{Payload: []byte{}, Headers: headers("a", "1")}},
+		"what a handler put in besides": {amqp091.Table{headerList: `"b" "a"`, "a": "1", "b": "2", "c": "3"}, time.Time{}, domain.Message{Payload: []byte{}, Headers: headers("b", "2", "a", "1", "c", "3")}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := decode(&amqp091.Delivery{Headers: c.headers, Timestamp: c.at}); !sameMessage(&c.want, got) {

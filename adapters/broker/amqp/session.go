@@ -1,0 +1,211 @@
+package amqp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/rabbitmq/amqp091-go"
+
+	"culvert/domain"
+)
+
+// session is a channel with confirms, from its opening to its end, and what is under way on it.
+type session struct {
+	sender   *sender
+	ch       *channel
+	layout   layout
+	frame    int                         // the largest frame that the server takes
+	confirms <-chan amqp091.Confirmation // in the order of the messages
+	closes   <-chan *amqp091.Error
+	ended    chan struct{} // closed when nothing is under way any more, and nothing will be
+
+	mu        sync.Mutex // guards what follows
+	under     fifo
+	writing   *outgoing // the last in under, while it is being written
+	confirmed bool      // the server has confirmed something
+	closed    bool
+}
+
+// session opens a channel to the topic, when there is a connection, and the topic where that is not there.
+func (s *sender) session(ctx context.Context) (*session, error) {
+	link := s.broker.publishing
+	if _, err := link.await(ctx); err != nil {
+		return nil, err
+	}
+	l, err := s.broker.ensure(ctx, link, s.topic)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := link.connection(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ch, err := link.channelOf(ctx, conn)
+	if err != nil {
+		return nil, translate(s.topic, err)
+	}
+	if err := ch.call(ctx, func(ch *amqp091.Channel) error { return ch.Confirm(false) }); err != nil {
+		ch.close()
+		return nil, translate(s.topic, err)
+	}
+	now := &session{
+		sender: s, ch: ch, layout: l, frame: conn.Config.FrameSize,
+		// As long as the window, so that the driver, which drops what it cannot hand over in time, never waits.
+		confirms: ch.NotifyPublish(make(chan amqp091.Confirmation, s.broker.cfg.PublishWindow)),
+		closes:   ch.NotifyClose(make(chan *amqp091.Error, 1)),
+		ended:    make(chan struct{}),
+	}
+	s.publisher.running.Go(now.follow) // ends with the channel
+	return now, nil
+}
+
+// over reports whether the channel has ended.
+func (s *session) over() bool {
+	select {
+	case <-s.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// write writes a message. It blocks for as long as the server reads nothing. False: the message was not written since the channel has ended, and waits for the next one.
+func (s *session) write(ctx context.Context, o *outgoing) bool {
+	if !o.leave() {
+		s.sender.finished(o)
+		return true
+	}
+	p := encode(o.message)
+	if err := s.check(p); err != nil {
+		o.answer(domain.Ack{}, err)
+		s.sender.finished(o)
+		return true
+	}
+	if !s.begin(o) {
+		o.stay()
+		return false
+	}
+	err := s.ch.Publish(s.layout.exchange, s.layout.routingKey, false, false, p)
+	if s.wrote(o, err) {
+		return true
+	}
+	select {
+	case <-s.ended: // which follows; then the sender need not ask again and again
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// mostHeaders is how many headers the driver reads; more would cost whoever reads them the connection.
+const mostHeaders = 8192
+
+// check refuses what the server, or a reader, would end the connection or the channel for.
+func (s *session) check(p amqp091.Publishing) error {
+	const overhead = 8 + 14 // of a frame and of a content header
+	if n := propertiesSize(p) + overhead; s.frame > 0 && n > s.frame || len(p.Headers) > mostHeaders {
+		return domain.Errorf(domain.TooLarge, "the message has %d headers that need %d bytes; the broker takes %d headers in %d bytes (its frame_max)", len(p.Headers), n, mostHeaders, s.frame)
+	}
+	if largest := s.sender.largest.Load(); largest > 0 && int64(len(p.Body)) > largest {
+		return domain.Errorf(domain.TooLarge, "the message has %d bytes; the broker takes %d (its max_message_size)", len(p.Body), largest)
+	}
+	return nil
+}
+
+// begin notes that o is under way. False: the channel has ended.
+func (s *session) begin(o *outgoing) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.under.push(o)
+	s.writing = o
+	return true
+}
+
+// wrote notes how writing o has ended. False: o was not written.
+func (s *session) wrote(o *outgoing, err error) bool {
+	s.mu.Lock()
+	closed := s.closed
+	s.writing = nil
+	if err != nil && !closed {
+		s.under.unpush()
+	}
+	s.mu.Unlock()
+	switch {
+	case errors.Is(err, amqp091.ErrClosed): // the last frame of the message was not even tried
+		o.stay()
+		return false
+	case err != nil || closed: // any other error may come with the last byte, or after it
+		o.answer(domain.Ack{}, errUnconfirmed(err))
+		s.sender.finished(o)
+	}
+	return true
+}
+
+// follow answers what is under way as the server confirms it, until the channel ends, and then the rest.
+func (s *session) follow() {
+	for c := range s.confirms {
+		o := s.settled()
+		switch {
+		case o == nil: // the server confirms what we never sent
+			continue
+		case c.Ack:
+			o.confirm()
+		default:
+			o.answer(domain.Ack{}, errRefused())
+		}
+		s.sender.finished(o)
+	}
+	cause := <-s.closes
+	for _, o := range s.close() {
+		o.answer(domain.Ack{}, s.verdict(cause, o))
+		s.sender.finished(o)
+	}
+	close(s.ended)
+}
+
+// settled is the next message of which the server has told the outcome; nil where there is none.
+func (s *session) settled() *outgoing {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.confirmed = true
+	return s.under.shift()
+}
+
+// close takes nothing any more, and gives what is under way, but for the message that is being written.
+func (s *session) close() []*outgoing {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	if s.writing != nil {
+		s.under.unpush()
+	}
+	return s.under.all()
+}
+
+// verdict is what became of a message that was under way when the channel ended. Mostly nobody knows.
+func (s *session) verdict(cause *amqp091.Error, o *outgoing) error {
+	if cause == nil {
+		return errUnconfirmed(nil)
+	}
+	if at := strings.Index(cause.Reason, tooLarge); at >= 0 {
+		var size, largest int64
+		if _, err := fmt.Sscanf(cause.Reason[at:], tooLarge+"%d is larger than configured max size %d", &size, &largest); err == nil {
+			s.sender.largest.Store(largest)
+			if int64(len(o.message.Payload)) > largest {
+				return domain.Errorf(domain.TooLarge, "the message has %d bytes; the broker takes %d (its max_message_size)", len(o.message.Payload), largest).Because(cause)
+			}
+		}
+	}
+	if code(cause) == amqp091.AccessRefused && !s.confirmed {
+		return translate(s.sender.topic, cause)
+	}
+	return errUnconfirmed(cause)
+}
+
+// tooLarge is how RabbitMQ's complaint about a message larger than its max_message_size begins.
+const tooLarge = "message size "
