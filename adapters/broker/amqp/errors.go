@@ -17,6 +17,9 @@ func translate(topic domain.Topic, err error) error {
 	}
 	switch code(err) {
 	case amqp091.NotFound:
+		if !missing(err) {
+			return errAway(err)
+		}
 		return domain.Errorf(domain.UnknownTopic, "there is no topic %q", topic).Because(err)
 	case amqp091.AccessRefused, amqp091.ResourceLocked:
 		return domain.Errorf(domain.NotAllowed, "the broker does not allow it on topic %q", topic).Because(err)
