@@ -123,7 +123,9 @@ func (f *publishFlags) source(c *cobra.Command, topic string, files []string) (*
 		return nil, misusef("-K %s: %w", f.separator, err)
 	}
 	for _, h := range f.headers {
+		// Blanks around both are taken away, as those of the header Culvert-Header are.
 		name, value, found := strings.Cut(h, ":")
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
 		if !found || name == "" {
 			return nil, misusef("-H %s: give name:value", h)
 		}

@@ -51,14 +51,14 @@ func (w *writer) gap(f *client.Frame, paint paint) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	lost := "an unknown number of messages"
+	lost := "messages are lost, nobody knows how many"
 	switch {
 	case f.Lost != nil && *f.Lost == 1:
-		lost = "up to 1 message"
+		lost = "1 message is lost"
 	case f.Lost != nil:
-		lost = fmt.Sprintf("up to %d messages", *f.Lost)
+		lost = fmt.Sprintf("%d messages are lost", *f.Lost)
 	}
-	_, err := fmt.Fprintln(w.notes, paint.alarm(fmt.Sprintf("gap: %s of %s are lost (%s)", lost, place(f), f.Reason)))
+	_, err := fmt.Fprintln(w.notes, paint.alarm(fmt.Sprintf("gap in %s: %s (%s)", place(f), lost, f.Reason)))
 	return err
 }
 

@@ -27,10 +27,13 @@ func (p *text) Frame(f *client.Frame) error {
 		line = p.paint.faint("-")
 	}
 	line += " " + p.paint.faint(position(f)) + " "
-	if key := f.KeyBytes(); key != nil {
-		line += p.paint.key(visible(key))
-	} else {
+	switch key := f.KeyBytes(); {
+	case key == nil:
 		line += p.paint.faint("-")
+	case len(key) == 0:
+		line += p.paint.key(`""`)
+	default:
+		line += p.paint.key(visible(key))
 	}
 	for _, h := range f.Headers {
 		line += " " + p.paint.faint("["+visible([]byte(h.Name))+": "+visible(h.Value)+"]")
