@@ -322,7 +322,7 @@ func TestABridgeThatRestarts(t *testing.T) {
 		t.Fatal(err)
 	}
 	io.WriteString(input, "meanwhile\n")
-	s = serveIn(t, "CULVERT_LISTEN="+strings.TrimPrefix(s.url, "http://"))
+	serveIn(t, "CULVERT_LISTEN="+strings.TrimPrefix(s.url, "http://"))
 	io.WriteString(input, "after\n")
 	input.Close()
 	if err := p.Wait(); err != nil || !strings.HasSuffix(stderr.String(), "\n3 confirmed, 0 failed, 0 resent\n") || !strings.Contains(stderr.String(), "trying again in ") {

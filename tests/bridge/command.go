@@ -1,0 +1,16 @@
+package bridge
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"testing"
+)
+
+// Command is the binary as a client of b: culvert with these arguments. It is killed when ctx ends.
+func (b *Bridge) Command(ctx context.Context, t testing.TB, arguments ...string) *exec.Cmd {
+	t.Helper()
+	c := exec.CommandContext(ctx, binary(t), arguments...)
+	c.Env = append(withoutCulvert(os.Environ()), "CULVERT_URL="+b.URL)
+	return c
+}
