@@ -48,7 +48,7 @@ type queueGuess struct {
 
 // difference is what a server says of the first argument that is another one than the queue's. Where it goes without a type, that is as in the one declared. The
 // text of an error ends at 255 bytes: that of a queue with a long name may lack its end.
-var difference = regexp.MustCompile(`inequivalent arg '([^']+)' for queue (?:.* but current is (?:(none)|(?:the value )?'(.*)'(?: of type '(\w+)')?)$)?`)
+var difference = regexp.MustCompile(`inequivalent arg '([^']+)' for queue (?:.* but current is (?:(none)|the value '(.*)' of type '(\w+)'|'(.*)')$)?`)
 
 // inequivalent is the first argument that differs from a queue's; empty where err does not say so.
 func inequivalent(err error) string {
@@ -72,7 +72,7 @@ func (g *queueGuess) correct(err error) bool {
 	if found == nil {
 		return false
 	}
-	name, none, value, kind := found[1], found[2] != "", found[3], found[4]
+	name, none, value, kind := found[1], found[2] != "", found[3]+found[5], found[4]
 	switch {
 	case name == "durable":
 		g.durable = value == "true"
