@@ -306,10 +306,8 @@ func (c Config) validateWith(cluster Cluster) (problems []error) {
 			refuse("kafka.dial_timeout (%s) of broker %s must be shorter than inject.timeout (%s), or one dead node uses up a message's time", cluster.Kafka.DialTimeout, cluster.Name, c.Inject.Timeout)
 		}
 	case kindAMQP:
-		for key, lease := range c.Queue.Leases() {
-			if hold := cluster.AMQP.Hold(); lease >= hold {
-				refuse("%s (%s) must be shorter than %s, which is nine tenths of amqp.consumer_timeout of broker %s: the server takes back what is held for longer", key, lease, hold, cluster.Name)
-			}
+		if hold := cluster.AMQP.Hold(); c.Queue.MaxHold == 0 || c.Queue.MaxHold >= hold {
+			refuse("queue.max_hold (%s) must be more than 0 and shorter than %s, which is nine tenths of amqp.consumer_timeout of broker %s: the server takes back what is held for longer, and all else with it", c.Queue.MaxHold, hold, cluster.Name)
 		}
 	}
 	return problems

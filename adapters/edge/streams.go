@@ -21,7 +21,7 @@ const (
 const defaultInFlight = 16
 
 // MaxDelay is the longest delay that a nack may ask for.
-const MaxDelay = time.Hour
+const MaxDelay = 15 * time.Minute
 
 // View takes what a view of topic may ask for (PROTOCOL §2): from, to, limit, key, header and overflow. resume is the cursor that the client came back with, empty
 // where it brought none; it wins over from. ended says that the client reached the end that it asks for before, so that there is

@@ -13,6 +13,8 @@ import (
 type Config struct {
 	// Lease is how long a member may keep a message without settling or touching it.
 	Lease time.Duration `mapstructure:"lease"`
+	// MaxHold is how long a member may keep a message altogether, however often it touches it. 0: no limit.
+	MaxHold time.Duration `mapstructure:"max_hold"`
 	// MaxAttempts is after how many tries a message goes to the dead-letter topic. 0: never.
 	MaxAttempts int `mapstructure:"max_attempts"`
 	// Window is how many messages of a partition, from its first unsettled one on, are held and given to members.
@@ -50,6 +52,7 @@ type Rule struct {
 func DefaultConfig() Config {
 	return Config{
 		Lease:       30 * time.Second,
+		MaxHold:     25 * time.Minute,
 		MaxAttempts: 5,
 		Window:      1000,
 		WindowBytes: 16 << 20,
@@ -65,6 +68,8 @@ func (c Config) Validate() error {
 	switch {
 	case c.Lease < time.Millisecond:
 		return fmt.Errorf("queue.lease is %s: it must be at least 1ms, or no message could be settled in time", c.Lease)
+	case c.MaxHold != 0 && c.MaxHold < c.longestLease():
+		return fmt.Errorf("queue.max_hold is %s: it must be 0 (no limit), or not shorter than the longest lease, which is %s", c.MaxHold, c.longestLease())
 	case c.MaxAttempts < 0:
 		return fmt.Errorf("queue.max_attempts is %d: it must be 0 (no limit) or more", c.MaxAttempts)
 	case c.Window < 1:
@@ -90,15 +95,12 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// Leases are all leases that queues can have, by the key that sets them.
-func (c Config) Leases() map[string]time.Duration {
-	leases := map[string]time.Duration{"queue.lease": c.Lease}
-	for i, r := range c.Rules {
-		if r.Lease != 0 {
-			leases[fmt.Sprintf("queue.rules[%d].lease", i)] = r.Lease
-		}
+func (c Config) longestLease() time.Duration {
+	longest := c.Lease
+	for _, r := range c.Rules {
+		longest = max(longest, r.Lease)
 	}
-	return leases
+	return longest
 }
 
 func (r Rule) validate(at string) error {
@@ -147,6 +149,7 @@ func fill(template string, topic domain.Topic, queue domain.Queue) string {
 // settings are what holds for one queue.
 type settings struct {
 	lease       time.Duration
+	maxHold     time.Duration
 	maxAttempts int
 	window      int
 	windowBytes int
@@ -159,7 +162,7 @@ type settings struct {
 // settings finds what holds for queue on a broker with these capabilities.
 func (c Config) settings(topic domain.Topic, queue domain.Queue, can domain.Capabilities) (settings, error) {
 	r := c.rule(topic, queue)
-	s := settings{lease: c.Lease, maxAttempts: c.MaxAttempts, window: c.Window, windowBytes: c.WindowBytes, linger: c.Linger, order: c.Order}
+	s := settings{lease: c.Lease, maxHold: c.MaxHold, maxAttempts: c.MaxAttempts, window: c.Window, windowBytes: c.WindowBytes, linger: c.Linger, order: c.Order}
 	if r.Lease != 0 {
 		s.lease = r.Lease
 	}

@@ -16,8 +16,9 @@ type entry struct {
 	phase    phase
 	cause    string // why the last lease ended
 
-	holder *member // who has the lease, while it is leased
-	number uint64  // the number of that lease
+	holder *member   // who has the lease, while it is leased
+	number uint64    // the number of that lease
+	since  time.Time // when that lease began
 
 	offered   *ranked[*entry] // where it can be taken from, while it can
 	offeredAt int
@@ -48,6 +49,14 @@ type line struct {
 	leased  int
 	holder  *member // nil where leased is 0
 	head    *entry  // the one that is offered, nil where none is
+}
+
+// lend lets e's lease begin anew, as far as its holder may keep it.
+func (s settings) lend(e *entry, now time.Time) {
+	e.due = now.Add(s.lease)
+	if end := e.since.Add(s.maxHold); s.maxHold > 0 && end.Before(e.due) {
+		e.due = end
+	}
 }
 
 func newOffers() *ranked[*entry] {

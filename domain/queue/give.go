@@ -57,7 +57,8 @@ func (l *lane) give(m *member, e *entry, now time.Time) {
 	e.withdraw()
 	e.phase, e.holder, e.number = leased, m, m.leases.add(e)
 	e.attempts++
-	e.due = now.Add(l.settings.lease)
+	e.since = now
+	l.settings.lend(e, now)
 	l.deadlines.put(e)
 	l.leased++
 	m.parcel = append(m.parcel, lease{e.number, e})

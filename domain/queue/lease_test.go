@@ -60,6 +60,24 @@ func TestALeaseEnds(t *testing.T) {
 	})
 }
 
+// Some brokers take everything back from a node where one message is unsettled for too long.
+func TestTouchesDoNotHoldForEver(t *testing.T) {
+	inBubble(t, 1, func(cfg *queue.Config, _ *fakeBroker) { cfg.MaxHold = time.Minute }, func(t *testing.T, s *queue.Service, b *fakeBroker) {
+		b.claims[0].add("a")
+		m := sit(t, s, 1)
+		r := m.receipts("a0")
+		for range 2 {
+			pause(25 * time.Second)
+			m.expect("touch", m.Touch(r[0]), 0)
+		}
+		pause(9 * time.Second)
+		m.receipts()
+		pause(time.Second)
+		m.expect("done", m.Done(r[0]), 0, r[0])
+		m.receipts("a0")
+	})
+}
+
 func TestNackWithDelay(t *testing.T) {
 	inBubble(t, 1, nil, func(t *testing.T, s *queue.Service, b *fakeBroker) {
 		c := b.claims[0]

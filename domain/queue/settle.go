@@ -83,7 +83,7 @@ func (m *member) Touch(receipts ...string) domain.Settlement {
 	m.lane.mu.Lock()
 	defer m.lane.mu.Unlock()
 	return m.each(receipts, func(e *entry, now time.Time) {
-		e.due = now.Add(m.lane.settings.lease)
+		m.lane.settings.lend(e, now)
 		m.lane.deadlines.put(e)
 	})
 }

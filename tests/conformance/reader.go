@@ -13,7 +13,7 @@ type reader struct {
 	opening domain.Opening
 	next    func() (domain.Chunk, error, bool)
 	stop    func()
-	places  map[int32]int64
+	places  map[int32]domain.Place
 	gaps    []domain.Gap
 }
 
@@ -26,10 +26,10 @@ func (b *bench) tail(ctx context.Context, topic domain.Topic, from domain.Start)
 		return nil, fmt.Errorf("tail: %w", err)
 	}
 	next, stop := iter.Pull2(chunks)
-	r := &reader{opening: opening, next: next, places: map[int32]int64{}, gaps: opening.Gaps}
+	r := &reader{opening: opening, next: next, places: map[int32]domain.Place{}, gaps: opening.Gaps}
 	r.stop = func() { cancel(); stop() }
 	for _, p := range opening.Vector.Places() {
-		r.places[p.Partition] = p.Next
+		r.places[p.Partition] = p
 	}
 	if len(r.places) != b.Partitions {
 		r.stop()
@@ -61,7 +61,7 @@ func (r *reader) read(n int) ([]*domain.Message, error) {
 }
 
 func (r *reader) check(chunk domain.Chunk) error {
-	place := r.places[chunk.Partition]
+	place := r.places[chunk.Partition].Next
 	if chunk.Gap != nil {
 		r.gaps = append(r.gaps, *chunk.Gap)
 	}
@@ -77,15 +77,15 @@ func (r *reader) check(chunk domain.Chunk) error {
 	if chunk.Next < place {
 		return fmt.Errorf("partition %d: the place after the chunk is %d, its last message is before %d", chunk.Partition, chunk.Next, place)
 	}
-	r.places[chunk.Partition] = chunk.Next
+	r.places[chunk.Partition] = chunk.After(r.places[chunk.Partition])
 	return nil
 }
 
 // vector is the place after all that was read.
 func (r *reader) vector() *domain.Vector {
 	v := r.opening.Vector
-	for partition, next := range r.places {
-		v = v.With(domain.Place{Partition: partition, Next: next})
+	for _, place := range r.places {
+		v = v.With(place)
 	}
 	return v
 }
