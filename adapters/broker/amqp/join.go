@@ -39,8 +39,8 @@ type membership struct {
 }
 
 var (
-	// errLeft says that whoever ranges over the events has stopped.
-	errLeft = errors.New("nobody listens any more")
+	// errUnheard says that whoever ranges over the events has stopped.
+	errUnheard = errors.New("nobody listens any more")
 	// errAnew says that the queue is to be consumed anew, on another channel.
 	errAnew = errors.New("what was delivered goes back")
 )
@@ -54,7 +54,7 @@ func (m *membership) run(ctx context.Context) error {
 		came := time.Now()
 		err := m.stay(ctx)
 		switch {
-		case errors.Is(err, errLeft), m.stands && ctx.Err() != nil:
+		case errors.Is(err, errUnheard), m.stands && ctx.Err() != nil:
 			return nil
 		case !m.stands || !domain.CodeOf(err).Retryable():
 			return err
@@ -136,8 +136,8 @@ func (m *membership) follow(ctx context.Context, c *consumer) error {
 	if c.cancelled() {
 		m.lose()
 	}
-	if c.assigned && ctx.Err() == nil && !errors.Is(err, errLeft) && !m.yield(domain.LaneEvent{Revoked: []domain.Claim{c.claim}}, nil) {
-		err = errLeft
+	if c.assigned && ctx.Err() == nil && !errors.Is(err, errUnheard) && !m.yield(domain.LaneEvent{Revoked: []domain.Claim{c.claim}}, nil) {
+		err = errUnheard
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveWithin)
 	defer cancel()
@@ -195,7 +195,7 @@ func (m *membership) tell(c *consumer) error {
 		event.Assigned = []domain.Claim{c.claim}
 	}
 	if !m.yield(event, nil) {
-		return errLeft
+		return errUnheard
 	}
 	return nil
 }
