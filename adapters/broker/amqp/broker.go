@@ -21,6 +21,7 @@ type Broker struct {
 	joining    *link
 	// logless is whether the server was found to have no streams.
 	logless atomic.Bool
+	epochs  epochs
 }
 
 // New makes the adapter. It does not connect: an unreachable server is no reason not to start. It fails when a setting cannot be, or a file that it
