@@ -143,6 +143,13 @@ func (c *claim) oldest() (time.Time, bool) {
 	return c.arrivals[0].at, true
 }
 
+// began reports whether a message has come.
+func (c *claim) began() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.last > 0
+}
+
 // close makes the claim void, and gives the gap that nobody fetched. It may be called again.
 func (c *claim) close() *domain.Gap {
 	c.mu.Lock()

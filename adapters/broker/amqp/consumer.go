@@ -15,7 +15,7 @@ import (
 // consumer is a channel on which the server gives what a queue has. When it ends, all that was not acknowledged goes back to the queue, in its order.
 type consumer struct {
 	ch     *channel
-	queue  string
+	queue  queue
 	claim  *claim
 	grain  time.Duration // of the claim's arrivals
 	counts bool          // the server counts those too who wait for their turn
@@ -38,11 +38,11 @@ func (b *Broker) consume(ctx context.Context, conn *amqp091.Connection, q queue,
 		return nil, err
 	}
 	c := &consumer{
-		ch: ch, queue: q.name, claim: newClaim(gap), grain: b.cfg.Hold() / 100, active: make(chan struct{}),
+		ch: ch, queue: q, claim: newClaim(gap), grain: b.cfg.Hold() / 100, active: make(chan struct{}),
 		closes: ch.NotifyClose(make(chan *amqp091.Error, 1)), cancels: ch.NotifyCancel(make(chan string, 1)),
 	}
 	c.activate = sync.OnceFunc(func() { close(c.active) })
-	if err := c.begin(ctx, q.single, b.cfg.Prefetch); err != nil {
+	if err := c.begin(ctx, b.cfg.Prefetch); err != nil {
 		ch.close()
 		if missing(err) { // gone since it was looked for
 			err = errAway(err)
@@ -60,26 +60,29 @@ func (b *Broker) consume(ctx context.Context, conn *amqp091.Connection, q queue,
 	return c, nil
 }
 
+// consumerTag is what consumers are called on their channels.
+const consumerTag = "culvert"
+
 // begin lets the server deliver. Where one consumer at a time is active it finds out whether that is us: a classic queue counts all that there are, a quorum queue
 // the active one alone, so that we are it where there was none.
-func (c *consumer) begin(ctx context.Context, single bool, prefetch int) error {
+func (c *consumer) begin(ctx context.Context, prefetch int) error {
 	var before, after int
 	err := c.ch.call(ctx, func(ch *amqp091.Channel) (err error) {
 		if err = ch.Qos(prefetch, 0, false); err != nil {
 			return err
 		}
-		if single {
-			if before, err = consumers(ch, c.queue); err != nil {
+		if c.queue.single {
+			if before, err = consumers(ch, c.queue.name); err != nil {
 				return err
 			}
 		}
-		if c.deliveries, err = ch.Consume(c.queue, "culvert", false, false, false, false, nil); err != nil || !single {
+		if c.deliveries, err = ch.Consume(c.queue.name, consumerTag, false, false, false, false, nil); err != nil || !c.queue.single {
 			return err
 		}
-		after, err = consumers(ch, c.queue)
+		after, err = consumers(ch, c.queue.name)
 		return err
 	})
-	c.assigned = err == nil && (!single || before == 0 && after == 1)
+	c.assigned = err == nil && (!c.queue.single || before == 0 && after == 1)
 	c.counts = after > before
 	return err
 }
@@ -136,7 +139,7 @@ func (c *consumer) look(ctx context.Context) error {
 	}
 	var n int
 	err := c.ch.call(ctx, func(ch *amqp091.Channel) (err error) {
-		n, err = consumers(ch, c.queue)
+		n, err = consumers(ch, c.queue.name)
 		return err
 	})
 	if err != nil {
@@ -185,7 +188,24 @@ func (c *consumer) leave(ctx context.Context) {
 	c.stop()
 	select {
 	case <-c.ended:
+		if c.queue.kind != queueClassic && c.claim.began() {
+			c.flush(ctx)
+		}
 	case <-ctx.Done():
 	}
 	_ = c.ch.call(ctx, (*amqp091.Channel).Close) // what is wrong with it is over with it
+}
+
+// flush returns when a quorum queue has got the acknowledgements. What its log is not yet ready for waits in the server's end of the channel, and would be lost with that: whoever
+// closes the channel at once is given back what was acknowledged. But a consumer more, or less, goes through the log, and is answered when that has it. The one that we have stays,
+// since without it another member would get its turn before it has what we give back.
+func (c *consumer) flush(ctx context.Context) {
+	const tag = consumerTag + "'s end"
+	_ = c.ch.call(ctx, func(ch *amqp091.Channel) error {
+		_, err := ch.Consume(c.queue.name, tag, false, false, false, false, nil)
+		if err != nil {
+			return err
+		}
+		return ch.Cancel(tag, false)
+	}) // a channel that is broken has nothing to flush
 }

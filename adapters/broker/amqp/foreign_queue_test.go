@@ -72,6 +72,16 @@ func TestAQueueOfATeamsOwnIsTakenAsItIs(t *testing.T) {
 	}
 }
 
+func TestAStreamIsNoQueue(t *testing.T) {
+	t.Parallel()
+	url := brokers.RabbitMQ(t).URL
+	topic := topicOn(t, url)
+	b := node(t, url, func(c *amqp.Config) { c.Topology = []amqp.Topology{{Topic: string(topic), Queue: "{topic}:$log"}} })
+	if refused := join(t, b, topic, domain.Terms{}); domain.CodeOf(refused.err) != domain.Unsupported {
+		t.Errorf("joining the log of a topic: %v, want unsupported", refused.err)
+	}
+}
+
 func TestWhatTheServerAndStrangersAddHoldsNothingUp(t *testing.T) {
 	t.Parallel()
 	url := brokers.RabbitMQ(t).URL

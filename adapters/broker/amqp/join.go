@@ -49,7 +49,7 @@ var (
 func (m *membership) run(ctx context.Context) error {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval = 50*time.Millisecond, 5*time.Second
-	const calm = 10 * time.Second
+	const calm = time.Second
 	for {
 		came := time.Now()
 		err := m.stay(ctx)

@@ -53,6 +53,30 @@ func TestAQueueHandsOverWhatIsNotSettled(t *testing.T) {
 	}
 }
 
+func TestWhatWasSettledAtTheLastMomentIsKept(t *testing.T) {
+	t.Parallel()
+	url := brokers.RabbitMQ(t).URL
+	for kind, declare := range map[string]func(*amqp.Config){"classic": func(*amqp.Config) {}, "quorum": quorum} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			topic := topicOn(t, url)
+			m := join(t, node(t, url, declare), topic, domain.Terms{})
+			outside := meet(t, url)
+			const n = 900
+			outside.send(string(topic), "", numbers(0, n)...)
+			given := m.given(t, n)
+			for i := len(given) - 1; i > 0; i-- { // each by itself, and not the first
+				m.settle(given[i])
+			}
+			m.leave()
+			outside.send(string(topic), "", "the next")
+			if got := payloads(join(t, node(t, url), topic, domain.Terms{}).given(t, 2)); fmt.Sprint(got) != "[0 the next]" {
+				t.Errorf("the next member was given %q; all but the first were settled", got)
+			}
+		})
+	}
+}
+
 func TestAMemberThatWaitsIsToldItsTurnThoughNothingIsPublished(t *testing.T) {
 	t.Parallel()
 	url := brokers.RabbitMQ(t).URL

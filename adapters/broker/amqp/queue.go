@@ -19,6 +19,8 @@ type queue struct {
 	name string
 	// single is whether one consumer at a time is given its messages, so that the order of keys is kept.
 	single bool
+	// kind is its type, as RabbitMQ calls it; empty where it is not known.
+	kind string
 	// created says that it was not there before.
 	created bool
 }
@@ -47,11 +49,10 @@ func (b *Broker) queue(ctx context.Context, conn *amqp091.Connection, l layout, 
 		}
 	}
 	if q.created {
-		q.single = terms.Order == domain.OrderKey
+		q.single, q.kind = terms.Order == domain.OrderKey, b.cfg.QueueType
 		return q, nil
 	}
-	q.single, err = b.single(ctx, &d, q.name)
-	return q, translate(l.topic, err)
+	return q, translate(l.topic, b.inspect(ctx, &d, &q))
 }
 
 // create makes a queue. False without an error says that somebody else has just done so.
@@ -70,7 +71,7 @@ func (b *Broker) create(ctx context.Context, d *declarer, l layout, name domain.
 		_, err := ch.QueueDeclare(l.queue(name), true, false, false, false, b.cfg.queueArguments(terms.Order))
 		return err
 	})
-	if inequivalent(err) != "" {
+	if inequivalent(err) != nil {
 		return false, nil
 	}
 	return err == nil, err

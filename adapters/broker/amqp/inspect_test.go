@@ -22,20 +22,20 @@ func TestAnArgumentThatDiffersIsReadFromTheRefusal(t *testing.T) {
 		"inequivalent arg 'x-expires'" + of + "'5' but current is '7'":                                                                       {"x-expires", int64(7), true},
 		"inequivalent arg 'x-dead-letter-exchange'" + of + "none but current is the value 'it's' of type 'longstr'":                          {"x-dead-letter-exchange", "it's", true},
 		"inequivalent arg 'x-queue-type'" + of + "the value 'classic' of type 'longstr' but current is the value 'quorum' of type 'longstr'": {"x-queue-type", "quorum", true},
-		"inequivalent arg 'x-queue-type'" + of + "'classic' but current is 'stream'":                                                         {"x-queue-type", "classic", false},
+		"inequivalent arg 'x-queue-type'" + of + "'classic' but current is 'stream'":                                                         {"x-queue-type", "stream", true},
 		"inequivalent arg 'x-max-length'" + of + "none but cur":                                                                              {"x-max-length", nil, false},
 		"inequivalent arg 'x-max-priority'" + of + "none but current is none":                                                                {"x-max-priority", nil, false},
 		"inequivalent arg 'x-strange'" + of + "none but current is the value '[]' of type 'array'":                                           {"x-strange", nil, false},
 		"invalid arg 'x-max-age'" + " for queue 'it's' in vhost '/' of queue type rabbit_classic_queue":                                      {"", nil, false},
 	} {
 		guess := queueGuess{durable: true, args: amqp091.Table{"x-expires": int64(5), "x-queue-type": "classic"}}
-		ok := guess.correct(refused(text))
-		if ok != want.of || inequivalent(refused(text)) != want.name || want.name != "" && guess.args[want.name] != want.known {
-			t.Errorf("%s: %v, %q, and then %v", text, ok, inequivalent(refused(text)), guess.args)
+		err := guess.correct(refused(text))
+		if (err == nil) != want.of || want.name != "" && guess.args[want.name] != want.known {
+			t.Errorf("%s: %v, and then %v", text, err, guess.args)
 		}
 	}
 	guess := queueGuess{durable: true}
-	if !guess.correct(refused("inequivalent arg 'durable'"+of+"'true' but current is 'false'")) || guess.durable {
+	if guess.correct(refused("inequivalent arg 'durable'"+of+"'true' but current is 'false'")) != nil || guess.durable {
 		t.Error("a queue that is not durable is taken for one that is")
 	}
 }
