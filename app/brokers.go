@@ -31,6 +31,8 @@ func newBroker(c Cluster, log *slog.Logger) (ports.Broker, error) {
 		return inproc.New(c.InProc)
 	case kindKafka:
 		return kafka.New(c.Kafka, log.With("broker", c.Name))
+	case kindAMQP:
+		return amqp.New(c.AMQP, log.With("broker", c.Name))
 	}
 	return nil, unknownKind(c.Kind)
 }

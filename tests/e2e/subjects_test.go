@@ -30,6 +30,7 @@ func everyBroker(t *testing.T, test func(t *testing.T, s subject)) {
 			partitions: 1,
 		},
 		kafka(),
+		amqp(),
 	} {
 		t.Run(s.name, func(t *testing.T) { test(t, s) })
 	}
@@ -43,6 +44,18 @@ func kafka() subject {
 		},
 		topic:      kafkaTopic,
 		partitions: 6,
+	}
+}
+
+func amqp() subject {
+	return subject{
+		name: "amqp",
+		start: func(t *testing.T, environment ...string) *bridge.Bridge {
+			server := brokers.RabbitMQ(t)
+			return bridge.Start(t, append(environment, "CULVERT_BROKER=amqp", "CULVERT_AMQP_URL="+server.URL, "CULVERT_AMQP_MANAGEMENT="+server.Management)...)
+		},
+		topic:      func(t *testing.T) string { return brokers.Topic(t) },
+		partitions: 1,
 	}
 }
 
