@@ -16,6 +16,9 @@ type parcel struct {
 	timer    *time.Timer
 }
 
+// weightBytes is how large a message may be that counts once in its topic's window.
+const weightBytes = 4 << 10
+
 // newParcel makes the parcel of batch. Its messages are answered when limit has passed.
 func newParcel(batch []*domain.Message, limit time.Duration, done func(i int, ack domain.Ack, err error), ended func(*parcel)) *parcel {
 	p := &parcel{done: done, ended: ended, messages: make([]outgoing, len(batch))}
@@ -23,6 +26,7 @@ func newParcel(batch []*domain.Message, limit time.Duration, done func(i int, ac
 	for i, m := range batch {
 		o := &p.messages[i]
 		o.parcel, o.index, o.message = p, i, m
+		o.weight = 1 + int64(m.Size()/weightBytes)
 	}
 	p.timer = time.AfterFunc(limit, func() { p.expire(errLate()) })
 	return p

@@ -40,7 +40,7 @@ func newSender(b *Broker, p *publisher, topic domain.Topic, end context.CancelFu
 
 // send puts a message into the queue. It blocks while too much is under way to the topic, at most until ctx ends.
 func (s *sender) send(ctx context.Context, o *outgoing) {
-	o.weight = min(1+int64(o.message.Size()/weightBytes), int64(s.broker.cfg.PublishWindow))
+	o.weight = min(o.weight, int64(s.broker.cfg.PublishWindow))
 	if !s.window.TryAcquire(o.weight) {
 		if err := s.window.Acquire(ctx, o.weight); err != nil {
 			o.answer(domain.Ack{}, errFull(err))
@@ -56,9 +56,6 @@ func (s *sender) send(ctx context.Context, o *outgoing) {
 	default:
 	}
 }
-
-// weightBytes is how large a message may be that counts once in its topic's window.
-const weightBytes = 4 << 10
 
 // finished gives back what a message held of the window.
 func (s *sender) finished(o *outgoing) {
