@@ -227,11 +227,20 @@ func TestTailIntoHead(t *testing.T) {
 	if err := c.Wait(); err != nil || stderr.Len() > 0 {
 		t.Errorf("it ended with %v\n%s", err, stderr.String())
 	}
+
+	// That is seen also where no more messages come.
+	f := follow(t, s.at(), "orders", "--from", "-1")
+	f.want(t, "line")
+	f.out.Close()
+	if err := f.Wait(); err != nil || f.said.Len() > 0 {
+		t.Errorf("it ended with %v\n%s", err, f.said.String())
+	}
 }
 
 // following is a tail that runs.
 type following struct {
 	*exec.Cmd
+	out   io.Closer
 	lines *bufio.Scanner
 	said  bytes.Buffer
 }
@@ -247,7 +256,7 @@ func follow(t *testing.T, environment []string, arguments ...string) *following 
 	if err := f.Start(); err != nil {
 		t.Fatal(err)
 	}
-	f.lines = bufio.NewScanner(out)
+	f.out, f.lines = out, bufio.NewScanner(out)
 	return f
 }
 

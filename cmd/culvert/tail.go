@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"net/url"
 	"os/signal"
@@ -144,7 +145,11 @@ func (f *tailFlags) run(c *cobra.Command, b *bridge, topics []string) error {
 	defer api.Close()
 	// So that writing to a pipe that nobody reads is an error, and not the end by a signal.
 	signal.Ignore(syscall.SIGPIPE)
-	err = api.Follow(c.Context(), following, client.Audience{
+	ctx, cancel := context.WithCancel(c.Context())
+	defer cancel()
+	// Ends with ctx.
+	go display.Unread(ctx, c.OutOrStdout(), cancel)
+	err = api.Follow(ctx, following, client.Audience{
 		Frame:   printer.Frame,
 		Pause:   printer.Flush,
 		Trouble: func(err error, wait time.Duration) { notes.trouble(err, wait) },
