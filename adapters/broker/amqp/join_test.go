@@ -194,6 +194,73 @@ func TestAQueueThatIsDeletedBeginsAnewAndSaysSo(t *testing.T) {
 	}
 }
 
+// Whoever makes the queue anew, nobody who took part in the old one may take the new one for it.
+func TestAllMembersAreToldOfAQueueThatWasDeleted(t *testing.T) {
+	t.Parallel()
+	url := brokers.RabbitMQ(t).URL
+	topic := topicOn(t, url)
+	members := []*member{
+		join(t, node(t, url), topic, domain.Terms{Order: domain.OrderNone}),
+		join(t, node(t, url), topic, domain.Terms{Order: domain.OrderNone}),
+	}
+	if _, err := meet(t, url).QueueDelete(string(topic)+":workers", false, false, false); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range members {
+		m.until(t, "a gap", func() bool { return len(m.gaps) == 1 })
+		if m.assigned() != 1 {
+			t.Errorf("after that a member has %d claims", m.assigned())
+		}
+	}
+}
+
+func TestAQueueThatIsDeletedDuringAnOutageBeginsAnew(t *testing.T) {
+	t.Parallel()
+	url := brokers.RabbitMQ(t).URL
+	topic := topicOn(t, url)
+	way, network := through(t, url)
+	m := join(t, node(t, way), topic, domain.Terms{})
+	outside := meet(t, url)
+	network.close()
+	m.until(t, "the claim revoked", func() bool { return m.held() == 0 })
+	if _, err := outside.QueueDelete(string(topic)+":workers", false, false, false); err != nil {
+		t.Fatal(err)
+	}
+	outside.send(string(topic), "", "lost")
+
+	network.open()
+
+	m.until(t, "a gap", func() bool { return len(m.gaps) == 1 })
+	outside.send(string(topic), "", "found")
+	if got := payloads(m.given(t, 1)); got[0] != "found" {
+		t.Errorf("the queue that was made anew gave %q", got)
+	}
+}
+
+func TestAMembershipEndsWhereTheOrderItPromisedIsLost(t *testing.T) {
+	t.Parallel()
+	url := brokers.RabbitMQ(t).URL
+	topic := topicOn(t, url)
+	way, network := through(t, url)
+	m := join(t, node(t, way), topic, domain.Terms{})
+	outside := meet(t, url)
+	network.close()
+	m.until(t, "the claim revoked", func() bool { return m.held() == 0 })
+	if _, err := outside.QueueDelete(string(topic)+":workers", false, false, false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := outside.QueueDeclare(string(topic)+":workers", true, false, false, false, nil); err != nil {
+		t.Fatal(err)
+	}
+
+	network.open()
+
+	m.until(t, "the end", func() bool { return m.err != nil })
+	if domain.CodeOf(m.err) != domain.Conflict {
+		t.Errorf("the membership ended with %v, want conflict", m.err)
+	}
+}
+
 func TestAQueueThatMayNotBeMadeIsUnknown(t *testing.T) {
 	t.Parallel()
 	url := brokers.RabbitMQ(t).URL

@@ -316,8 +316,9 @@ func topicOn(t testing.TB, url string) domain.Topic {
 type relay struct {
 	addr string
 
-	mu    sync.Mutex // guards conns
+	mu    sync.Mutex // guards what follows
 	conns map[net.Conn]struct{}
+	shut  bool // nobody gets through
 }
 
 // through starts a relay to the server at address, until the end of the test, and gives the server's address by way of it.
@@ -350,13 +351,10 @@ func (r *relay) serve(listener net.Listener, done *sync.WaitGroup) {
 			return
 		}
 		far, err := net.Dial("tcp", r.addr)
-		if err != nil {
+		if err != nil || !r.admit(near, far) {
 			_ = near.Close()
 			continue
 		}
-		r.mu.Lock()
-		r.conns[near], r.conns[far] = struct{}{}, struct{}{}
-		r.mu.Unlock()
 		pass := func(to, from net.Conn) {
 			_, _ = io.Copy(to, from)
 			_, _ = to.Close(), from.Close()
@@ -364,6 +362,18 @@ func (r *relay) serve(listener net.Listener, done *sync.WaitGroup) {
 		done.Go(func() { pass(near, far) }) // both end when one of the connections does
 		done.Go(func() { pass(far, near) })
 	}
+}
+
+// admit takes note of two connections, and lets them be unless nobody gets through.
+func (r *relay) admit(near, far net.Conn) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.shut {
+		_ = far.Close()
+		return false
+	}
+	r.conns[near], r.conns[far] = struct{}{}, struct{}{}
+	return true
 }
 
 // cut breaks all connections.
@@ -374,6 +384,20 @@ func (r *relay) cut() {
 		_ = c.Close()
 	}
 	clear(r.conns)
+}
+
+// close breaks all connections, and lets nobody through until open.
+func (r *relay) close() {
+	r.pass(false)
+	r.cut()
+}
+
+func (r *relay) open() { r.pass(true) }
+
+func (r *relay) pass(open bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.shut = !open
 }
 
 // ask asks the management plugin of the shared server. Where it is not known the test is skipped.
