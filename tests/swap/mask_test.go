@@ -17,31 +17,40 @@ var masks = []struct {
 	{regexp.MustCompile(`(?m)^id: [A-Za-z0-9_.~-]{8,}$`), `id: <id>`},
 	{regexp.MustCompile(`"receipt":"[A-Za-z0-9_.~-]{4,}"`), `"receipt":"<receipt>"`},
 	{regexp.MustCompile(`"time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"`), `"time":"<time>"`},
-	{regexp.MustCompile(`("topic":"[^"]+"),"partition":(\d+,"offset":\d+|null,"offset":null)`), `$1,<position>`},
+	{regexp.MustCompile(`("topic":"[^"]+"),"partition":\d+,"offset":\d+`), `$1,<position>`},
 	{regexp.MustCompile(`"(partition|first|end|lag|assigned|retry_ms)":\d+`), `"$1":<$1>`},
 	{regexp.MustCompile(`(?m)^retry: [1-9]\d*$`), `retry: <ms>`},
 	{regexp.MustCompile(`"broker":"[^"]+"`), `"broker":"<broker>"`},
 	{regexp.MustCompile(`"capabilities":\[[^\]]*\]`), `"capabilities":<capabilities>`},
-	{regexp.MustCompile(`\["culvert-dead-(partition|offset)","\d+"\]`), `["culvert-dead-$1","<$1>"]`},
+	{regexp.MustCompile(`,\["culvert-dead-partition","\d+"\],\["culvert-dead-offset","\d+"\]`), `,<dead-position>`},
 	{regexp.MustCompile(`\["culvert-dead-time","\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"\]`), `["culvert-dead-time","<time>"]`},
 }
 
-// How an ack begins, and what it tells where the broker has receipt-position, and where it has it not.
-var (
-	positioned   = regexp.MustCompile(`(\{(?:"op":"ack",)?(?:"id":"[^"]*",)?)"partition":<partition>,"offset":\d+,("time":)`)
-	unpositioned = regexp.MustCompile(`(\{(?:"op":"ack",)?(?:"id":"[^"]*",)?)("time":)`)
-)
+// positioned is how an ack begins that tells its position.
+var positioned = regexp.MustCompile(`(\{(?:"op":"ack",)?(?:"id":"[^"]*",)?)"partition":<partition>,"offset":\d+,("time":)`)
 
-// mask hides what differs from run to run, and shows what could not be seen. Acks look the same with and without positions, where they are as declared.
+// unpositioned are the places of positions that a broker without receipt-position does not tell: never in an ack, and in queues as it likes.
+var unpositioned = []struct {
+	form *regexp.Regexp
+	with string
+}{
+	{regexp.MustCompile(`(\{(?:"op":"ack",)?(?:"id":"[^"]*",)?)("time":)`), `$1<receipt-position>,$2`},
+	{regexp.MustCompile(`("topic":"[^"]+"),"partition":null,"offset":null`), `$1,<position>`},
+	{regexp.MustCompile(`(\["culvert-dead-topic","[^"]+"\]),(\["culvert-dead-time")`), `$1,<dead-position>,$2`},
+}
+
+// mask hides what differs from run to run, and shows what could not be seen. What tells positions looks the same with receipt-position and without it, where it is as declared.
 func mask(text string, positions bool) string {
 	for _, m := range masks {
 		text = m.form.ReplaceAllString(text, m.with)
 	}
-	ack := unpositioned
 	if positions {
-		ack = positioned
+		text = positioned.ReplaceAllString(text, `$1<receipt-position>,$2`)
+	} else {
+		for _, m := range unpositioned {
+			text = m.form.ReplaceAllString(text, m.with)
+		}
 	}
-	text = ack.ReplaceAllString(text, `$1<receipt-position>,$2`)
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
 		lines[i] = shown(line)

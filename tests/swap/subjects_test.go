@@ -12,19 +12,35 @@ import (
 
 // subject is a broker that the script is played on.
 type subject struct {
-	// kind is what the configuration calls it.
-	kind string
+	name string
 	// environment lets a bridge find it, as NAME=value. It ends the test where the broker cannot be had.
 	environment func(t *testing.T) []string
 }
 
-// subjects are all brokers that a bridge knows. A further one is an entry here, and a pattern in testdata/together.yaml.
+// subjects are all brokers that a bridge knows, and what it knows of them with other capabilities. A further one is an entry here, and in
+// together with a pattern in testdata/together.yaml.
 var subjects = []subject{
-	{"inproc", func(*testing.T) []string { return nil }},
-	{"kafka", func(t *testing.T) []string {
-		return []string{"CULVERT_KAFKA_BROKERS=" + brokers.Kafka(t).Bootstrap()}
+	{"inproc", func(*testing.T) []string { return []string{"CULVERT_BROKER=inproc"} }},
+	{"kafka", func(t *testing.T) []string { return []string{"CULVERT_BROKER=kafka", kafka(t)} }},
+	{"amqp", func(t *testing.T) []string { return []string{"CULVERT_BROKER=amqp", rabbitMQ(t)} }},
+	{"amqp-without-streams", func(t *testing.T) []string {
+		return []string{"CULVERT_BROKER=amqp", rabbitMQ(t), "CULVERT_AMQP_STREAMS=off"}
+	}},
+	{"amqp-with-management", func(t *testing.T) []string {
+		url := brokers.RabbitMQ(t).Management
+		if url == "" {
+			t.Skip("nobody says where the management plugin of this RabbitMQ is")
+		}
+		return []string{"CULVERT_BROKER=amqp", rabbitMQ(t), "CULVERT_AMQP_MANAGEMENT=" + url}
 	}},
 }
+
+// together is what lets one bridge find all brokers.
+func together(t *testing.T) []string { return []string{kafka(t), rabbitMQ(t)} }
+
+func kafka(t *testing.T) string { return "CULVERT_KAFKA_BROKERS=" + brokers.Kafka(t).Bootstrap() }
+
+func rabbitMQ(t *testing.T) string { return "CULVERT_AMQP_URL=" + brokers.RabbitMQ(t).URL }
 
 // configuration names a file of testdata to a bridge, in which topics are named apart in their brokers, and plainly to clients.
 func configuration(t *testing.T, name string) string {

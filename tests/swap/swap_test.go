@@ -25,10 +25,10 @@ func TestMain(m *testing.M) {
 func TestSwap(t *testing.T) {
 	all := chapters(t, "testdata/*.txt")
 	for _, s := range subjects {
-		t.Run(s.kind, func(t *testing.T) {
+		t.Run(s.name, func(t *testing.T) {
 			for _, chapter := range all {
 				t.Run(chapter.name(), func(t *testing.T) {
-					play(t, chapter, bridge.Start(t, append(s.environment(t), "CULVERT_BROKER="+s.kind, configuration(t, "script.yaml"))...))
+					play(t, chapter, bridge.Start(t, append(s.environment(t), configuration(t, "script.yaml"))...))
 				})
 			}
 		})
@@ -37,10 +37,7 @@ func TestSwap(t *testing.T) {
 
 // Topics of all brokers meet on one bridge, where patterns of topics name their brokers.
 func TestBrokersTogether(t *testing.T) {
-	environment := []string{configuration(t, "together.yaml")}
-	for _, s := range subjects {
-		environment = append(environment, s.environment(t)...)
-	}
+	environment := append(together(t), configuration(t, "together.yaml"))
 	for _, chapter := range chapters(t, "testdata/together/*.txt") {
 		t.Run(chapter.name(), func(t *testing.T) { play(t, chapter, bridge.Start(t, environment...)) })
 	}
