@@ -4,11 +4,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rabbitmq/amqp091-go"
+
 	"culvert/domain"
 )
 
 // parcel is one batch on its way: it sees to it that each message is answered once, at the deadline at the latest.
 type parcel struct {
+	id       func(i int) string
 	done     func(i int, ack domain.Ack, err error)
 	ended    func(*parcel) // called once, when all is answered
 	messages []outgoing
@@ -20,8 +23,8 @@ type parcel struct {
 const weightBytes = 4 << 10
 
 // newParcel makes the parcel of batch. Its messages are answered when limit has passed.
-func newParcel(batch []*domain.Message, limit time.Duration, done func(i int, ack domain.Ack, err error), ended func(*parcel)) *parcel {
-	p := &parcel{done: done, ended: ended, messages: make([]outgoing, len(batch))}
+func newParcel(batch []*domain.Message, limit time.Duration, id func(i int) string, done func(i int, ack domain.Ack, err error), ended func(*parcel)) *parcel {
+	p := &parcel{id: id, done: done, ended: ended, messages: make([]outgoing, len(batch))}
 	p.open.Store(int64(len(batch)) + 1)
 	for i, m := range batch {
 		o := &p.messages[i]
@@ -66,6 +69,9 @@ const (
 
 // leave says that the message is written now. False: it was answered, and must not leave.
 func (o *outgoing) leave() bool { return o.state.CompareAndSwap(waiting, leaving) }
+
+// encoded is the message as AMQP's.
+func (o *outgoing) encoded() amqp091.Publishing { return encode(o.parcel.id(o.index), o.message) }
 
 // stay says that it was not written after all.
 func (o *outgoing) stay() { o.state.CompareAndSwap(leaving, waiting) }

@@ -4,12 +4,19 @@ import (
 	"context"
 	"time"
 
+	"github.com/google/uuid"
+
 	"culvert/domain"
 )
 
 // Publish implements ports.Publisher. A message whose outcome is not known at ctx's deadline is answered then: with Unavailable where it never left, and then it never will; with
 // Timeout where it did.
 func (b *Broker) Publish(ctx context.Context, topic domain.Topic, batch []*domain.Message, done func(i int, ack domain.Ack, err error)) {
+	b.publish(ctx, topic, batch, func(int) string { return uuid.NewString() }, done)
+}
+
+// publish is Publish with the UUIDs by which Watermill knows the messages.
+func (b *Broker) publish(ctx context.Context, topic domain.Topic, batch []*domain.Message, id func(i int) string, done func(i int, ack domain.Ack, err error)) {
 	if len(batch) == 0 {
 		return
 	}
@@ -23,7 +30,7 @@ func (b *Broker) Publish(ctx context.Context, topic domain.Topic, batch []*domai
 	}
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	p := newParcel(batch, time.Until(deadline), done, b.publisher.answered)
+	p := newParcel(batch, time.Until(deadline), id, done, b.publisher.answered)
 	defer p.sealed()
 	s, err := b.publisher.enter(topic, p)
 	if err != nil {

@@ -78,7 +78,7 @@ func (s *session) write(ctx context.Context, o *outgoing) bool {
 		s.sender.finished(o)
 		return true
 	}
-	p := encode(o.message)
+	p := o.encoded()
 	if err := s.check(p); err != nil {
 		o.answer(domain.Ack{}, err)
 		s.sender.finished(o)

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	wamqp "github.com/ThreeDotsLabs/watermill-amqp/v3/pkg/amqp"
-	"github.com/google/uuid"
 	"github.com/rabbitmq/amqp091-go"
 
 	"culvert/domain"
@@ -21,13 +20,8 @@ const (
 	headerUUID      = wamqp.DefaultMessageUUIDHeaderKey
 )
 
-// encode makes an AMQP message of m. The payload is shared, not copied.
-func encode(m *domain.Message) amqp091.Publishing {
-	return encodeAs(uuid.NewString(), m)
-}
-
-// encodeAs is encode with a UUID by which Watermill knows the message.
-func encodeAs(id string, m *domain.Message) amqp091.Publishing {
+// encode makes an AMQP message of m, with an id that is Watermill's UUID of it. The payload is shared, not copied.
+func encode(id string, m *domain.Message) amqp091.Publishing {
 	p := amqp091.Publishing{
 		Headers:      make(amqp091.Table, len(m.Headers)+4),
 		DeliveryMode: amqp091.Persistent,

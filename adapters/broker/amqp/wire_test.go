@@ -70,7 +70,7 @@ func TestWhatIsEncodedComesBack(t *testing.T) {
 		for range rapid.IntRange(0, 6).Draw(t, "headers") {
 			m.Headers = append(m.Headers, domain.Header{Name: name.Draw(t, "name"), Value: rapid.SliceOf(rapid.Byte()).Draw(t, "value")})
 		}
-		p := encode(m)
+		p := encode("an-id", m)
 		if err := p.Headers.Validate(); err != nil {
 			t.Fatal(err)
 		}
@@ -113,7 +113,7 @@ func TestWireForm(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := encodeAs("an-id", &c.m)
+			p := encode("an-id", &c.m)
 			c.want[headerUUID] = "an-id"
 			if got, want := render(t, p.Headers), render(t, c.want); got != want {
 				t.Errorf("the headers are\n%s\nwant\n%s", got, want)
@@ -142,7 +142,7 @@ func render(t *testing.T, table amqp091.Table) string {
 // Watermill's AMQP adapter fails, and then spins, on a header that is no string.
 func TestWatermillAMQPReadsOurs(t *testing.T) {
 	m := &domain.Message{Key: []byte("k"), Time: time.Now(), Headers: headers("b", "\xff", "a", "1", "culvert-key", "x", "CC", "y")}
-	p := encode(m)
+	p := encode("an-id", m)
 	w, err := wamqp.DefaultMarshaler{}.Unmarshal(*delivered(p))
 	if err != nil {
 		t.Fatal(err)
@@ -234,7 +234,7 @@ func TestOurHeadersInOtherTypes(t *testing.T) {
 
 func TestFingerprint(t *testing.T) {
 	m := &domain.Message{Key: []byte("k"), Time: time.UnixMilli(1_700_000_000_123), Headers: headers("a", "1", "b", "2"), Payload: []byte("p")}
-	p := encodeAs("id", m)
+	p := encode("id", m)
 	first := fingerprint(streamed(p))
 	for _, d := range []*amqp091.Delivery{delivered(p), streamed(p)} {
 		d.Redelivered = true
@@ -270,7 +270,7 @@ func TestTheHeadersOfTheDefaultLimitsFitIntoAFrame(t *testing.T) {
 			{Headers: headers("b", strings.Repeat(octets, limits.HeaderBytes/len(octets)), "a", "")},
 		} {
 			m.Key = make([]byte, limits.KeyBytes)
-			if n := propertiesSize(encode(&m)); n > 100_000 {
+			if n := propertiesSize(encode("an-id", &m)); n > 100_000 {
 				t.Errorf("headers of %q need %d bytes", octets, n)
 			}
 		}
@@ -291,7 +291,7 @@ func FuzzDecode(f *testing.F) {
 				if fingerprint(d) == 0 {
 					t.Fatal("the fingerprint is 0")
 				}
-				again := decode(delivered(encode(m)))
+				again := decode(delivered(encode("an-id", m)))
 				if !sameMessage(m, again) {
 					t.Fatalf("%+v came back as %+v", m, again)
 				}
