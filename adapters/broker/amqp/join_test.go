@@ -77,6 +77,38 @@ func TestWhatWasSettledAtTheLastMomentIsKept(t *testing.T) {
 	}
 }
 
+func TestTheLastWordOfAMemberIsKept(t *testing.T) {
+	t.Parallel()
+	url := brokers.RabbitMQ(t).URL
+	topic := topicOn(t, url)
+	b, outside := node(t, url), meet(t, url)
+	join(t, b, topic, domain.Terms{}).leave()
+	for _, text := range numbers(0, 20) {
+		outside.send(string(topic), "", text)
+		m := join(t, b, topic, domain.Terms{})
+		given := m.given(t, 1)
+		if string(given[0].Payload) != text {
+			t.Fatalf("%q was settled as the last thing, and came again", given[0].Payload)
+		}
+		m.settle(given...)
+		m.leave()
+	}
+}
+
+// Whoever made the queue may have ended before it was bound.
+func TestAQueueThatIsNotBoundYetIsBound(t *testing.T) {
+	t.Parallel()
+	url := brokers.RabbitMQ(t).URL
+	topic := topicOn(t, url)
+	outside := meet(t, url)
+	if _, err := outside.QueueDeclare(string(topic)+":workers", true, false, false, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	m := join(t, node(t, url), topic, domain.Terms{})
+	outside.send(string(topic), "", "one")
+	m.given(t, 1)
+}
+
 func TestAMemberThatWaitsIsToldItsTurnThoughNothingIsPublished(t *testing.T) {
 	t.Parallel()
 	url := brokers.RabbitMQ(t).URL
