@@ -20,8 +20,9 @@ type Broker struct {
 	viewing    *link
 	joining    *link
 	// logless is whether the server was found to have no streams.
-	logless atomic.Bool
-	epochs  epochs
+	logless    atomic.Bool
+	epochs     epochs
+	management *management // nil where none is configured
 }
 
 // New makes the adapter. It does not connect: an unreachable server is no reason not to start. It fails when a setting cannot be, or a file that it
@@ -37,12 +38,17 @@ func New(cfg Config, log *slog.Logger) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
+	management, err := newManagement(cfg, secure, log)
+	if err != nil {
+		return nil, err
+	}
 	b := &Broker{
 		cfg:        cfg,
 		log:        log,
 		publishing: newLink(cfg, "publishing", secure, log),
 		viewing:    newLink(cfg, "views", secure, log),
 		joining:    newLink(cfg, "queues", secure, log),
+		management: management,
 	}
 	b.publisher = newPublisher(b)
 	return b, nil
@@ -56,6 +62,9 @@ func (b *Broker) Capabilities(topic domain.Topic) domain.Capabilities {
 		can = append(can, domain.History, domain.SeekTime)
 	}
 	can = append(can, domain.KeyOrder)
+	if b.management != nil {
+		can = append(can, domain.Lag, domain.Catalogue)
+	}
 	if b.cfg.CreateTopics && !l.passive {
 		can = append(can, domain.Create)
 	}

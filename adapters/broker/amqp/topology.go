@@ -31,6 +31,12 @@ type Topology struct {
 	Passive bool `mapstructure:"passive"`
 }
 
+// What stands for the topic and the queue in the names of a Topology.
+const (
+	topicVariable = "{topic}"
+	queueVariable = "{queue}"
+)
+
 const (
 	defaultExchange = "{topic}"
 	defaultQueue    = "{topic}:{queue}"
@@ -77,7 +83,7 @@ func (c Config) layout(topic domain.Topic) layout {
 		if template == "" {
 			template = otherwise
 		}
-		return strings.ReplaceAll(template, "{topic}", string(topic))
+		return strings.ReplaceAll(template, topicVariable, string(topic))
 	}
 	l := layout{
 		topic:      topic,
@@ -104,5 +110,5 @@ func (c Config) layout(topic domain.Topic) layout {
 
 // queue is the name of one of the topic's queues.
 func (l layout) queue(queue domain.Queue) string {
-	return strings.ReplaceAll(l.queues, "{queue}", string(queue))
+	return strings.ReplaceAll(l.queues, queueVariable, string(queue))
 }

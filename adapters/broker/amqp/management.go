@@ -1,0 +1,154 @@
+package amqp
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+
+	"github.com/rabbitmq/amqp091-go"
+
+	"culvert/domain"
+)
+
+// managementBytes is how long an answer of the management plugin may be: some hundred thousand names.
+const managementBytes = 64 << 20
+
+// management asks the server's management plugin, over its HTTP API, what AMQP does not tell.
+type management struct {
+	base     *url.URL // without the user
+	username string
+	password string
+	vhost    string
+	client   *http.Client
+	log      *slog.Logger
+}
+
+// newManagement gives nil where the settings name no management plugin. It does not connect.
+func newManagement(cfg Config, secure *tls.Config, log *slog.Logger) (*management, error) {
+	if cfg.Management == "" {
+		return nil, nil
+	}
+	base, err := url.Parse(cfg.Management)
+	if err != nil {
+		return nil, err
+	}
+	server, err := amqp091.ParseURI(cfg.URL)
+	if err != nil {
+		return nil, err
+	}
+	m := &management{base: base, vhost: server.Vhost, log: log, username: server.Username, password: server.Password}
+	if cfg.Username != "" {
+		m.username, m.password = cfg.Username, cfg.Password
+	}
+	if base.User != nil {
+		m.username = base.User.Username()
+		m.password, _ = base.User.Password()
+		base.User = nil
+	}
+	m.client = &http.Client{
+		Timeout:   cfg.RequestTimeout,
+		Transport: &http.Transport{TLSClientConfig: secure.Clone(), DisableKeepAlives: true}, // it is asked rarely
+	}
+	return m, nil
+}
+
+// exchange is what the plugin tells of an exchange.
+type exchange struct {
+	Name     string `json:"name"`
+	Durable  bool   `json:"durable"`
+	Internal bool   `json:"internal"`
+}
+
+func (m *management) exchanges(ctx context.Context) (list []exchange, err error) {
+	return list, m.get(ctx, &list, "name,durable,internal", "exchanges", m.vhost)
+}
+
+// messages is how many messages each queue has, whether somebody holds them or not; nil where the plugin has not counted them yet.
+func (m *management) messages(ctx context.Context) (map[string]*int64, error) {
+	var list []struct {
+		Name     string `json:"name"`
+		Messages *int64 `json:"messages"`
+	}
+	if err := m.get(ctx, &list, "name,messages", "queues", m.vhost); err != nil {
+		return nil, err
+	}
+	counts := make(map[string]*int64, len(list))
+	for _, q := range list {
+		counts[q.Name] = q.Messages
+	}
+	return counts, nil
+}
+
+// bound are the queues that are given what is published to a topic. Where it has no exchange it is UnknownTopic.
+func (m *management) bound(ctx context.Context, l layout) (queues []string, err error) {
+	if l.exchange == "" {
+		return []string{l.routingKey}, nil
+	}
+	var list []struct {
+		Destination string `json:"destination"`
+		Type        string `json:"destination_type"`
+	}
+	err = m.get(ctx, &list, "destination,destination_type", "exchanges", m.vhost, l.exchange, "bindings", "source")
+	if err == nil && len(list) == 0 { // also where there is no such exchange
+		err = m.get(ctx, &exchange{}, "name", "exchanges", m.vhost, l.exchange)
+	}
+	if errors.Is(err, errNotFound) {
+		return nil, domain.Errorf(domain.UnknownTopic, "there is no topic %q", l.topic)
+	}
+	for _, b := range list {
+		if b.Type == "queue" {
+			queues = append(queues, b.Destination)
+		}
+	}
+	return queues, err
+}
+
+// errNotFound says that there is nothing of a name.
+var errNotFound = errors.New("the management plugin knows nothing of this name")
+
+// get reads columns of what stands at a path of the API into v.
+func (m *management) get(ctx context.Context, v any, columns string, path ...string) error {
+	at := m.base.JoinPath("api")
+	for _, segment := range path {
+		at = at.JoinPath(url.PathEscape(segment))
+	}
+	at.RawQuery = url.Values{"columns": {columns}}.Encode()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
+	if err != nil {
+		return err
+	}
+	request.SetBasicAuth(m.username, m.password)
+	response, err := m.client.Do(request)
+	if err != nil {
+		return m.away(err)
+	}
+	defer response.Body.Close()
+	switch response.StatusCode {
+	case http.StatusOK:
+	case http.StatusNotFound:
+		return errNotFound
+	case http.StatusUnauthorized, http.StatusForbidden:
+		m.log.Warn("the management plugin refuses this user: it needs the tag management", "url", m.base.Redacted(), "user", m.username, "status", response.Status)
+		return m.away(fmt.Errorf("GET %s: %s", at.Path, response.Status))
+	default:
+		return m.away(fmt.Errorf("GET %s: %s", at.Path, response.Status))
+	}
+	body := io.LimitedReader{R: response.Body, N: managementBytes}
+	if err := json.NewDecoder(&body).Decode(v); err != nil {
+		if body.N <= 0 {
+			err = fmt.Errorf("an answer of more than %d bytes", managementBytes)
+		}
+		return m.away(fmt.Errorf("GET %s: %w", at.Path, err))
+	}
+	return nil
+}
+
+func (m *management) away(cause error) error {
+	return domain.Errorf(domain.Unavailable, "the broker's management plugin does not answer").Because(cause)
+}
