@@ -32,6 +32,8 @@ type Subject struct {
 	AutoCreate bool
 	// FoldsEmptyKey says that the broker cannot tell an empty key from none.
 	FoldsEmptyKey bool
+	// QueuesBeginAtEnd says that a queue can only begin at its topic's end: a join that wants another beginning is Unsupported, whatever history the topic has.
+	QueuesBeginAtEnd bool
 	// InProcess says that there is no server that could be away: Unreachable and Outage do not apply. A broker that does not say so must give both.
 	InProcess bool
 	// Unreachable gives a broker of the same kind whose server is not there.

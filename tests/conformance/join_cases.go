@@ -55,6 +55,11 @@ func checkJoinFrom(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
+	if b.QueuesBeginAtEnd {
+		earliest := domain.StartEarliest()
+		_, err := b.join(ctx, topic, queue, &earliest)
+		return expectCode("join", err, domain.Unsupported)
+	}
 	if !b.can(topic, domain.History) {
 		return b.refused(ctx, topic, domain.StartEarliest())
 	}
