@@ -413,3 +413,13 @@ func TestRetryAfter(t *testing.T) {
 		}
 	}
 }
+
+// A cursor that cannot be honoured may be of offsets that begin anew.
+func TestACursorThatIsNotHonoured(t *testing.T) {
+	s := newScript(t, frames(msg(7, "c8")), frames(`{"op":"ready","resumed":false,"reason":"epoch","cursor":"d"}`+"\n"+msg(0, "d1")+end))
+	var h heard
+	if err := newAPI(t, s.URL).Follow(t.Context(), Following{Topics: []string{"a"}}, h.audience()); err != nil {
+		t.Fatal(err)
+	}
+	wantLines(t, "it heard", h.lines, "m7", "trouble: the connection broke", "m0")
+}

@@ -571,3 +571,32 @@ func FuzzParsePub(f *testing.F) {
 		}
 	})
 }
+
+// With nothing on its way there is nothing to wait for: ^C at a prompt ends at once.
+func TestTheEndIsAskedForWithNothingOnItsWay(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var o outcome
+	cfg := o.config()
+	cfg.Grace = time.Hour
+	p := newAPI(t, sockets(t, (*socket).ackAll)).NewPublisher(cfg)
+	blocked := make(chan struct{})
+	defer close(blocked)
+	done := make(chan error, 1)
+	go func() {
+		done <- p.Run(ctx, func() (Message, error) {
+			cancel()
+			<-blocked
+			return Message{}, io.EOF
+		})
+	}()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Errorf("it ended with %v", err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("it waits for nothing")
+	}
+	wantReport(t, p, Report{})
+}
