@@ -106,7 +106,8 @@ func DefaultConfig() Config {
 // Validate says which setting cannot be.
 func (c Config) Validate() error {
 	if _, err := amqp091.ParseURI(c.URL); err != nil {
-		return fmt.Errorf("url cannot be read: %w; give amqp://user:password@host:5672/vhost", withoutURL(err))
+		// Not why: that may tell some of the password.
+		return errors.New("url cannot be read: give amqp://user:password@host:5672/vhost, where special characters of names and password are written as in any URL (%2F for /)")
 	}
 	if u, err := url.Parse(c.Management); c.Management != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 		return errors.New("management is no URL of a management plugin: give http://127.0.0.1:15672, or https://… (what is there is not shown, it may hold a password)")
@@ -188,15 +189,6 @@ func (c Config) validateNumbers() error {
 		return fmt.Errorf("queue_max_bytes is %d: it must be 0 (no bound) or more", c.QueueMaxBytes)
 	}
 	return nil
-}
-
-// withoutURL is err without the URL that it is about: a password may stand in it.
-func withoutURL(err error) error {
-	var about *url.Error
-	if errors.As(err, &about) {
-		return about.Err
-	}
-	return err
 }
 
 // Hold is how long a message of a queue may stay unsettled with us.

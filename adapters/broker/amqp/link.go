@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strconv"
 	"sync"
 	"time"
 
@@ -146,7 +147,7 @@ func (l *link) start() {
 // run keeps the connection until the link ends.
 func (l *link) run(ctx context.Context) {
 	retry := newBackOff()
-	complaint := "" // what the log says of the outage that there is
+	complaint := "" // the kind of error that the log tells of the outage that there is
 	for ctx.Err() == nil {
 		conn, err := l.dial(ctx)
 		l.set(conn, err, "")
@@ -163,8 +164,8 @@ func (l *link) run(ctx context.Context) {
 			} else { // it may be one that breaks again and again
 				wake = nil
 			}
-		} else if ctx.Err() == nil && err.Error() != complaint {
-			complaint = err.Error()
+		} else if ctx.Err() == nil && kind(err) != complaint {
+			complaint = kind(err)
 			l.log.Warn("the broker cannot be reached; it is tried again and again", "purpose", l.purpose, "error", hint(err))
 		}
 		select {
@@ -181,6 +182,15 @@ func newBackOff() *backoff.ExponentialBackOff {
 	retry := backoff.NewExponentialBackOff()
 	retry.InitialInterval, retry.MaxInterval = 100*time.Millisecond, 3*time.Second
 	return retry
+}
+
+// kind is what is the same of errors of one cause. Their texts tell the port of each attempt.
+func kind(err error) string {
+	var reply *amqp091.Error
+	if errors.As(err, &reply) {
+		return strconv.Itoa(reply.Code)
+	}
+	return fmt.Sprintf("%T", err)
 }
 
 // hint says what an operator can do about an error that the driver explains badly.
@@ -268,10 +278,13 @@ func (l *link) dial(ctx context.Context) (*amqp091.Connection, error) {
 	stop := context.AfterFunc(ctx, l.hangUp) // the server may never answer
 	conn, err := amqp091.DialConfig(l.cfg.URL, cfg)
 	stop()
-	if err != nil && wire != nil {
-		_ = wire.Close() // which the driver does not always do; what was wrong is said by err
+	if err != nil {
+		if wire != nil {
+			_ = wire.Close() // which the driver does not always do; what was wrong is said by err
+		}
+		return nil, err // the driver may give something that is no connection yet
 	}
-	return conn, err
+	return conn, nil
 }
 
 // hold keeps the connection that hangUp cuts.
