@@ -18,17 +18,20 @@ import (
 // TestAQueueAcrossNodes lets the members of a queue come and go on two nodes while messages are injected, and kills one node in between: every message is given and
 // settled, and a node never gives again what it said was settled.
 func TestAQueueAcrossNodes(t *testing.T) {
-	s := kafka()
 	size := size{publishers: 4, messages: 4000, keys: 60, limit: 2 * time.Minute}
 	if os.Getenv("CULVERT_SOAK") != "" {
 		size.messages, size.limit = 20_000, 5*time.Minute
 	}
-	stays, dies := s.start(t, quickSession), s.start(t, quickSession)
-	n := &nodes{job: newJob(t, stays, s.topic(t), size), stays: stays, dies: dies, settled: map[place]bool{}, finished: map[oracle.Note]bool{}}
-	n.run()
+	for _, s := range []subject{kafka(), amqp()} {
+		t.Run(s.name, func(t *testing.T) {
+			dies, stays := s.start(t, quickSession), s.start(t, quickSession)
+			n := &nodes{job: newJob(t, stays, s.topic(t), size), stays: stays, dies: dies, settled: map[place]bool{}, finished: map[oracle.Note]bool{}}
+			n.run()
+		})
+	}
 }
 
-// quickSession lets the cluster notice soon that a node is dead.
+// quickSession lets Kafka notice soon that a node is dead.
 const quickSession = "CULVERT_KAFKA_SESSION_TIMEOUT=6s"
 
 // nodes is a run of a queue on two nodes.

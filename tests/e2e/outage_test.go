@@ -12,15 +12,53 @@ import (
 	"culvert/tests/client"
 )
 
-// While Kafka is gone, streams that are open stay, new ones are told to come back with a place that misses nothing, requests fail as trouble that passes, and
-// when Kafka is back all go on where they were.
-func TestStreamsOutliveKafka(t *testing.T) {
+// server is a broker of a test's own.
+type server struct {
+	kind string
+	// environment lets a bridge find it.
+	environment []string
+	// create makes a topic, where the broker does not make it by itself.
+	create func(topic string)
+	kill   func()
+	start  func()
+}
+
+func kafkaServer(t *testing.T) server {
+	s := brokers.StartKafka(t, nil)
+	return server{
+		kind:        "kafka",
+		environment: []string{"CULVERT_KAFKA_BROKERS=" + s.Addr()},
+		create:      func(topic string) { brokers.CreateTopic(t, s.Cluster(), topic, 3) },
+		kill:        s.Kill,
+		start:       s.Start,
+	}
+}
+
+func amqpServer(t *testing.T) server {
+	s := brokers.StartRabbitMQ(t)
+	return server{
+		kind:        "amqp",
+		environment: []string{"CULVERT_AMQP_URL=" + s.URL(), "CULVERT_AMQP_MANAGEMENT=" + s.Server().Management},
+		create:      func(string) {},
+		kill:        s.Kill,
+		start:       s.Start,
+	}
+}
+
+// While the broker is gone, streams that are open stay, new ones are told to come back with a place that misses nothing, requests fail as trouble that passes, and
+// when it is back all go on where they were.
+func TestStreamsOutliveTheBroker(t *testing.T) {
+	for name, start := range map[string]func(*testing.T) server{"kafka": kafkaServer, "amqp": amqpServer} {
+		t.Run(name, func(t *testing.T) { streamsOutlive(t, start(t)) })
+	}
+}
+
+func streamsOutlive(t *testing.T, server server) {
 	ctx := deadline(t)
-	server := brokers.StartKafka(t, nil)
 	topic := brokers.Topic(t)
-	brokers.CreateTopic(t, server.Cluster(), topic, 3)
-	brokers.CreateTopic(t, server.Cluster(), topic+".workers.dlq", 1)
-	b := bridge.Start(t, "CULVERT_BROKER=kafka", "CULVERT_KAFKA_BROKERS="+server.Addr(), "CULVERT_SUBSCRIBE_OPEN_TIMEOUT=2s", "CULVERT_INJECT_TIMEOUT=4s", "CULVERT_REST_BODY_TIMEOUT=5s")
+	server.create(topic)
+	server.create(topic + ".workers.dlq")
+	b := bridge.Start(t, append(server.environment, "CULVERT_BROKER="+server.kind, "CULVERT_SUBSCRIBE_OPEN_TIMEOUT=2s", "CULVERT_INJECT_TIMEOUT=4s", "CULVERT_REST_BODY_TIMEOUT=5s")...)
 
 	viewer := view(ctx, t, b, topic, "", "")
 	want(t, viewer, "ready", "")
@@ -45,13 +83,13 @@ func TestStreamsOutliveKafka(t *testing.T) {
 		t.Fatalf("%d settled, %q unknown, %v", settled, unknown, err)
 	}
 
-	server.Kill()
+	server.kill()
 	brokers.Eventually(t, 30*time.Second, "the bridge is not ready, and says why", func() bool {
 		a := send(ctx, t, request{url: b.Admin + "/readyz"})
-		return a.status == 503 && strings.Contains(a.body, `"kafka"`)
+		return a.status == 503 && strings.Contains(a.body, `"`+server.kind+`"`)
 	})
 	wantStatus(ctx, t, request{url: b.Admin + "/livez"}, 200, "")
-	fresh := topic + "-2" // nothing is read of it, so that only Kafka could tell where it ends
+	fresh := topic + "-2" // nothing is read of it, so that only the broker could tell where it ends
 	refused := view(ctx, t, b, fresh, "", "")
 	bye := want(t, refused, "bye", "")
 	if bye.ID == "" || bye.Retry == "" || !strings.HasPrefix(bye.Data, `{"reason":"unavailable","reconnect":true,"retry_ms":`) {
@@ -71,8 +109,8 @@ func TestStreamsOutliveKafka(t *testing.T) {
 		t.Errorf("injecting: %d %s", a.status, a.body)
 	}
 
-	server.Start()
-	brokers.CreateTopic(t, server.Cluster(), fresh, 1)
+	server.start()
+	server.create(fresh)
 	brokers.Eventually(t, 60*time.Second, "the bridge is ready again", func() bool { return send(ctx, t, request{url: b.Admin + "/readyz"}).status == 200 })
 	texts := []string{"after 0", "after 1", "after 2"}
 	for _, text := range texts {
