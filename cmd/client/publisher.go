@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // Publishing says how messages are published.
@@ -116,10 +118,21 @@ func (p *Publisher) read(ctx context.Context, next func() (Message, error)) erro
 			p.window.reject(&m)
 			continue
 		}
-		if pace.wait(ctx); !p.window.put(ctx, &m) {
+		if pace.Wait(ctx) != nil || !p.window.put(ctx, &m) { // one ends as the other does: with ctx
 			return nil
 		}
 	}
+}
+
+// grain is how far ahead of its time a message may go, since timers are coarser than fast paces are.
+const grain = 10 * time.Millisecond
+
+// newPace spreads so many messages over each second; 0: it never waits.
+func newPace(perSecond float64) *rate.Limiter {
+	if perSecond <= 0 {
+		return rate.NewLimiter(rate.Inf, 0)
+	}
+	return rate.NewLimiter(rate.Limit(perSecond), max(1, int(perSecond*grain.Seconds())))
 }
 
 // connected keeps a connection until the window is drained; then it is nil. It closes met when a bridge has answered for the first time.
