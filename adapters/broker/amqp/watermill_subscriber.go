@@ -246,7 +246,8 @@ func (s *subscription) consume(ctx context.Context, a *attachment) {
 		})
 	}
 	hands.Go(func() { // ends with the attachment
-		<-broken
+		for range broken { // why does not matter
+		}
 		end()
 	})
 	hands.Wait()
