@@ -93,7 +93,7 @@ func (r *reader) resume(ctx context.Context, place domain.Place) (*domain.Gap, e
 	if err := r.attach(ctx, place.Next-1); err != nil {
 		return nil, err
 	}
-	batch, err := r.log.soon(ctx, quiet)
+	batch, err := r.log.soon(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +153,7 @@ func (r *reader) seek(ctx context.Context, t time.Time) error {
 	if err := r.attach(ctx, secondOf(t.Add(-clockSkew))); err != nil {
 		return err
 	}
-	batch, err := r.log.soon(ctx, quiet)
+	batch, err := r.log.soon(ctx)
 	for ; len(batch) > 0 && err == nil && batch[0].Offset < end; batch, err = r.log.must(ctx) {
 		for i, m := range batch {
 			later := !m.Time.Before(t)
@@ -211,7 +211,7 @@ func (b *Broker) since(ctx context.Context, l layout, t time.Time, end int64) (i
 		return 0, err
 	}
 	defer s.close()
-	batch, err := s.soon(ctx, quiet)
+	batch, err := s.soon(ctx)
 	if len(batch) == 0 {
 		return end, err
 	}

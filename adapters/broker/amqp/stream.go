@@ -145,16 +145,16 @@ func (s *stream) some(ctx context.Context, within time.Duration) ([]*domain.Mess
 
 // soon gives the messages that the server was about to send by now, none where there are none. A stream says nothing at its end. But the server answers in order: once it has answered, what
 // it has sent before is on this side, and only that must be waited for.
-func (s *stream) soon(ctx context.Context, within time.Duration) ([]*domain.Message, error) {
+func (s *stream) soon(ctx context.Context) ([]*domain.Message, error) {
 	if _, err := s.counted(ctx); err != nil {
 		return nil, err
 	}
-	return s.some(ctx, within)
+	return s.some(ctx, quiet)
 }
 
 // beginning gives the first messages of a stream that is attached at first or last: none where the log is empty.
 func (s *stream) beginning(ctx context.Context) ([]*domain.Message, error) {
-	batch, err := s.soon(ctx, quiet)
+	batch, err := s.soon(ctx)
 	if len(batch) > 0 || err != nil {
 		return batch, err
 	}
@@ -187,7 +187,7 @@ func (s *stream) end(ctx context.Context) (*domain.Message, error) {
 		if time.Now().After(deadline) { // what was there in the beginning has come
 			return newest, nil
 		}
-		batch, err = s.soon(ctx, quiet)
+		batch, err = s.soon(ctx)
 	}
 	return newest, err
 }

@@ -477,6 +477,7 @@ func BenchmarkTail(b *testing.B) {
 	const stored = 100_000
 	other.send(string(topic), "", numbers(0, stored)...)
 	b.ReportAllocs()
+	b.ResetTimer()
 	for left := b.N; left > 0; {
 		ctx, cancel := context.WithCancel(b.Context())
 		_, chunks, err := broker.Tail(ctx, topic, domain.StartEarliest())
