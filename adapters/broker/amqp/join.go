@@ -15,6 +15,9 @@ import (
 
 // Join implements ports.Joiner. Each call is one consumer, on a channel of its own. The queue is one partition, which with the order of keys is given to one member at a time: no
 // server tells over AMQP 0-9-1 to whom, so that a member finds it out by asking how many there are, or by what is delivered.
+//
+// A quorum queue appends what comes back to what came back before and was not yet given again. So its order outlives members that end one soon after the other only where all
+// nodes have the same prefetch: then what comes back from one is given to the next at once. A classic queue puts everything back where it was.
 func (b *Broker) Join(ctx context.Context, topic domain.Topic, queue domain.Queue, terms domain.Terms) iter.Seq2[domain.LaneEvent, error] {
 	return func(yield func(domain.LaneEvent, error) bool) {
 		m := &membership{broker: b, topic: topic, name: queue, terms: terms, yield: yield}
