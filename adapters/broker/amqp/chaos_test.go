@@ -55,7 +55,7 @@ func TestNothingIsLostThoughConnectionsBreak(t *testing.T) {
 		order  domain.Order
 		change func(*amqp.Config)
 	}{
-		"one after the other":            {domain.OrderKey, func(*amqp.Config) {}},
+		"one after the other": {domain.OrderKey, func(*amqp.Config) {}},
 		// What comes back to a quorum queue keeps its order only where all of it fits the next member's prefetch.
 		"one after the other, in quorum": {domain.OrderKey, func(c *amqp.Config) { c.QueueType, c.Prefetch = "quorum", 250 }},
 		"competing":                      {domain.OrderNone, func(*amqp.Config) {}},
