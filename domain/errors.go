@@ -117,7 +117,7 @@ func ByeFor(err error) *Bye {
 		return bye
 	}
 	switch CodeOf(err) {
-	case Unavailable, Timeout, UnknownTopic: // who comes back for a topic that is gone is told so by a status
+	case Unavailable, Timeout, UnknownTopic, UnknownQueue, Conflict: // who comes back for what is gone, or is another thing now, is told so by a status
 		return &Bye{Reason: ByeUnavailable, Reconnect: true, Cause: err}
 	case TooManyRequests:
 		return &Bye{Reason: ByeOverload, Reconnect: true, Cause: err}

@@ -31,8 +31,8 @@ type Claim interface {
 	// Fetch blocks until there are messages, and gives them in order; not asking is back-pressure. io.EOF says that the
 	// claim was revoked. One goroutine calls it at a time.
 	Fetch(ctx context.Context) (Haul, error)
-	// Settle says that the queue is finished with the messages of these offsets, in any order. It does not block; the broker keeps it soon after,
-	// and as a place: everything before the first message of the claim that is not settled.
+	// Settle says that the queue is finished with the messages of these offsets, in any order. It does not block; the broker keeps it soon after: each
+	// message for itself, or as a place, which is everything before the first message of the claim that is not settled.
 	Settle(offsets ...int64)
 }
 

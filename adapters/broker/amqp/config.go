@@ -55,6 +55,7 @@ type Config struct {
 	// ReadAhead is how many messages of a log are on their way to a reader.
 	ReadAhead int `mapstructure:"read_ahead"`
 	// Prefetch is how many unsettled messages of a queue this node holds, as many as its lane: at most MaxPrefetch. 0: a thousand.
+	// All nodes have the same: with quorum queues the order of a key is lost otherwise, when nodes die one after the other (the server puts what it takes back behind what it has).
 	Prefetch int `mapstructure:"-"`
 	// ConsumerTimeout is the server's consumer_timeout: after so long an unsettled message costs a node its channel with all leases. What is held for nine tenths of it is
 	// given back before that.
