@@ -99,7 +99,7 @@ func DefaultConfig() Config {
 		QueueType:          queueClassic,
 		QueueExpires:       7 * 24 * time.Hour,
 		QueueMaxBytes:      10 << 30,
-		ReadAhead:          2000,
+		ReadAhead:          500,
 		ConsumerTimeout:    30 * time.Minute,
 	}
 }
