@@ -91,18 +91,21 @@ func TestAWatermillPairOutlivesAnOutage(t *testing.T) {
 	t.Parallel()
 	node := brokers.StartRabbitMQ(t)
 	topic := brokers.Topic(t)
-	for name, queue := range map[string]string{"a shared queue": "q", "a queue of one's own": ""} {
-		pub, sub := watermillPair(t, node.URL(), queue)
-		closing(t, pub, sub)
-		messages := subscribe(t, sub, topic)
-		if err := pub.Publish(topic, message.NewMessage("1", []byte("before"))); err != nil {
-			t.Fatal(err)
-		}
+	pub, shared := watermillPair(t, node.URL(), "q")
+	_, own := watermillPair(t, node.URL(), "")
+	closing(t, pub, shared, own)
+	subscriptions := map[string]<-chan *message.Message{"a shared queue": subscribe(t, shared, topic), "a queue of one's own": subscribe(t, own, topic)}
+	if err := pub.Publish(topic, message.NewMessage("1", []byte("before"))); err != nil {
+		t.Fatal(err)
+	}
+	for name, messages := range subscriptions {
 		if w := receive(t, messages); string(w.Payload) != "before" {
 			t.Fatalf("%s: %q came", name, w.Payload)
 		}
-		node.Kill()
-		node.Start()
+	}
+	node.Kill()
+	node.Start()
+	for name, messages := range subscriptions {
 		brokers.Eventually(t, patience, name+" has messages again", func() bool { // a queue of one's own is bound when the connection is back
 			if err := pub.Publish(topic, message.NewMessage("2", []byte("after"))); err != nil {
 				t.Fatal(err)
