@@ -32,7 +32,7 @@ type Config struct {
 
 	// PublishTimeout is how long a message may wait for its confirmation where the caller sets no deadline.
 	PublishTimeout time.Duration `mapstructure:"publish_timeout"`
-	// PublishWindow is how many messages of a topic may be unconfirmed before publishing waits.
+	// PublishWindow is how many messages of a topic may be unconfirmed before publishing waits. A large one counts once for each 4 KiB.
 	PublishWindow int `mapstructure:"publish_window"`
 
 	// Streams says whether topics have logs: auto (where the server is a RabbitMQ that has streams), on, or off.

@@ -53,8 +53,7 @@ func (s *sender) session(ctx context.Context) (*session, error) {
 	}
 	now := &session{
 		sender: s, ch: ch, layout: l, frame: conn.Config.FrameSize,
-		// As long as the window, so that the driver, which drops what it cannot hand over in time, never waits.
-		confirms: ch.NotifyPublish(make(chan amqp091.Confirmation, s.broker.cfg.PublishWindow)),
+		confirms: ch.NotifyPublish(make(chan amqp091.Confirmation, 256)),
 		closes:   ch.NotifyClose(make(chan *amqp091.Error, 1)),
 		ended:    make(chan struct{}),
 	}
@@ -148,17 +147,23 @@ func (s *session) wrote(o *outgoing, err error) bool {
 
 // follow answers what is under way as the server confirms it, until the channel ends, and then the rest.
 func (s *session) follow() {
+	tag := uint64(0)
 	for c := range s.confirms {
-		o := s.settled()
-		switch {
-		case o == nil: // the server confirms what we never sent
-			continue
-		case c.Ack:
-			o.confirm()
-		default:
-			o.answer(domain.Ack{}, errRefused())
+		for tag < c.DeliveryTag {
+			tag++
+			o := s.settled()
+			switch {
+			case o == nil: // the server confirms what we never sent
+				continue
+			case tag < c.DeliveryTag: // the driver drops what it could not hand over for five seconds
+				o.answer(domain.Ack{}, errUnconfirmed(nil))
+			case c.Ack:
+				o.confirm()
+			default:
+				o.answer(domain.Ack{}, errRefused())
+			}
+			s.sender.finished(o)
 		}
-		s.sender.finished(o)
 	}
 	cause := <-s.closes
 	for _, o := range s.close() {
