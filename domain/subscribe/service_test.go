@@ -273,6 +273,22 @@ func TestABrokerThatCannotBeReached(t *testing.T) {
 	})
 }
 
+// The drain closes the feeds, too. A view that found its feed closed before it looked at the drain said that the broker was away: bye with unavailable, by chance.
+func TestAFeedThatTheDrainClosesIsNoTroubleOfTheBroker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t, newFakeBroker(1), nil)
+		viewed, cancel := view(t, s, ports.View{})
+		defer cancel()
+		go func() { _ = s.Drain(t.Context()) }()
+		synctest.Wait()
+		st := viewed.(*stream)
+		st.gather() // as if Next had looked at the drain just before it began
+		if st.over == nil || st.over.Reason != domain.ByeShutdown {
+			t.Errorf("the view is over with %v, want a bye with shutdown", st.over)
+		}
+	})
+}
+
 func TestDrainSaysBye(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newFakeBroker(1)

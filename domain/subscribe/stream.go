@@ -79,10 +79,8 @@ func (s *stream) Next(ctx context.Context) (ports.Batch, error) {
 	}
 	beat := s.beat()
 	for {
-		select {
-		case <-s.draining:
-			return s.end(&domain.Bye{Reason: domain.ByeShutdown, Reconnect: true})
-		default:
+		if bye := s.shutdown(); bye != nil {
+			return s.end(bye)
 		}
 		wait := s.gather()
 		if len(s.spans) > 0 {
@@ -120,6 +118,16 @@ func (s *stream) batch() ports.Batch {
 		s.given = s.cut
 	}
 	return ports.Batch{Spans: s.out}
+}
+
+// shutdown is the bye of a service that drains; nil before that. It closes the feeds, too, whose end is no trouble of the broker's then.
+func (s *stream) shutdown() *domain.Bye {
+	select {
+	case <-s.draining:
+		return &domain.Bye{Reason: domain.ByeShutdown, Reconnect: true}
+	default:
+		return nil
+	}
 }
 
 func (s *stream) end(bye *domain.Bye) (ports.Batch, error) {

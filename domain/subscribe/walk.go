@@ -15,7 +15,9 @@ func (s *stream) gather() (wait <-chan struct{}) {
 	}
 	if got.runs == nil {
 		if got.ended != nil {
-			s.over = domain.ByeFor(got.ended)
+			if s.over = s.shutdown(); s.over == nil {
+				s.over = domain.ByeFor(got.ended)
+			}
 		}
 		s.own = s.own && !s.vector.Equal(got.head)
 		if !s.own {

@@ -24,8 +24,9 @@ func (s *subscription) belong(life context.Context) error {
 			}
 		}
 	}
-	s.parcel.add(edge.AppendJoinedBody(s.ready(), member.Ready(), s.ack, s.join.Heartbeat), nil)
-	msg := s.head("msg")
+	if err := s.open(life, edge.AppendJoinedBody(s.ready(), member.Ready(), s.ack, s.join.Heartbeat)); err != nil {
+		return err
+	}
 	var body []byte
 	for {
 		if err := s.flush(life); err != nil {
@@ -47,7 +48,7 @@ func (s *subscription) belong(life context.Context) error {
 				continue
 			}
 			auto = s.owe(auto, e)
-			if err := s.addMessage(life, msg, body); err != nil {
+			if err := s.addMessage(life, body); err != nil {
 				return err
 			}
 		}

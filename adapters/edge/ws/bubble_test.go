@@ -58,10 +58,15 @@ func (h *bubble) end(t *testing.T) {
 	h.server.Close()
 }
 
-// dial connects a client of which nothing but what the test does reads.
+// dial connects a client of culvert.v1.json of which nothing but what the test does reads.
 func (h *bubble) dial(t *testing.T, path string) *gorillaClient {
 	t.Helper()
-	d := websocket.Dialer{Subprotocols: []string{protocolJSON}, NetDialContext: func(context.Context, string, string) (net.Conn, error) {
+	return h.dialAs(t, path, protocolJSON)
+}
+
+func (h *bubble) dialAs(t *testing.T, path, subprotocol string) *gorillaClient {
+	t.Helper()
+	d := websocket.Dialer{Subprotocols: []string{subprotocol}, NetDialContext: func(context.Context, string, string) (net.Conn, error) {
 		ours, theirs := net.Pipe()
 		h.listener.conns <- theirs
 		return ours, nil
@@ -81,6 +86,17 @@ func (h *bubble) dialReading(t *testing.T, path string, pongs bool) (*gorillaCli
 	if !pongs {
 		c.conn.SetPingHandler(func(string) error { return nil })
 	}
+	return c, reading(c)
+}
+
+// dialRaw is dialReading for a client of culvert.v1.raw.
+func (h *bubble) dialRaw(t *testing.T, path string) (*gorillaClient, <-chan string) {
+	t.Helper()
+	c := h.dialAs(t, path, protocolRaw)
+	return c, reading(c)
+}
+
+func reading(c *gorillaClient) <-chan string {
 	read := make(chan string, 1000)
 	go func() {
 		defer close(read)
@@ -97,7 +113,7 @@ func (h *bubble) dialReading(t *testing.T, path string, pongs bool) (*gorillaCli
 			read <- string(p)
 		}
 	}()
-	return c, read
+	return read
 }
 
 func (h *bubble) live() int {

@@ -2,6 +2,8 @@ package ws
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 
 	"culvert/adapters/edge"
@@ -19,8 +21,9 @@ type conversation struct {
 
 	object edge.Object // the frame that is being heard
 
-	mu   sync.Mutex // guards subs
+	mu   sync.Mutex // guards what follows
 	subs map[string]*subscription
+	over bool // no sub begins any more
 }
 
 // openConversation makes the dialect of s. params are those of its URL.
@@ -33,9 +36,47 @@ func openConversation(s *socket, at place, params *edge.Params) (dialect, error)
 // start implements dialect.
 func (c *conversation) start(context.Context) {}
 
-// farewell implements dialect.
-func (c *conversation) farewell(b *domain.Bye) []byte {
-	return appendFrame(nil, opText, edge.AppendByeBody([]byte(`{"op":"bye",`), b, edge.RetryOf(b, c.edge.cfg.Retry), ""))
+// farewell implements dialect: each sub says bye, and then the socket does.
+func (c *conversation) farewell(b *domain.Bye) (code int, reason string, last []byte) {
+	c.mu.Lock()
+	c.over = true
+	live := slices.Collect(maps.Values(c.subs))
+	for _, s := range live {
+		s.leaving = true
+	}
+	c.mu.Unlock()
+	for _, s := range live {
+		s.cancel(b)
+	}
+	code, reason = closeFor(errGoingAway())
+	return code, reason, appendFrame(nil, opText, edge.AppendByeBody([]byte(`{"op":"bye",`), b, edge.RetryOf(b, c.edge.cfg.Retry), ""))
+}
+
+// flush implements dialect: the answers to subs and unsubs come from the subscriptions.
+func (c *conversation) flush(ctx context.Context) {
+	c.inlet.flush(ctx)
+	for _, said := range c.due() {
+		select {
+		case <-said:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// due are closed when each subscription has said what its client waits for: how it began, or, where it is to end, its last.
+func (c *conversation) due() []<-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	due := make([]<-chan struct{}, 0, len(c.subs))
+	for _, s := range c.subs {
+		if s.leaving {
+			due = append(due, s.gone)
+		} else {
+			due = append(due, s.answered)
+		}
+	}
+	return due
 }
 
 // hear implements dialect.
@@ -145,10 +186,20 @@ func (c *conversation) answers(ctx context.Context, outcomes []ports.Outcome) {
 	}
 }
 
-// fail answers a frame with err.
+// fail answers the frame that is being heard with err.
 func (c *conversation) fail(ctx context.Context, id string, err error) {
 	c.socket.report(ctx, "frame refused", err)
-	c.say(ctx, edge.AppendErr(nil, id, err))
+	c.say(ctx, refusal(id, beginning(&c.object), err))
+}
+
+// refusal is an err, with the sub that could not begin where it is about one.
+func refusal(id, sub string, err error) []byte {
+	frame := edge.AppendErr(nil, id, err)
+	if sub == "" {
+		return frame
+	}
+	frame = append(frame[:len(frame)-1], `,"sub":`...)
+	return append(edge.AppendString(frame, sub), '}')
 }
 
 // say writes one frame. Where that fails the socket ends, which the caller sees by its context.

@@ -37,7 +37,8 @@ func TestDrainAnswersWhatWasInjectedAndSaysBye(t *testing.T) {
 		}
 		drained := make(chan error, 1)
 		go func() { drained <- h.edge.Drain(t.Context()) }()
-		expectClose(t, raw, 4001, "unavailable: this node is shutting down")
+		expectClose(t, raw, 4001, "shutdown: this node is going away")
+		expectPrefix(t, c, `{"op":"bye","sub":"a","reason":"shutdown","reconnect":true,"retry_ms":`)
 		close(b.gate)
 		before := expectClose(t, c, 4001, "unavailable: this node is shutting down")
 		if len(before) != 3 || !strings.HasPrefix(before[0], `{"op":"ack","id":"1"`) || !strings.HasPrefix(before[1], `{"op":"ack","id":"2"`) || !strings.HasPrefix(before[2], `{"op":"bye","reason":"shutdown","reconnect":true,"retry_ms":`) {

@@ -85,8 +85,8 @@ func (e *Edge) Register(r *echo.Echo) {
 	r.GET("/v1/topics/:topic/queues/:queue/ws", edge.Handle(e.handler(pathTopic, pathQueue)))
 }
 
-// Drain ends all sockets, and refuses new ones as Unavailable. Nothing more is read; what was injected is answered first, as far as ctx allows; then each client is told bye
-// and closed with 4001. It returns when all sockets are gone. When ctx ends before that, connections that still stand are cut, and the error is ctx's.
+// Drain ends all sockets, and refuses new ones as Unavailable. Nothing more is read. All that a socket is given ends with its own bye, and what was heard is answered, as
+// far as ctx allows; then each client is told bye and closed with 4001. It returns when all sockets are gone. When ctx ends before that, connections that still stand are cut, and the error is ctx's.
 func (e *Edge) Drain(ctx context.Context) error {
 	e.mu.Lock()
 	e.draining = true

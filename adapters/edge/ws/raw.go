@@ -105,8 +105,16 @@ func (d *raw) start(ctx context.Context) {
 	}
 }
 
-// farewell implements dialect: raw clients are told by the close alone.
-func (d *raw) farewell(*domain.Bye) []byte { return nil }
+// farewell implements dialect: raw clients are told by the close alone. It is that of the view or the membership where there is one, whose service may say bye at
+// the same time.
+func (d *raw) farewell(b *domain.Bye) (code int, reason string, last []byte) {
+	if d.stream == nil && d.member == nil {
+		code, reason = closeFor(errGoingAway())
+	} else {
+		code, reason = closeForBye(b)
+	}
+	return code, reason, nil
+}
 
 // hear implements dialect.
 func (d *raw) hear(ctx context.Context, text bool, message []byte) {

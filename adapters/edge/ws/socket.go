@@ -23,10 +23,10 @@ type dialect interface {
 	start(ctx context.Context)
 	// hear takes one WebSocket message. While it blocks, nothing more is read. The message is the dialect's from then on.
 	hear(ctx context.Context, text bool, message []byte)
-	// flush returns when all that was injected has been answered, or ctx ends. It is not called during hear.
+	// flush returns when all that was heard has been answered, or ctx ends. It is not called during hear.
 	flush(ctx context.Context)
-	// farewell are the frames that tell b before the socket is closed for it; none where the close says all.
-	farewell(b *domain.Bye) []byte
+	// farewell makes b the end of all that the socket is given, which flush waits for then, and gives the close for it, and the frames before that. It does not block.
+	farewell(b *domain.Bye) (code int, reason string, last []byte)
 }
 
 // socket is the life of one WebSocket, from the handshake to the end of its connection. Its context is that of the request which Melody
@@ -134,7 +134,7 @@ func (s *socket) unreadable(ctx context.Context, err error) {
 	}
 }
 
-// part closes the socket after what was injected is answered, for which the close timeout is given. last are frames before the close. The caller is the
+// part closes the socket after what was heard is answered, for which the close timeout is given. last are frames before the close. The caller is the
 // dialect's hear.
 func (s *socket) part(ctx context.Context, code int, reason string, last []byte) {
 	due, cancel := context.WithTimeout(ctx, s.edge.cfg.CloseTimeout)
@@ -178,9 +178,8 @@ func (s *socket) drain(ctx context.Context) {
 	if s.refusal != nil {
 		return
 	}
-	bye := &domain.Bye{Reason: domain.ByeShutdown, Reconnect: true}
-	code, reason := closeFor(errGoingAway())
-	s.leave(ctx, code, reason, s.dialect.farewell(bye))
+	code, reason, last := s.dialect.farewell(&domain.Bye{Reason: domain.ByeShutdown, Reconnect: true})
+	s.leave(ctx, code, reason, last)
 }
 
 // cut breaks what is left of the socket.

@@ -32,7 +32,7 @@ func (c *conversation) subscribe(ctx context.Context, id string, o *edge.Object)
 	if err != nil {
 		return err
 	}
-	s := &subscription{conversation: c, id: id, name: name}
+	s := newSubscription(c, id, name)
 	if _, given := o.Get("credit"); given {
 		n, err := o.Int("credit", 0, maxCredit, 0)
 		if err != nil {
@@ -60,6 +60,9 @@ func (c *conversation) subscribe(ctx context.Context, id string, o *edge.Object)
 func (c *conversation) begin(ctx context.Context, s *subscription) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.over {
+		return errGoingAway()
+	}
 	if c.subs[s.name] != nil {
 		return domain.Errorf(domain.Conflict, "a sub %q is live already", shown(s.name))
 	}
@@ -198,6 +201,18 @@ func nameOf(o *edge.Object) (string, error) {
 		err = domain.Errorf(domain.InvalidRequest, "sub must have 1 to %d bytes: the name that the client gives to the subscription", edge.MaxID)
 	}
 	return name, err
+}
+
+// beginning is the name that a frame wants to give to a sub; empty where it is no sub, or has no name that could be read.
+func beginning(o *edge.Object) string {
+	if op, err := o.Text("op"); err != nil || op != "sub" {
+		return ""
+	}
+	name, err := nameOf(o)
+	if err != nil {
+		return ""
+	}
+	return name
 }
 
 // shown is as much of a client's name as an error repeats.

@@ -3,6 +3,7 @@ package ws
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 
 	"culvert/adapters/edge"
@@ -16,8 +17,13 @@ type subscription struct {
 	id           string // of the frame that began it; empty where it had none
 	name         string
 	cancel       context.CancelCauseFunc
-	leaving      bool    // an unsub came; guarded by the conversation's mu
+	leaving      bool    // it is to end; guarded by the conversation's mu
 	credit       *credit // nil: without limit
+
+	answered chan struct{} // is closed when the frame that began it has been answered
+	answer   func()        // closes it, more than once if need be
+	gone     chan struct{} // is closed when the last has been said
+	msg, gap []byte        // the heads of such frames
 
 	view  ports.View
 	ended bool // the view was at its end before it began
@@ -39,8 +45,19 @@ func (u *unsubscribed) Error() string { return "unsubscribed" }
 // errRefused says that a subscription could not begin.
 type errRefused struct{ error }
 
-// run serves the subscription until it ends, and says why as its last. ctx is the socket's, life is the subscription's own.
+func newSubscription(c *conversation, id, name string) *subscription {
+	s := &subscription{conversation: c, id: id, name: name, answered: make(chan struct{}), gone: make(chan struct{})}
+	s.answer = sync.OnceFunc(func() { close(s.answered) })
+	s.msg, s.gap = s.head("msg"), s.head("gap")
+	return s
+}
+
+// run serves the subscription until it ends, and says why as its last, unless the socket has ended, whose close says all. ctx is the socket's, life is the
+// subscription's own.
 func (s *subscription) run(ctx, life context.Context) {
+	defer close(s.gone)
+	defer s.answer()
+	defer s.cancel(nil)
 	c := s.conversation
 	s.parcel = c.edge.newParcel(c.lines)
 	defer c.edge.release(s.parcel)
@@ -51,13 +68,15 @@ func (s *subscription) run(ctx, life context.Context) {
 	case s.join.Queue != "":
 		err = s.belong(life)
 	default:
-		cursor, err = s.watch(life)
+		cursor, err = s.watch(ctx, life)
 	}
-	last := s.last(life, cursor, err)
+	if ctx.Err() != nil {
+		return
+	}
+	s.parcel.add(s.last(life, cursor, err), nil)
 	// The name is free once nobody can write in between: not before, or a client that uses it again could read the end of the old after the ready of the
 	// new one; and not after, or one that has read the end would be told conflict.
-	_ = c.socket.wire.Send(ctx, s.forget, appendFrame(nil, opText, last)) // where it fails the socket has ended, and the name with it
-	s.cancel(nil)
+	_ = c.socket.wire.Send(ctx, s.forget, s.parcel.take()) // where it fails the socket has ended, and the name with it
 }
 
 func (s *subscription) forget() {
@@ -70,7 +89,8 @@ func (s *subscription) forget() {
 // last is the frame that tells why the subscription ended.
 func (s *subscription) last(life context.Context, cursor string, err error) []byte {
 	var left *unsubscribed
-	if errors.As(context.Cause(life), &left) {
+	cause := context.Cause(life)
+	if errors.As(cause, &left) {
 		frame := []byte(`{"op":"end"`)
 		if left.id != "" {
 			frame = edge.AppendString(append(frame, `,"id":`...), left.id)
@@ -79,10 +99,14 @@ func (s *subscription) last(life context.Context, cursor string, err error) []by
 	}
 	var refused *errRefused
 	if errors.As(err, &refused) {
+		if cause != nil {
+			refused.error = errGoingAway() // which is what broke it off
+		}
 		s.conversation.socket.report(life, "sub refused", refused.error)
-		frame := edge.AppendErr(nil, s.id, refused.error)
-		frame = append(frame[:len(frame)-1], `,"sub":`...)
-		return append(edge.AppendString(frame, s.name), '}')
+		return refusal(s.id, s.name, refused.error)
+	}
+	if cause != nil && !errors.As(err, new(*domain.Bye)) {
+		err = cause
 	}
 	bye := domain.ByeFor(err)
 	if bye.Cause != nil && life.Err() == nil {
@@ -109,12 +133,19 @@ func (s *subscription) ready() []byte {
 	return append(edge.AppendString(head, s.name), ',')
 }
 
-// flush writes what the parcel holds.
-func (s *subscription) flush(life context.Context) error {
+// open writes the frame that answers the sub.
+func (s *subscription) open(ctx context.Context, ready []byte) error {
+	defer s.answer()
+	s.parcel.add(ready, nil)
+	return s.flush(ctx)
+}
+
+// flush writes what the parcel holds. Where ctx ends before, that is lost.
+func (s *subscription) flush(ctx context.Context) error {
 	if s.parcel.empty() {
 		return nil
 	}
-	if err := s.conversation.socket.wire.Send(life, nil, s.parcel.take()); err != nil {
+	if err := s.conversation.socket.wire.Send(ctx, nil, s.parcel.take()); err != nil {
 		return err
 	}
 	if s.written != nil {
@@ -124,21 +155,21 @@ func (s *subscription) flush(life context.Context) error {
 }
 
 // mark says that nothing came for a while, with the cursor where there is a newer one.
-func (s *subscription) mark(life context.Context, cursor string) error {
+func (s *subscription) mark(ctx context.Context, cursor string) error {
 	head := s.head("mark")
 	if cursor == "" {
 		head = head[:len(head)-1] // the comma: nothing follows
 	}
 	s.parcel.add(edge.AppendMarkBody(head, cursor), nil)
-	return s.flush(life)
+	return s.flush(ctx)
 }
 
 // addMessage adds a message to the parcel and spends the credit for it, which must be there. It writes the parcel when it is full.
-func (s *subscription) addMessage(life context.Context, head, body []byte) error {
+func (s *subscription) addMessage(ctx context.Context, body []byte) error {
 	s.credit.take()
-	s.parcel.add(head, body)
+	s.parcel.add(s.msg, body)
 	if s.parcel.full() {
-		return s.flush(life)
+		return s.flush(ctx)
 	}
 	return nil
 }

@@ -5,54 +5,84 @@ import (
 	"time"
 
 	"culvert/adapters/edge"
+	"culvert/domain"
 )
 
-// watch serves a view until it ends, and gives the place where it did.
-func (s *subscription) watch(life context.Context) (cursor string, err error) {
+// watch serves a view until it or life ends, and gives the place where it did: after the last message that was put into the parcel. What is put there is written
+// while the socket lives, also after life, so that the place is true.
+func (s *subscription) watch(ctx, life context.Context) (cursor string, err error) {
 	stream, err := s.conversation.edge.viewer.View(life, s.view)
 	if err != nil {
 		return "", &errRefused{err}
 	}
 	ready := stream.Ready()
-	s.parcel.add(edge.AppendReadyBody(s.ready(), ready, ready.Cursor.String(), s.view.Heartbeat), nil)
-	msg, gap := s.head("msg"), s.head("gap")
+	if err := s.open(ctx, edge.AppendReadyBody(s.ready(), ready, ready.Cursor.String(), s.view.Heartbeat)); err != nil {
+		return "", err
+	}
 	for {
-		if err := s.flush(life); err != nil {
-			return "", err
-		}
+		before := stream.Cursor()
 		batch, err := stream.Next(life)
 		if err != nil {
 			return stream.Cursor().String(), err
 		}
 		if len(batch.Spans) == 0 {
-			if err := s.mark(life, batch.Mark); err != nil {
+			if err := s.mark(ctx, batch.Mark); err != nil {
 				return "", err
 			}
 		}
-		for _, span := range batch.Spans {
-			hole := span.Run.Gap != nil
-			for body := range span.Each(s.conversation.edge.bodies) {
-				if hole {
-					s.parcel.add(gap, body)
-					continue
-				}
-				if err := s.allowed(life); err != nil {
-					return "", err
-				}
-				if err := s.addMessage(life, msg, body); err != nil {
-					return "", err
-				}
-			}
+		if n, err := s.give(ctx, life, batch.Spans); err != nil {
+			return placeAfter(n, batch.Spans, before).String(), err
+		}
+		if err := s.flush(ctx); err != nil {
+			return "", err
 		}
 	}
 }
 
-// allowed waits until there is credit for a message; meanwhile the parcel is written, and the silence marked.
-func (s *subscription) allowed(life context.Context) error {
+// give puts the messages and gaps of spans into the parcel, and writes it when it is full. Where life ends before that is done, n tells how many there were.
+func (s *subscription) give(ctx, life context.Context, spans []domain.Span) (n int, err error) {
+	for _, span := range spans {
+		hole := span.Run.Gap != nil
+		for body := range span.Each(s.conversation.edge.bodies) {
+			if hole {
+				s.parcel.add(s.gap, body)
+				n++
+				continue
+			}
+			if err := s.allowed(ctx, life); err != nil {
+				return n, err
+			}
+			if err := s.addMessage(ctx, body); err != nil {
+				return n, err
+			}
+			n++
+		}
+	}
+	return n, nil
+}
+
+// placeAfter is the place after n events of spans, where before is the one before them.
+func placeAfter(n int, spans []domain.Span, before domain.Cursor) domain.Cursor {
+	for _, span := range spans {
+		if n == 0 {
+			break
+		}
+		given := min(n, span.To-span.From)
+		before = domain.CursorOf(span.Run.Topic, span.After(span.From+given-1))
+		n -= given
+	}
+	return before
+}
+
+// allowed waits until there is credit for a message; meanwhile the parcel is written, and the silence marked. It fails when life ends.
+func (s *subscription) allowed(ctx, life context.Context) error {
+	if life.Err() != nil {
+		return context.Cause(life)
+	}
 	if s.credit.rest() > 0 {
 		return nil
 	}
-	if err := s.flush(life); err != nil {
+	if err := s.flush(ctx); err != nil {
 		return err
 	}
 	more, stop := s.credit.more(life)
@@ -64,7 +94,7 @@ func (s *subscription) allowed(life context.Context) error {
 		case <-more.Done():
 			return context.Cause(life) // nil where it was credit that came
 		case <-silence.C:
-			if err := s.mark(life, ""); err != nil {
+			if err := s.mark(ctx, ""); err != nil {
 				return err
 			}
 		}

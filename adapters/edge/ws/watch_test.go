@@ -2,6 +2,7 @@ package ws
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -69,13 +70,17 @@ func TestSubsThatAreRefused(t *testing.T) {
 	say(t, c, `{"op":"sub","id":"1","sub":"a"}`)
 	expectPrefix(t, c, `{"op":"ready","id":"1","sub":"a"`)
 	say(t, c, `{"op":"sub","id":"2","sub":"a"}`, `{"op":"done","id":"3","sub":"a","upto":"x"}`, `{"op":"credit","id":"4","sub":"a","n":1}`)
-	expectPrefix(t, c, `{"op":"err","id":"2","code":"conflict"`)
+	if got := expectPrefix(t, c, `{"op":"err","id":"2","code":"conflict"`); !strings.HasSuffix(got, `,"sub":"a"}`) {
+		t.Errorf("got %s, without its sub", got)
+	}
 	expectPrefix(t, c, `{"op":"err","id":"3","code":"invalid-request","detail":"the sub \"a\" is a view`)
 	expectPrefix(t, c, `{"op":"err","id":"4","code":"invalid-request","detail":"the sub \"a\" began without credit`)
 	say(t, c, `{"op":"sub","id":"5","sub":"b"}`)
 	expectPrefix(t, c, `{"op":"ready","id":"5","sub":"b"`)
 	say(t, c, `{"op":"sub","id":"6","sub":"c"}`)
-	expectPrefix(t, c, `{"op":"err","id":"6","code":"too-many-requests"`)
+	if got := expectPrefix(t, c, `{"op":"err","id":"6","code":"too-many-requests"`); !strings.HasSuffix(got, `,"sub":"c"}`) {
+		t.Errorf("got %s, without its sub", got)
+	}
 	await(t, streams, "a view")
 
 	b = &broker{view: func(context.Context, ports.View) (*stream, error) {
@@ -84,6 +89,33 @@ func TestSubsThatAreRefused(t *testing.T) {
 	c = dialCoder(t, serve(t, b).url("/v1/topics/orders/ws"), protocolJSON)
 	say(t, c, `{"op":"sub","id":"1","sub":"a"}`)
 	expect(t, c, `{"op":"err","id":"1","code":"unavailable","detail":"no broker","retryable":true,"sub":"a"}`)
+}
+
+// A sub that was refused while its frame was read had an err without sub; one that the service refused had it.
+func TestASubThatCannotBeReadIsRefusedByItsName(t *testing.T) {
+	b, _, _ := viewing()
+	c := dialGorilla(t, serve(t, b).url("/v1/ws"), protocolJSON)
+	other := domain.CursorOf("others", domain.NewVector(1)).String()
+	for _, sub := range []struct{ frame, head, tail string }{
+		{`{"op":"sub","id":"1","sub":"a"}`, `"id":"1","code":"invalid-request","detail":"topic is missing`, `,"sub":"a"}`},
+		{`{"op":"sub","id":"1","sub":"a","topic":"a b"}`, `"id":"1","code":"invalid-request","detail":"topic name`, `,"sub":"a"}`},
+		{`{"op":"sub","id":"1","sub":"a","topic":"t","from":"` + other + `"}`, `"id":"1","code":"invalid-cursor"`, `,"sub":"a"}`},
+		{`{"op":"sub","id":"1","sub":"a","topic":"t","frm":"latest"}`, `"id":"1","code":"invalid-request"`, `,"sub":"a"}`},
+		{`{"op":"sub","id":"1","sub":"\"","topic":"t","topic":"u"}`, `"id":"1","code":"invalid-request","detail":"the field \"topic\" is there twice"`, `,"sub":"\""}`},
+		{`{"op":"sub","id":5,"sub":"a","topic":"t"}`, `"code":"invalid-request","detail":"id:`, `,"sub":"a"}`},
+		{`{"op":"sub","sub":"a","topic":"t","credit":-1}`, `"code":"invalid-request"`, `,"sub":"a"}`},
+		// No name to tell, and frames about a sub that might be live.
+		{`{"op":"sub","id":"1","sub":7}`, `"id":"1","code":"invalid-request","detail":"sub:`, `"retryable":false}`},
+		{`{"op":"sub","id":"1","sub":""}`, `"id":"1","code":"invalid-request","detail":"sub must have`, `"retryable":false}`},
+		{`{"id":"1","sub":"a"}`, `"id":"1","code":"invalid-request","detail":"op must be`, `"retryable":false}`},
+		{`{"op":"unsub","id":"1","sub":"a"}`, `"id":"1","code":"unknown-stream"`, `"retryable":false}`},
+		{`{"op":"pub","id":"1","sub":"a"}`, `"id":"1","code":"invalid-request","detail":"the field \"sub\"`, `"retryable":false}`},
+	} {
+		say(t, c, sub.frame)
+		if got := expectPrefix(t, c, `{"op":"err",`+sub.head); !strings.HasSuffix(got, sub.tail) || !json.Valid([]byte(got)) {
+			t.Errorf("%s\ngot  %s\nwant …%s", sub.frame, got, sub.tail)
+		}
+	}
 }
 
 func TestAViewThatReachedItsEnd(t *testing.T) {

@@ -47,7 +47,7 @@ var errClosed = errors.New("the socket is closed")
 
 // Send writes frames, each slice whole ones, and returns when the kernel has them. It blocks while others write, and while the client takes what there is,
 // however slowly; a client that takes nothing for the write timeout loses its socket. before, where it is not nil, is called in the turn, before anything is written. ctx
-// ends the waiting, not the writing. An error says that the frames were not written, or not all.
+// ends the waiting, not the writing: once it has ended nothing is begun. An error says that the frames were not written, or not all.
 func (w *wire) Send(ctx context.Context, before func(), frames ...[]byte) error {
 	select {
 	case <-ctx.Done():
@@ -55,6 +55,9 @@ func (w *wire) Send(ctx context.Context, before func(), frames ...[]byte) error 
 	case <-w.turn:
 	}
 	defer w.release()
+	if ctx.Err() != nil { // the turn may have come at the same time
+		return context.Cause(ctx)
+	}
 	if w.closed {
 		return errClosed
 	}
