@@ -8,6 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"culvert/domain"
@@ -28,8 +29,11 @@ const (
 	MetadataHeaders = "culvert-headers"
 )
 
-// Encode makes a Watermill message of m, with a new UUID unless id is one. The payload is shared, not copied.
+// Encode makes a Watermill message of m, with a new UUID where id is empty. The payload is shared, not copied.
 func Encode(id string, m *domain.Message) *message.Message {
+	if id == "" {
+		id = watermill.NewUUID()
+	}
 	w := message.NewMessage(id, m.Payload)
 	w.Metadata = make(message.Metadata, len(m.Headers)+3)
 	if m.Key != nil {

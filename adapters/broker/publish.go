@@ -4,7 +4,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"culvert/domain"
@@ -37,7 +36,7 @@ func (t *topic) carry(pub message.Publisher, b *batch) {
 
 // send publishes message i of the batch and answers it. While the subscription is broken nothing is published: nobody here would see it.
 func (t *topic) send(pub message.Publisher, b *batch, i int, m *domain.Message) {
-	w := Encode(watermill.NewUUID(), m)
+	w := Encode("", m)
 	var landed <-chan domain.Ack
 	if t.cfg.ReceiptPosition {
 		landed = t.landing.expect(w.UUID)
