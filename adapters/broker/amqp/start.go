@@ -153,7 +153,7 @@ func (r *reader) seek(ctx context.Context, t time.Time) error {
 	if err := r.attach(ctx, secondOf(t.Add(-clockSkew))); err != nil {
 		return err
 	}
-	batch, err := r.log.soon(ctx)
+	batch, err := r.log.perhaps(ctx)
 	for ; len(batch) > 0 && err == nil && batch[0].Offset < end; batch, err = r.log.must(ctx) {
 		for i, m := range batch {
 			later := !m.Time.Before(t)
@@ -211,7 +211,7 @@ func (b *Broker) since(ctx context.Context, l layout, t time.Time, end int64) (i
 		return 0, err
 	}
 	defer s.close()
-	batch, err := s.soon(ctx)
+	batch, err := s.perhaps(ctx)
 	if len(batch) == 0 {
 		return end, err
 	}

@@ -21,7 +21,7 @@ const (
 const (
 	// quiet is how long nothing must come until what a server was about to send counts as sent.
 	quiet = 50 * time.Millisecond
-	// empty is how long nothing must come from a log until it counts as empty, though its messages may not have been counted yet.
+	// empty is how long nothing must come until there counts as nothing where nothing else tells.
 	empty = 200 * time.Millisecond
 	// endWithin is how long the end is looked for while it moves on.
 	endWithin = 500 * time.Millisecond
@@ -165,6 +165,15 @@ func (s *stream) beginning(ctx context.Context) ([]*domain.Message, error) {
 	}
 	if n > 0 {
 		return s.must(ctx)
+	}
+	return s.some(ctx, empty)
+}
+
+// perhaps gives the first messages of a stream that is attached at a time: none where nothing is that new.
+func (s *stream) perhaps(ctx context.Context) ([]*domain.Message, error) {
+	batch, err := s.soon(ctx)
+	if len(batch) > 0 || err != nil {
+		return batch, err
 	}
 	return s.some(ctx, empty)
 }
