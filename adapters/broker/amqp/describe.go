@@ -57,3 +57,17 @@ func (b *Broker) begins(ctx context.Context, l layout) (int64, error) {
 	}
 	return batch[0].Offset, nil
 }
+
+// end is the end of a log as of now.
+func (b *Broker) end(ctx context.Context, l layout) (int64, error) {
+	s, err := b.attach(ctx, l, streamLast)
+	if err != nil {
+		return 0, err
+	}
+	defer s.close()
+	newest, err := s.end(ctx)
+	if newest == nil {
+		return 0, err
+	}
+	return newest.Offset + 1, err
+}
