@@ -37,17 +37,11 @@ func (b *Broker) find(ctx context.Context, link *link, topic domain.Topic, creat
 			func(ch *amqp091.Channel) error {
 				return ch.ExchangeDeclare(l.exchange, l.kind, true, false, false, false, nil)
 			})
+	} else { // the topic is one queue: what is published to another name is confirmed, and nowhere
+		err = d.ensureQueue(ctx, create, l.routingKey, b.cfg.queueArguments(domain.OrderKey))
 	}
 	if err == nil && l.log != "" {
-		err = d.ensure(ctx, create,
-			func(ch *amqp091.Channel) error {
-				_, err := ch.QueueDeclarePassive(l.log, true, false, false, false, nil)
-				return err
-			},
-			func(ch *amqp091.Channel) error {
-				_, err := ch.QueueDeclare(l.log, true, false, false, false, b.cfg.logArguments())
-				return err
-			})
+		err = d.ensureQueue(ctx, create, l.log, b.cfg.logArguments())
 	}
 	if err == nil && l.log != "" && l.exchange != "" && create {
 		err = d.ask(ctx, func(ch *amqp091.Channel) error { return ch.QueueBind(l.log, l.bindingKey, l.exchange, false, nil) })
@@ -81,6 +75,19 @@ func (d *declarer) ensure(ctx context.Context, create bool, look, declare func(*
 		return d.ask(ctx, declare)
 	}
 	return err
+}
+
+// ensureQueue is ensure for a durable queue.
+func (d *declarer) ensureQueue(ctx context.Context, create bool, name string, args amqp091.Table) error {
+	return d.ensure(ctx, create,
+		func(ch *amqp091.Channel) error {
+			_, err := ch.QueueDeclarePassive(name, true, false, false, false, nil)
+			return err
+		},
+		func(ch *amqp091.Channel) error {
+			_, err := ch.QueueDeclare(name, true, false, false, false, args)
+			return err
+		})
 }
 
 func (d *declarer) close() {

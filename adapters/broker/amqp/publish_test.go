@@ -498,3 +498,20 @@ func TestIdleTopicsGiveTheirChannelsBack(t *testing.T) {
 		publish(t.Context(), t, b, name(1), numbered(0, 3)...).are("")
 	})
 }
+
+// The server confirms what it can give to nobody.
+func TestNothingIsPublishedToAQueueThatIsNotThere(t *testing.T) {
+	server := brokers.RabbitMQ(t)
+	topic := domain.Topic(brokers.Topic(t))
+	for _, passive := range []bool{true, false} { // which makes the queue
+		b := openBroker(t, server.URL, func(c *Config) {
+			c.QueueExpires = time.Minute
+			c.Topology = []Topology{{Topic: "*", Exchange: "amq.default", RoutingKey: "{topic}", Queue: "{topic}", Passive: passive}}
+		})
+		o := publish(t.Context(), t, b, topic, &domain.Message{Payload: []byte("a")})
+		o.open.Wait()
+		if err := o.errs[0]; (err == nil) == passive || err != nil && domain.CodeOf(err) != domain.UnknownTopic {
+			t.Errorf("passive %t: %v", passive, err)
+		}
+	}
+}

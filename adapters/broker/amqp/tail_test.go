@@ -390,9 +390,9 @@ func TestNoHeaderHoldsUpTheLog(t *testing.T) {
 func TestADefaultExchangeCannotBeViewed(t *testing.T) {
 	server := brokers.RabbitMQ(t)
 	b := node(t, server.URL, func(c *amqp.Config) {
-		c.Topology = []amqp.Topology{{Topic: "jobs", Exchange: "amq.default", RoutingKey: "jobs", Queue: "jobs", Passive: true}}
+		c.Topology = []amqp.Topology{{Topic: "*", Exchange: "amq.default", RoutingKey: "{topic}", Queue: "{topic}"}}
 	})
-	if _, _, err := b.Tail(t.Context(), "jobs", domain.StartLatest()); domain.CodeOf(err) != domain.Unsupported {
+	if _, _, err := b.Tail(t.Context(), topicOn(t, server.URL), domain.StartLatest()); domain.CodeOf(err) != domain.Unsupported {
 		t.Errorf("viewing it: %v", err)
 	}
 }
