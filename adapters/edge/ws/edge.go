@@ -134,6 +134,10 @@ func errGoingAway() error {
 	return domain.Errorf(domain.Unavailable, "this node is shutting down; come back, another one may answer")
 }
 
+func goingAway() *domain.Bye {
+	return &domain.Bye{Reason: domain.ByeShutdown, Reconnect: true}
+}
+
 func (e *Edge) newParcel(lines bool) *parcel {
 	p := e.parcels.Get().(*parcel)
 	p.lines = lines

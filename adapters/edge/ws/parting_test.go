@@ -127,6 +127,46 @@ func TestARawSocketIsClosedForTheSameReasonAlways(t *testing.T) {
 	}
 }
 
+// A socket that had been opened, and was not heard yet when the node began to go away, was closed as one that is refused: without bye, and a view for another reason.
+func TestTheDrainComesWhileTheHandshakeIsAnswered(t *testing.T) {
+	b, _, _ := viewing()
+	e, _ := newHandler(t, b, DefaultConfig(), domain.DefaultLimits())
+	for name, c := range map[string]struct {
+		open         func(ctx context.Context, s *socket) (dialect, error)
+		first, close string
+	}{
+		"json": {func(_ context.Context, s *socket) (dialect, error) {
+			return openConversation(s, place{}, edge.QueryParams("", e.limits))
+		}, `{"op":"bye","reason":"shutdown","reconnect":true,"retry_ms":`, "unavailable: this node is shutting down"},
+		"raw": {func(ctx context.Context, s *socket) (dialect, error) {
+			return openRaw(ctx, s, place{topic: "orders"}, edge.QueryParams("mode=view", e.limits))
+		}, "", "shutdown: this node is going away"},
+	} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		conn := &recorder{}
+		s := newSocket(e, cancel)
+		s.attach(conn)
+		var err error
+		if s.dialect, err = c.open(ctx, s); err != nil {
+			t.Fatal(err)
+		}
+		s.cancel(errGoingAway()) // as drain does before the handshake is answered
+		s.connected(ctx)
+		s.end()
+		said := conn.got
+		if c.first != "" {
+			size := frameSize(said)
+			if got := string(said[2:size]); !strings.HasPrefix(got, c.first) {
+				t.Errorf("%s: got %s", name, got)
+			}
+			said = said[size:]
+		}
+		if said[0] != final|opClose || !strings.HasPrefix(string(said[4:]), c.close) {
+			t.Errorf("%s: closed with %q", name, said)
+		}
+	}
+}
+
 // A sub whose view took long to open held its answer back until the socket had said bye, and then said internal.
 func TestASubThatIsStillOpeningIsRefusedByTheDrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -68,16 +68,16 @@ func errMessageTooLarge(limits domain.Limits) error {
 // connected is called by the reader before it reads.
 func (s *socket) connected(ctx context.Context) {
 	defer close(s.up)
-	if s.refusal == nil {
-		s.refusal = context.Cause(ctx)
-	}
-	if s.refusal != nil {
+	switch {
+	case s.refusal != nil:
 		s.report(ctx, "socket refused", s.refusal)
 		code, reason := closeFor(s.refusal)
 		s.close(code, reason, nil)
-		return
+	case ctx.Err() != nil: // the node goes away since the socket was opened
+		s.close(s.dialect.farewell(goingAway()))
+	default:
+		s.dialect.start(ctx)
 	}
-	s.dialect.start(ctx)
 }
 
 // hear is called by the reader with each message.
@@ -178,7 +178,7 @@ func (s *socket) drain(ctx context.Context) {
 	if s.refusal != nil {
 		return
 	}
-	code, reason, last := s.dialect.farewell(&domain.Bye{Reason: domain.ByeShutdown, Reconnect: true})
+	code, reason, last := s.dialect.farewell(goingAway())
 	s.leave(ctx, code, reason, last)
 }
 
