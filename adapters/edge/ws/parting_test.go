@@ -161,7 +161,7 @@ func TestTheDrainComesWhileTheHandshakeIsAnswered(t *testing.T) {
 			}
 			said = said[size:]
 		}
-		if said[0] != final|opClose || !strings.HasPrefix(string(said[4:]), c.close) {
+		if len(said) < 4 || said[0] != final|opClose || !strings.HasPrefix(string(said[4:]), c.close) {
 			t.Errorf("%s: closed with %q", name, said)
 		}
 	}
@@ -185,6 +185,41 @@ func TestASubThatIsStillOpeningIsRefusedByTheDrain(t *testing.T) {
 		got := rest(read)
 		if len(got) != 3 || got[0] != `{"op":"err","id":"1","code":"unavailable","detail":"this node is shutting down; come back, another one may answer","retryable":true,"sub":"a"}` {
 			t.Errorf("got %q", got)
+		}
+	})
+}
+
+// A full window keeps the rest of a message from being heard until the drain has begun: what it asks for then is refused, and answered before the close all the same.
+func TestASubThatIsHeardDuringTheDrainIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, streams, _ := viewing()
+		b.window, b.gate = 1, make(chan struct{})
+		h := newBubble(t, b)
+		defer h.server.Close()
+		c, read := h.dialReading(t, "/v1/topics/orders/ws", true)
+		say(t, c, `{"op":"pub","text":"x"}`, `{"op":"pub","id":"1","text":"x"}`, `{"op":"sub","id":"2","sub":"a"}`)
+		synctest.Wait()
+		drained := make(chan error, 1)
+		go func() { drained <- h.edge.Drain(t.Context()) }()
+		synctest.Wait()
+		close(b.gate)
+		got := rest(read)
+		if len(got) != 4 || len(streams) != 0 {
+			t.Fatalf("got %q, and %d views", got, len(streams))
+		}
+		slices.Sort(got[:2]) // they come from two goroutines
+		for i, want := range []string{
+			`{"op":"ack","id":"1"`,
+			`{"op":"err","id":"2","code":"unavailable","detail":"this node is shutting down; come back, another one may answer","retryable":true,"sub":"a"}`,
+			`{"op":"bye","reason":"shutdown"`,
+			"4001 unavailable: ",
+		} {
+			if !strings.HasPrefix(got[i], want) {
+				t.Errorf("got %s, want %s…", got[i], want)
+			}
+		}
+		if err := <-drained; err != nil {
+			t.Error(err)
 		}
 	})
 }
