@@ -41,6 +41,7 @@ func TestWatermillSuite(t *testing.T) {
 	url := brokers.RabbitMQ(t).URL
 	group := func(t *testing.T, group string) (message.Publisher, message.Subscriber) {
 		pub, sub := watermillPair(t, url, group)
+		closing(t, sub) // the suite forgets one: it closes it before it is subscribed
 		return pub, sub
 	}
 	tests.TestPubSub(t, tests.Features{
