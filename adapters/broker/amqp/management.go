@@ -118,7 +118,8 @@ func (m *management) get(ctx context.Context, v any, columns string, path ...str
 	for _, segment := range path {
 		at = at.JoinPath(url.PathEscape(segment))
 	}
-	at.RawQuery = url.Values{"columns": {columns}}.Encode()
+	// The plugin's own statistics come late, by seconds; the totals are the queues' own.
+	at.RawQuery = url.Values{"columns": {columns}, "disable_stats": {"true"}, "enable_queue_totals": {"true"}}.Encode()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
 	if err != nil {
 		return err
