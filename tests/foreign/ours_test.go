@@ -28,7 +28,7 @@ const partitions = 5
 // ours is our side of a topic that foreigners use too: a bridge.
 type ours struct {
 	bridge  *bridge.Bridge
-	cluster brokers.KafkaCluster
+	cluster brokers.KafkaCluster // of a topic of Kafka's
 	topic   string
 }
 
