@@ -52,7 +52,7 @@ type line struct {
 }
 
 // lend lets e's lease begin anew, as far as its holder may keep it.
-func (s settings) lend(e *entry, now time.Time) {
+func (s *settings) lend(e *entry, now time.Time) {
 	e.due = now.Add(s.lease)
 	if end := e.since.Add(s.maxHold); s.maxHold > 0 && end.Before(e.due) {
 		e.due = end
