@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"sync"
 
 	"culvert/domain"
@@ -74,12 +75,20 @@ func (b *Broker) resolve(topic domain.Topic) (target, error) {
 	return target{topic, b.fallback, topic}, nil
 }
 
-// plain hides from strangers what a topic is called in its broker.
+// plain hides from strangers what a topic is called in its broker: where a detail names that, alone or before a colon as in the name of its queue, it names the topic instead.
 func (t target) plain(err error) error {
-	if err != nil && t.topic != t.physical && domain.CodeOf(err) == domain.UnknownTopic {
-		return domain.Errorf(domain.UnknownTopic, "there is no topic %q", t.topic).Because(err)
+	if err == nil || t.topic == t.physical {
+		return err
 	}
-	return err
+	e := domain.AsError(err)
+	detail := strings.NewReplacer(
+		fmt.Sprintf("%q", t.physical), fmt.Sprintf("%q", t.topic),
+		fmt.Sprintf("\"%s:", t.physical), fmt.Sprintf("\"%s:", t.topic),
+	).Replace(e.Detail)
+	if detail == e.Detail {
+		return err
+	}
+	return (&domain.Error{Code: e.Code, Detail: detail}).Because(err)
 }
 
 // Publish implements ports.Publisher.

@@ -159,6 +159,22 @@ func TestNoPhysicalNameInErrors(t *testing.T) {
 	}
 }
 
+// Only unknown topics were called by the name that strangers know. What else was wrong with a topic, as a from that its queue cannot begin at, told what its broker calls it.
+func TestNoPhysicalNameWhateverIsWrong(t *testing.T) {
+	for detail, want := range map[string]string{
+		`queue "billing" of topic "prod-orders-v2" can begin nowhere else`: `queue "billing" of topic "orders" can begin nowhere else`,
+		`what there is as "prod-orders-v2:billing" is a stream`:            `what there is as "orders:billing" is a stream`,
+		`the topic "prod-orders-v20" is another one`:                       `the topic "prod-orders-v20" is another one`,
+	} {
+		other := &listing{}
+		other.err = domain.Errorf(domain.Unsupported, "%s", detail)
+		err := useAll(t, newBroker(t, &stub{}, other), "orders")
+		if e := domain.AsError(err); e.Code != domain.Unsupported || e.Detail != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
 func TestPhysicalNameThatCannotBe(t *testing.T) {
 	long := domain.Topic("eu." + strings.Repeat("x", 246))
 	if err := useAll(t, newBroker(t, &stub{}, &listing{}), long); domain.CodeOf(err) != domain.InvalidRequest {
