@@ -34,7 +34,7 @@ func New(cfg Config, log *slog.Logger) (*Broker, error) {
 	if cfg.Prefetch == 0 {
 		cfg.Prefetch = 1000
 	}
-	secure, err := cfg.TLS.Load()
+	secure, err := cfg.secure()
 	if err != nil {
 		return nil, err
 	}

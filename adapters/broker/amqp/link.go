@@ -166,7 +166,7 @@ func (l *link) run(ctx context.Context) {
 			}
 		} else if ctx.Err() == nil && kind(err) != complaint {
 			complaint = kind(err)
-			l.log.Warn("the broker cannot be reached; it is tried again and again", "purpose", l.purpose, "error", hint(err))
+			l.log.Warn("the broker cannot be reached; it is tried again and again", "purpose", l.purpose, "error", l.hint(err))
 		}
 		select {
 		case <-time.After(retry.NextBackOff()):
@@ -191,19 +191,6 @@ func kind(err error) string {
 		return strconv.Itoa(reply.Code)
 	}
 	return fmt.Sprintf("%T", err)
-}
-
-// hint says what an operator can do about an error that the driver explains badly.
-func hint(err error) error {
-	switch {
-	case errors.Is(err, amqp091.ErrCredentials):
-		return fmt.Errorf("the server refused the user or the password (url, username, password): %w", err)
-	case errors.Is(err, amqp091.ErrVhost), code(err) == amqp091.NotAllowed:
-		return fmt.Errorf("the server refused the virtual host, which is the path of url: it does not exist, or the user may not use it: %w", err)
-	case errors.Is(err, amqp091.ErrSASL):
-		return fmt.Errorf("the server does not let a user log in by password: %w", err)
-	}
-	return err
 }
 
 // goodbye is how long the server has to answer when we leave.
@@ -250,46 +237,4 @@ func (l *link) set(conn *amqp091.Connection, failed error, blocked string) {
 	l.conn, l.failed, l.failing, l.blocked = conn, failed, time.Now(), blocked
 	close(l.changed)
 	l.changed = make(chan struct{})
-}
-
-// dial makes a connection, until ctx ends.
-func (l *link) dial(ctx context.Context) (*amqp091.Connection, error) {
-	properties := amqp091.NewConnectionProperties()
-	properties.SetClientConnectionName("culvert " + l.purpose)
-	var wire net.Conn
-	cfg := amqp091.Config{
-		Heartbeat:       l.cfg.Heartbeat,
-		TLSClientConfig: l.tls.Clone(), // the driver writes into it
-		Properties:      properties,
-		Dial: func(network, addr string) (net.Conn, error) {
-			dialer := net.Dialer{Timeout: l.cfg.DialTimeout}
-			var err error
-			if wire, err = dialer.DialContext(ctx, network, addr); err != nil {
-				return nil, err
-			}
-			l.hold(wire)
-			// The driver takes it away again once it has logged in.
-			return wire, wire.SetDeadline(time.Now().Add(l.cfg.DialTimeout))
-		},
-	}
-	if l.cfg.Username != "" {
-		cfg.SASL = []amqp091.Authentication{&amqp091.PlainAuth{Username: l.cfg.Username, Password: l.cfg.Password}}
-	}
-	stop := context.AfterFunc(ctx, l.hangUp) // the server may never answer
-	conn, err := amqp091.DialConfig(l.cfg.URL, cfg)
-	stop()
-	if err != nil {
-		if wire != nil {
-			_ = wire.Close() // which the driver does not always do; what was wrong is said by err
-		}
-		return nil, err // the driver may give something that is no connection yet
-	}
-	return conn, nil
-}
-
-// hold keeps the connection that hangUp cuts.
-func (l *link) hold(wire net.Conn) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.wire = wire
 }

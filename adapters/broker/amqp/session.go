@@ -98,14 +98,12 @@ func (s *session) write(ctx context.Context, o *outgoing) bool {
 	return false
 }
 
-// mostHeaders is how many headers the driver reads; more would cost whoever reads them the connection.
-const mostHeaders = 8192
-
 // check refuses what the server, or a reader, would end the connection or the channel for.
 func (s *session) check(p amqp091.Publishing) error {
-	const overhead = 8 + 14 // of a frame and of a content header
-	if n := propertiesSize(p) + overhead; s.frame > 0 && n > s.frame || len(p.Headers) > mostHeaders {
-		return domain.Errorf(domain.TooLarge, "the message has %d headers that need %d bytes; the broker takes %d headers in %d bytes (its frame_max)", len(p.Headers), n, mostHeaders, s.frame)
+	const overhead = frameHead + frameEnd + beforeProperties
+	const added = 64 // the server's own headers, as the offset in a stream: it sends them in one frame with ours
+	if n := propertiesSize(p) + overhead + added; s.frame > 0 && n > s.frame || len(p.Headers) >= mostHeaders {
+		return domain.Errorf(domain.TooLarge, "the message has %d headers that need %d bytes; the broker takes %d headers in %d bytes (its frame_max)", len(p.Headers), n, mostHeaders-1, s.frame)
 	}
 	if largest := s.sender.largest.Load(); largest > 0 && int64(len(p.Body)) > largest {
 		return domain.Errorf(domain.TooLarge, "the message has %d bytes; the broker takes %d (its max_message_size)", len(p.Body), largest)
