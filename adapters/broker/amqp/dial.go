@@ -54,11 +54,17 @@ func (l *link) dial(ctx context.Context) (*amqp091.Connection, error) {
 		if way != nil {
 			_ = way.Close() // which the driver does not always do; what was wrong is said by err
 		}
+		if way != nil && !way.met.Load() && !strings.Contains(err.Error(), "i/o timeout") {
+			err = fmt.Errorf("%w: %w", errMute, err)
+		}
 		return nil, err // the driver may give something that is no connection yet
 	}
 	way.longest.Store(int64(conn.Config.FrameSize))
 	return conn, nil
 }
+
+// errMute says that whoever was connected to has hung up, or said something that is not AMQP.
+var errMute = errors.New("it does not answer as AMQP does")
 
 // plain is a URL as the driver is given it: TLS is ours, since what is sifted is what TLS carries.
 func plain(amqps string) string {
@@ -108,14 +114,9 @@ func (l *link) hold(wire net.Conn) {
 
 // hint says what an operator can do about an error that the driver explains badly.
 func (l *link) hint(err error) error {
-	var stranger *tls.RecordHeaderError
+	var record tls.RecordHeaderError
 	var authority x509.UnknownAuthorityError
 	var name x509.HostnameError
-	var reply *amqp091.Error
-	told := ""
-	if errors.As(err, &reply) {
-		told = reply.Reason
-	}
 	switch {
 	case errors.Is(err, amqp091.ErrCredentials):
 		return fmt.Errorf("the server refused the user or the password (url, username, password): %w", err)
@@ -123,16 +124,16 @@ func (l *link) hint(err error) error {
 		return fmt.Errorf("the server refused the virtual host, which is the path of url: it does not exist, or the user may not use it: %w", err)
 	case errors.Is(err, amqp091.ErrSASL):
 		return fmt.Errorf("the server does not let a user log in by password: %w", err)
-	case errors.As(err, &stranger):
+	case errors.As(err, &record):
 		return fmt.Errorf("this is no port for TLS: mostly 5671 is, and 5672 is for amqp://: %w", err)
 	case errors.As(err, &authority):
 		return fmt.Errorf("nobody who is trusted has signed the server's certificate (tls.ca_file): %w", err)
 	case errors.As(err, &name):
 		return fmt.Errorf("the server's certificate is for another name (tls.server_name): %w", err)
-	case strings.Contains(told, "remote error: tls:"):
-		return fmt.Errorf("the server refused our certificate, or that we have none (tls.cert_file, tls.key_file): %w", err)
-	case l.tls == nil && reply != nil && !reply.Server && (strings.Contains(told, amqp091.ErrFrame.Reason) || told == "EOF"):
-		return fmt.Errorf("this does not answer as AMQP does; where it is a port for TLS, url has to begin with amqps://: %w", err)
+	case errors.Is(err, errMute) && l.tls != nil:
+		return fmt.Errorf("the server hung up, as one does that wants a certificate of ours which it knows (tls.cert_file, tls.key_file): %w", err)
+	case errors.Is(err, errMute):
+		return fmt.Errorf("the server hung up, as one does whose port is for TLS (url then begins with amqps://): %w", err)
 	}
 	return err
 }

@@ -17,6 +17,7 @@ type sieve struct {
 	net.Conn
 	in      *bufio.Reader
 	longest atomic.Int64 // the longest frame that was agreed; 0 until then, and where there is no bound
+	met     atomic.Bool  // whether a frame has come
 	found   func()       // called once, when something was taken out
 
 	// The reading goroutine alone uses these.
@@ -66,11 +67,12 @@ func (s *sieve) next() error {
 		return err
 	}
 	size := int64(binary.BigEndian.Uint32(head[3:]))
-	switch {
-	case head[0] > frameTop: // this does not speak AMQP, as the driver will say
+	if head[0] > frameTop { // this does not speak AMQP, as the driver will say
 		s.pass = 1
 		return nil
-	case head[0] != frameHeader || size > mostPayload:
+	}
+	s.met.Store(true)
+	if head[0] != frameHeader || size > mostPayload {
 		s.pass = frameHead + size + frameEnd
 		return nil
 	}
