@@ -3,6 +3,7 @@ package amqp
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 
 	"github.com/rabbitmq/amqp091-go"
@@ -23,6 +24,7 @@ type Broker struct {
 	logless    atomic.Bool
 	epochs     epochs
 	management *management // nil where none is configured
+	unbinding  sync.Once   // the log was told that we may not bind
 }
 
 // New makes the adapter. It does not connect: an unreachable server is no reason not to start. It fails when a setting cannot be, or a file that it

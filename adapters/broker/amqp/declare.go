@@ -44,9 +44,23 @@ func (b *Broker) find(ctx context.Context, link *link, topic domain.Topic, creat
 		err = d.ensureQueue(ctx, create, l.log, b.cfg.logArguments())
 	}
 	if err == nil && l.log != "" && l.exchange != "" && create {
-		err = d.ask(ctx, func(ch *amqp091.Channel) error { return ch.QueueBind(l.log, l.bindingKey, l.exchange, false, nil) })
+		err = b.bind(ctx, &d, l, l.log, d.made)
 	}
 	return l, translate(topic, err)
+}
+
+// bind binds a queue to the topic's exchange. Where it was there before, whoever made it may have come no further; but a user that may not bind takes it as it is, since many may only
+// read and write what is there.
+func (b *Broker) bind(ctx context.Context, d *declarer, l layout, queue string, made bool) error {
+	err := d.ask(ctx, func(ch *amqp091.Channel) error { return ch.QueueBind(queue, l.bindingKey, l.exchange, false, nil) })
+	if made || code(err) != amqp091.AccessRefused {
+		return err
+	}
+	b.unbinding.Do(func() {
+		b.log.Warn("the broker's user may not bind queues to topics: they are taken as bound", "queue", queue, "exchange", l.exchange,
+			"mend", "let it write the queue and read the exchange, or set create_topics and create_queues to false", "error", err)
+	})
+	return nil
 }
 
 // declarer asks for things on one channel after the other: the server closes a channel on which something is asked for that is not there.
@@ -54,6 +68,7 @@ type declarer struct {
 	link *link
 	conn *amqp091.Connection
 	ch   *channel
+	made bool // what was looked for last was not there, and was made
 }
 
 func (d *declarer) ask(ctx context.Context, f func(*amqp091.Channel) error) (err error) {
@@ -71,7 +86,8 @@ func (d *declarer) ask(ctx context.Context, f func(*amqp091.Channel) error) (err
 // ensure looks for something, and makes it where it is not there and create says so.
 func (d *declarer) ensure(ctx context.Context, create bool, look, declare func(*amqp091.Channel) error) error {
 	err := d.ask(ctx, look)
-	if code(err) == amqp091.NotFound && create {
+	d.made = code(err) == amqp091.NotFound && create
+	if d.made {
 		return d.ask(ctx, declare)
 	}
 	return err

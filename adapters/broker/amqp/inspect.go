@@ -13,8 +13,8 @@ import (
 )
 
 // inspect finds out how a queue that is there was declared. Nothing but a refusal tells that over AMQP 0-9-1: who declares a queue with other arguments is told the first
-// that differs, and how it is. So it is declared with what is known of it until nothing differs. Where that leads nowhere it is taken for a queue without a
-// single active consumer, of any type but a stream.
+// that differs, and how it is. So it is declared with what is known of it until nothing differs. A user that may not declare it (the right to configure) needs the management
+// plugin for that. Where neither helps it is taken for a queue without a single active consumer, of any type but a stream.
 func (b *Broker) inspect(ctx context.Context, d *declarer, q *queue) error {
 	guess := queueGuess{durable: true, args: b.cfg.queueArguments(domain.OrderKey)}
 	// By this no queue is made where it is gone meanwhile: only streams have an age, and that is none.
@@ -33,15 +33,22 @@ func (b *Broker) inspect(ctx context.Context, d *declarer, q *queue) error {
 		if code(err) == 0 { // it is not the server that refuses
 			return err
 		}
+		if code(err) == amqp091.AccessRefused && b.management != nil {
+			return b.management.inspect(ctx, q)
+		}
 		if wrong := guess.correct(err); wrong != nil {
-			b.log.Info("it cannot be found out how a queue was declared", "queue", q.name, "error", err, "because", wrong)
+			b.log.Warn("it cannot be found out how a queue was declared, so that it counts as one that keeps no order", "queue", q.name, "error", err, "because", wrong)
 			return nil
 		}
 		if guess.args[amqp091.QueueTypeArg] == amqp091.QueueTypeStream {
-			return domain.Errorf(domain.Unsupported, "what the broker has as %q is a stream, which cannot be shared as a queue", q.name)
+			return errStream(q.name)
 		}
 	}
 	return nil
+}
+
+func errStream(name string) error {
+	return domain.Errorf(domain.Unsupported, "what the broker has as %q is a stream, which cannot be shared as a queue", name)
 }
 
 // queueGuess is how a queue seems to have been declared.
@@ -69,6 +76,9 @@ func inequivalent(err error) []string {
 
 // correct takes over what err says, and fails where that cannot be used.
 func (g *queueGuess) correct(err error) error {
+	if code(err) == amqp091.AccessRefused {
+		return errors.New("the broker's user needs the right to configure it, or the setting management")
+	}
 	found := inequivalent(err)
 	if found == nil {
 		return errors.New("it is refused for something else")

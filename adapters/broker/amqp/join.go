@@ -119,7 +119,7 @@ func (m *membership) have(ctx context.Context, conn *amqp091.Connection, l layou
 		return q, domain.Errorf(domain.Conflict, "queue %q of topic %q was made anew, and cannot keep the order of keys any more", m.name, m.topic)
 	default:
 		m.terms.Order, m.order = domain.OrderNone, domain.OrderNone
-		m.broker.log.Warn("a queue was declared without a single active consumer: it cannot keep the order of keys", "topic", m.topic, "queue", q.name)
+		m.broker.log.Warn("a queue counts as one without a single active consumer: it keeps no order of keys", "topic", m.topic, "queue", q.name)
 	}
 	return q, nil
 }

@@ -85,6 +85,22 @@ func (m *management) messages(ctx context.Context) (map[string]*int64, error) {
 	return counts, nil
 }
 
+// inspect finds out how a queue that is there was declared.
+func (m *management) inspect(ctx context.Context, q *queue) error {
+	var found struct {
+		Arguments map[string]any `json:"arguments"`
+	}
+	if err := m.get(ctx, &found, "arguments", "queues", m.vhost, q.name); err != nil {
+		return err
+	}
+	q.single, _ = found.Arguments[amqp091.SingleActiveConsumerArg].(bool)
+	q.kind, _ = found.Arguments[amqp091.QueueTypeArg].(string)
+	if q.kind == amqp091.QueueTypeStream {
+		return errStream(q.name)
+	}
+	return nil
+}
+
 // bound are the queues that are given what is published to a topic. Where it has no exchange it is UnknownTopic.
 func (m *management) bound(ctx context.Context, l layout) (queues []string, err error) {
 	if l.exchange == "" {

@@ -454,17 +454,6 @@ func TestOnlyWhatIsTooLargeIsRefused(t *testing.T) {
 	}
 }
 
-func TestWhoMayNotPublishIsTold(t *testing.T) {
-	t.Parallel()
-	node := brokers.StartRabbitMQ(t)
-	topic := domain.Topic(brokers.Topic(t))
-	publish(t.Context(), t, openBroker(t, node.URL()), topic, numbered(0, 1)...).are("")
-	node.Ctl(t, "add_user", "reader", "secret")
-	node.Ctl(t, "set_permissions", "reader", "", "", ".*")
-	b := openBroker(t, node.URL(), func(c *Config) { c.Username, c.Password, c.CreateTopics = "reader", "secret", false })
-	publish(t.Context(), t, b, topic, numbered(0, 3)...).are(domain.NotAllowed)
-}
-
 func TestIdleTopicsGiveTheirChannelsBack(t *testing.T) {
 	t.Parallel()
 	rabbit := brokers.RabbitMQ(t)

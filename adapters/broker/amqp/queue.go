@@ -43,8 +43,7 @@ func (b *Broker) queue(ctx context.Context, conn *amqp091.Connection, l layout, 
 	case !q.created && terms.From != nil:
 		return q, domain.Errorf(domain.Conflict, "queue %q of topic %q has begun: leave from out", name, l.topic)
 	case b.makes(l) && l.exchange != "":
-		// Also where it was there: whoever made it may have come no further.
-		if err := d.ask(ctx, func(ch *amqp091.Channel) error { return ch.QueueBind(q.name, l.bindingKey, l.exchange, false, nil) }); err != nil {
+		if err := b.bind(ctx, &d, l, q.name, q.created); err != nil {
 			return q, translate(l.topic, err)
 		}
 	}
