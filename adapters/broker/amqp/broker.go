@@ -19,6 +19,7 @@ type Broker struct {
 	publishing *link
 	publisher  *publisher
 	viewing    *link
+	tails      atomic.Int64 // how many views there are
 	joining    *link
 	// logless is whether the server was found to have no streams.
 	logless    atomic.Bool

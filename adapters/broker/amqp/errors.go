@@ -15,6 +15,9 @@ func translate(topic domain.Topic, err error) error {
 	if err == nil || errors.As(err, &known) {
 		return err
 	}
+	if errors.Is(err, amqp091.ErrChannelMax) {
+		return errChannels().Because(err)
+	}
 	switch code(err) {
 	case amqp091.NotFound:
 		if !missing(err) {
@@ -47,6 +50,11 @@ func code(err error) int {
 
 func errAway(cause error) error {
 	return domain.Errorf(domain.Unavailable, "the broker cannot be reached").Because(cause)
+}
+
+// errChannels says that the connection has all the channels that the server allows.
+func errChannels() *domain.Error {
+	return domain.Errorf(domain.Unavailable, "this node uses as many channels as the broker allows on a connection (its channel_max)")
 }
 
 func errClosed() error {

@@ -10,6 +10,33 @@ import (
 
 // Tail implements ports.Tailer.
 func (b *Broker) Tail(ctx context.Context, topic domain.Topic, from domain.Start) (domain.Opening, iter.Seq2[domain.Chunk, error], error) {
+	if err := b.admit(ctx); err != nil {
+		return domain.Opening{}, nil, err
+	}
+	opening, chunks, err := b.tail(ctx, topic, from)
+	if err != nil {
+		b.tails.Add(-1)
+		return domain.Opening{}, nil, err
+	}
+	context.AfterFunc(ctx, func() { b.tails.Add(-1) })
+	return opening, chunks, nil
+}
+
+// admit counts one who reads, each of whom has a channel of its own. Some channels are left for what has to be asked on the way: without one nobody could go on.
+func (b *Broker) admit(ctx context.Context) error {
+	conn, err := b.viewing.connection(ctx)
+	if err != nil {
+		return err
+	}
+	most := int64(conn.Config.ChannelMax)
+	if b.tails.Add(1) > most-max(most/16, 2) {
+		b.tails.Add(-1)
+		return errChannels()
+	}
+	return nil
+}
+
+func (b *Broker) tail(ctx context.Context, topic domain.Topic, from domain.Start) (domain.Opening, iter.Seq2[domain.Chunk, error], error) {
 	l, err := b.ensure(ctx, b.viewing, topic)
 	if err != nil {
 		return domain.Opening{}, nil, err
