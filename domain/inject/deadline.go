@@ -9,6 +9,13 @@ import (
 // grain is how much earlier than due a deadline may be met, so that messages put one after the other share a tick.
 const grain = time.Millisecond
 
+// mostLead is the most that lead can be.
+const mostLead = 100 * time.Millisecond
+
+// lead is how much earlier than we do the broker gives a message up. It alone knows whether the message has left: then nobody knows the outcome; else the broker has not
+// got it, and will not.
+func (c Config) lead() time.Duration { return min(c.Timeout/10, mostLead) }
+
 // expire answers every message whose time is up, and sets the timer for the one that is next. It is run by the timer, which is always set to the
 // earliest deadline or before it.
 func (i *injection) expire() {

@@ -13,7 +13,7 @@ type lane struct {
 	topic   domain.Topic
 	next    *batch             // gathers, nil where nothing came
 	current *batch             // is being handed over
-	abandon context.CancelFunc // ends the Publish that runs
+	abandon context.CancelFunc // ends the context of the Publish that runs
 }
 
 // enqueue adds a message to the next batch of topic. The caller holds mu.
@@ -44,6 +44,7 @@ func (i *injection) pump(l *lane) {
 		}
 		i.service.publisher.Publish(ctx, l.topic, h.batch.messages[h.offset:], h.done)
 		i.mu.Lock()
+		l.abandon()
 		l.current.handing = false
 		l.current = nil
 		h.free()
@@ -64,7 +65,7 @@ func (i *injection) take(l *lane) (context.Context, *handover) {
 	b.handing = true
 	b.owed = len(b.entries) - b.first
 	// Not the connection's context: what was taken still goes to the broker when the connection has ended.
-	ctx, abandon := context.WithCancel(context.Background())
+	ctx, abandon := context.WithDeadline(context.Background(), i.service.started.Add(b.entries[len(b.entries)-1].deadline-i.service.cfg.lead()))
 	l.abandon = abandon
 	return ctx, &handover{injection: i, batch: b, offset: b.first}
 }

@@ -140,9 +140,36 @@ func TestABlockedTopicDoesNotHoldUpAnother(t *testing.T) {
 		if got := a.sorted(); len(got) != 1 || got[0].N != 3 || got[0].Err != nil {
 			t.Fatalf("outcomes %+v, want only that of 3", got)
 		}
-		// The first was handed over, so nobody knows; the second never was.
 		settle(t, s)
-		if got, want := a.codes(), []domain.Code{domain.Timeout, domain.Unavailable, ""}; !slices.Equal(got, want) {
+		if got, want := a.codes(), []domain.Code{domain.Unavailable, domain.Unavailable, ""}; !slices.Equal(got, want) {
+			t.Errorf("codes %v, want %v", got, want)
+		}
+	})
+}
+
+// The broker was told no deadline. So whatever it could not get rid of in time had an unknown outcome, also what had never left, and that was published later all the same, when
+// whoever was told of the time-out had sent it again.
+func TestTheBrokerKnowsTheDeadlineAndHasTheFirstWord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var a answers
+		begin := time.Now()
+		s := newService(t, publisherFunc(func(ctx context.Context, _ domain.Topic, batch []*domain.Message, done func(int, domain.Ack, error)) {
+			deadline, ok := ctx.Deadline()
+			if left := deadline.Sub(begin); !ok || left > 10*time.Second || left < 9*time.Second {
+				t.Errorf("the deadline is %s from the beginning (%t), want nearly 10s", left, ok)
+			}
+			// As a broker that queues what it is given.
+			time.AfterFunc(time.Until(deadline), func() {
+				for k := range batch {
+					done(k, domain.Ack{}, domain.Errorf(domain.Unavailable, "it has not left"))
+				}
+			})
+		}), nil)
+		i := s.Open(t.Context(), a.take)
+		put(t, i, "orders", message("1"))
+		put(t, i, "orders", message("2"))
+		settle(t, s)
+		if got, want := a.codes(), []domain.Code{domain.Unavailable, domain.Unavailable}; !slices.Equal(got, want) {
 			t.Errorf("codes %v, want %v", got, want)
 		}
 	})
