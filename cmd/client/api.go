@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 )
 
 // Config says where a bridge is, and how it is reached.
@@ -39,9 +40,9 @@ type API struct {
 func New(cfg Config) (*API, error) {
 	base, err := url.Parse(cfg.URL)
 	switch {
-	case err != nil:
+	case err != nil && strings.Contains(cfg.URL, "://"):
 		return nil, fmt.Errorf("the URL of the bridge cannot be read: %w", err)
-	case base.Scheme != "http" && base.Scheme != "https", base.Host == "":
+	case err != nil, base.Scheme != "http" && base.Scheme != "https", base.Host == "":
 		return nil, fmt.Errorf("%q is no URL of a bridge: it begins with http:// or https://, like http://127.0.0.1:8080", cfg.URL)
 	case base.RawQuery != "" || base.Fragment != "":
 		return nil, fmt.Errorf("the URL of a bridge ends with its path: %q has more", cfg.URL)
@@ -132,8 +133,13 @@ func (a *API) do(ctx context.Context, method, at string, header http.Header, bod
 	return answer, nil
 }
 
+// documentTimeout is how long a bridge may take for a document.
+const documentTimeout = 30 * time.Second
+
 // get reads the JSON of a route into v.
 func (a *API) get(ctx context.Context, v any, names ...string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, documentTimeout, a.unreachable(fmt.Errorf("nothing came for %s", documentTimeout)))
+	defer cancel()
 	answer, err := a.do(ctx, http.MethodGet, a.at(nil, names...), nil, http.NoBody)
 	if err != nil {
 		return err

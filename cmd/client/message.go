@@ -40,11 +40,11 @@ func ParsePub(object []byte, topic string) (m Message, err error) {
 	for decoder.More() {
 		name, err := decoder.Token()
 		if err != nil {
-			return m, fmt.Errorf("it is no JSON: %w", err)
+			return m, noJSON(err)
 		}
 		var value json.RawMessage
 		if err := decoder.Decode(&value); err != nil {
-			return m, fmt.Errorf("it is no JSON: %w", err)
+			return m, noJSON(err)
 		}
 		switch name {
 		case "op", "id":
@@ -55,7 +55,7 @@ func ParsePub(object []byte, topic string) (m Message, err error) {
 		m.fields = appendField(m.fields, name.(string), value)
 	}
 	if _, err := decoder.Token(); err != nil {
-		return m, fmt.Errorf("it is no JSON: %w", err)
+		return m, noJSON(err)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return m, errors.New("it goes on after the JSON object")
@@ -64,6 +64,14 @@ func ParsePub(object []byte, topic string) (m Message, err error) {
 		m.fields = appendField(m.fields, "topic", quoted(topic))
 	}
 	return m, nil
+}
+
+// noJSON says what is wrong with the object.
+func noJSON(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("it is no JSON: the object has no end")
+	}
+	return fmt.Errorf("it is no JSON: %w", err)
 }
 
 // frame is the message as a pub with this id.

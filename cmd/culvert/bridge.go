@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -61,10 +62,12 @@ func first(texts ...string) string {
 // mend adds to err what can be done about it.
 func mend(err error) error {
 	switch {
-	case errors.As(err, new(*client.Unreachable)) && (errors.As(err, new(x509.UnknownAuthorityError)) || errors.As(err, new(x509.HostnameError))):
-		return fmt.Errorf("%w: say whom to trust with --ca", err)
+	case errors.As(err, new(x509.UnknownAuthorityError)):
+		return fmt.Errorf("%w; say whom to trust with --ca", err)
+	case errors.As(err, new(*tls.CertificateVerificationError)):
+		return err // it says what is wrong with the certificate, which is not ours to mend
 	case errors.As(err, new(*client.Unreachable)):
-		return fmt.Errorf("%w: start one with `culvert serve`, or say where it is with --url", err)
+		return fmt.Errorf("%w; start one with `culvert serve`, or say where it is with --url", err)
 	}
 	return err
 }

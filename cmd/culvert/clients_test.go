@@ -147,7 +147,7 @@ func TestWhatIsTypedWrong(t *testing.T) {
 		{"publish a --rate 1/d", "give a number above 0 and a unit"},
 		{"publish a --window 0", "--window is 0"},
 		{"publish a --timeout 0s", "are times"},
-		{"publish a --wnidow 1", "unknown flag: --wnidow"},
+		{"publish a --wnidow 1", "unknown flag: --wnidow; see culvert publish --help"},
 		{"tail a --ack auto", "name it with --queue"},
 		{"tail a --peek", "name it with --queue"},
 		{"tail a b --queue q", "a queue is of one topic"},
@@ -159,6 +159,7 @@ func TestWhatIsTypedWrong(t *testing.T) {
 		{"tail a --color blue", `and not "blue"`},
 		{"topics -o text", `there is no output "text"`},
 		{"topics --url localhost:8080", "it begins with http:// or https://"},
+		{"topics --url 127.0.0.1:8080", "it begins with http:// or https://"},
 		{"topics --ca " + file, "holds no certificate"},
 		{"version x", `culvert version takes no "x"`},
 	} {
@@ -172,12 +173,12 @@ func TestWhatIsTypedWrong(t *testing.T) {
 func TestNoBridgeAnswers(t *testing.T) {
 	for _, command := range []string{"publish a", "tail a", "topics", "queues a"} {
 		_, stderr, status := feed(t, nil, "x\n", append(strings.Fields(command), "--url", "http://127.0.0.1:1")...)
-		const want = "culvert: no bridge answers at http://127.0.0.1:1: dial tcp 127.0.0.1:1: connect: connection refused: start one with `culvert serve`, or say where it is with --url\n"
+		const want = "culvert: no bridge answers at http://127.0.0.1:1: dial tcp 127.0.0.1:1: connect: connection refused; start one with `culvert serve`, or say where it is with --url\n"
 		if status != 1 || stderr != want {
 			t.Errorf("%s ended with %d\n%swant\n%s", command, status, stderr, want)
 		}
 	}
-	if _, stderr, status := feed(t, nil, "", "publish", "a", "nothing.txt"); status != 1 || stderr != "culvert: stat nothing.txt: no such file or directory\n" {
+	if _, stderr, status := feed(t, nil, "", "publish", "a", "nothing.txt"); status != 1 || stderr != "culvert: reading nothing.txt: no such file or directory\n" {
 		t.Errorf("a file that is not there: %d\n%s", status, stderr)
 	}
 }
@@ -308,6 +309,29 @@ func TestAnInterruptIsACleanEnd(t *testing.T) {
 	}
 }
 
+// A command that asks was ended by ^C with "context canceled".
+func TestAnInterruptWhileTheBridgeIsAsked(t *testing.T) {
+	asked := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(asked)
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	var stderr bytes.Buffer
+	c := culvert(t, nil, "topics", "--url", server.URL)
+	c.Stderr = &stderr
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-asked
+	if err := c.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Wait(); err == nil || stderr.String() != "culvert: interrupted\n" {
+		t.Errorf("it ended with %v\n%s", err, stderr.String())
+	}
+}
+
 // A bridge that restarts in the middle is no reason not to have every message confirmed, nor to stop following.
 func TestABridgeThatRestarts(t *testing.T) {
 	s := serveIn(t)
@@ -389,8 +413,13 @@ func TestListsThatAreNotComplete(t *testing.T) {
 			t.Errorf("%s ended with %d\n%s\n%s\nwant\n%s", c.arguments, status, stdout, stderr, c.want)
 		}
 	}
-	if _, stderr, status := run(t, environment, "topics"); status != 1 || !strings.Contains(stderr, "certificate signed by unknown authority: say whom to trust with --ca") {
+	if _, stderr, status := run(t, environment, "topics"); status != 1 || !strings.Contains(stderr, "certificate signed by unknown authority; say whom to trust with --ca") {
 		t.Errorf("it trusts anybody: %d\n%s", status, stderr)
+	}
+	// --ca was recommended, or a bridge to be started, where the certificate was another host's.
+	named := strings.Replace(server.URL, "127.0.0.1", "localhost", 1)
+	if _, stderr, status := run(t, environment, "topics", "--ca", ca, "--url", named); status != 1 || !strings.HasSuffix(stderr, "not localhost\n") {
+		t.Errorf("a certificate of another name: %d\n%s", status, stderr)
 	}
 	if _, stderr, status := run(t, environment, "topics", "--insecure", "--token", "wrong"); status != 1 || stderr != "culvert: the answer is 401 Unauthorized, and no bridge's\n" {
 		t.Errorf("%d\n%s", status, stderr)

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -18,10 +19,16 @@ var version = ""
 
 func main() {
 	if err := root().ExecuteContext(untilSignal()); err != nil {
+		if errors.Is(err, context.Canceled) {
+			err = errInterrupted
+		}
 		fmt.Fprintln(os.Stderr, "culvert:", strings.ReplaceAll(err.Error(), "\n", "; "))
 		os.Exit(statusOf(err))
 	}
 }
+
+// errInterrupted is the error of what ^C or SIGTERM ended before it was done.
+var errInterrupted = errors.New("interrupted")
 
 // untilSignal is a context that the first SIGTERM or ^C ends. By then they do again what they always do, so that a second one ends
 // the program at once.
@@ -47,7 +54,7 @@ func root() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return misuse{err} })
+	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return misusef("%w; see %s --help", err, c.CommandPath()) })
 	c.AddGroup(&cobra.Group{ID: groupBridge, Title: "The bridge:"}, &cobra.Group{ID: groupClients, Title: "Clients of a running bridge:"})
 	c.AddCommand(serve(), config(), publish(), tail(), topics(), queues(), versionCommand())
 	return c

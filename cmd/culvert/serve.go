@@ -19,6 +19,7 @@ func serve() *cobra.Command {
 		GroupID: groupBridge,
 		Example: `  culvert serve                                                     # with the in-process broker, on http://127.0.0.1:8080
   culvert serve --broker kafka --kafka-brokers 127.0.0.1:9092
+  culvert serve --broker amqp --amqp-url amqp://127.0.0.1:5672/
   culvert serve --config culvert.yaml --set queue.lease=1m`,
 		Args: none,
 		RunE: func(c *cobra.Command, _ []string) error {

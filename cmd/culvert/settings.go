@@ -19,8 +19,9 @@ type settings struct {
 var shortcuts = []struct{ flag, key, usage string }{
 	{"listen", "listen", "address of the public listener"},
 	{"admin-listen", "admin.listen", "address of the operators' listener: health, metrics, console"},
-	{"broker", "broker", "where topics live: inproc, kafka, or one of brokers"},
+	{"broker", "broker", "where topics live: inproc, kafka, amqp, or one of brokers"},
 	{"kafka-brokers", "kafka.brokers", "Kafka's bootstrap addresses, separated by commas"},
+	{"amqp-url", "amqp.url", "RabbitMQ's URL; put a password into CULVERT_AMQP_PASSWORD, since other users of this machine can see the flag"},
 	{"log-level", "log.level", "debug, info, warn or error"},
 	{"log-format", "log.format", "text, json, or auto: text on a terminal"},
 }

@@ -30,7 +30,9 @@ json, each frame as the bridge sent it, a line each, with the cursor that --from
 Gaps, messages that the broker had and will not be shown, go to the standard error, in json to the output.
 
 When the connection breaks tail comes back by itself: a view goes on where it was, without showing a message twice. It ends with 0 at the end that --to or
---limit sets, at ^C, and when the program that it writes to ends; with 1 when trouble stays, in the words of the bridge; with 2 if the command line is wrong.`,
+--limit sets, at ^C, and when the program that it writes to ends; with 1 when trouble stays, in the words of the bridge; with 2 if the command line is wrong.
+
+The bridge of this version refuses --to, --peek and several topics at once, as unsupported.`,
 		Example: `  # what comes from now on
   culvert tail prices
 
@@ -40,17 +42,14 @@ When the connection breaks tail comes back by itself: a view goes on where it wa
   # a quarter of an hour, of one key, for a program
   culvert tail prices --from @-15m --key GOOG -o json | jq .payload
 
-  # all that is there, and end
-  culvert tail prices --from earliest --to latest -o raw
+  # the first hundred payloads that are there, and end
+  culvert tail prices --from earliest --limit 100 -o raw
 
   # go on after a message whose cursor was kept
   culvert tail prices --from AQABBnByaWNl…
 
   # take part in a queue; a message that was not shown in the end goes to another member
-  culvert tail orders --queue billing --ack manual
-
-  # look into a queue without taking anything
-  culvert tail orders --queue billing --peek`,
+  culvert tail orders --queue billing --ack manual`,
 		Args: need(1, 0, "the topic"),
 		RunE: func(c *cobra.Command, args []string) error { return f.run(c, &b, args) },
 	}

@@ -61,7 +61,7 @@ func New(files []string, stdin io.Reader, cfg Config) (*Source, error) {
 		}
 		info, err := os.Stat(name)
 		if err != nil {
-			return nil, err
+			return nil, reading(name, err)
 		}
 		if info.IsDir() {
 			return nil, fmt.Errorf("%s is a folder", name)
@@ -90,7 +90,7 @@ func (s *Source) Next() (client.Message, error) {
 			s.close()
 		case err != nil:
 			s.close()
-			return m, fmt.Errorf("reading %s: %w", s.name, err)
+			return m, reading(s.name, err)
 		case found:
 			return m, nil
 		}
@@ -106,10 +106,18 @@ func (s *Source) open() error {
 	}
 	file, err := os.Open(s.name)
 	if err != nil {
-		return err
+		return reading(s.name, err)
 	}
 	s.lines, s.closer = bufio.NewReaderSize(file, 64<<10), file
 	return nil
+}
+
+// reading tells of a file that cannot be read. It is named once, whether err names it or not.
+func reading(name string, err error) error {
+	if inner := (*os.PathError)(nil); errors.As(err, &inner) {
+		err = inner.Err
+	}
+	return fmt.Errorf("reading %s: %w", name, err)
 }
 
 func (s *Source) close() {
@@ -121,7 +129,7 @@ func (s *Source) whole() (client.Message, error) {
 	defer s.close()
 	payload, err := io.ReadAll(io.LimitReader(s.lines, maxBytes+1))
 	if err != nil {
-		return client.Message{}, fmt.Errorf("reading %s: %w", s.name, err)
+		return client.Message{}, reading(s.name, err)
 	}
 	m := s.message(s.name)
 	if len(payload) > maxBytes {

@@ -63,6 +63,7 @@ func TestShapes(t *testing.T) {
 		{"a long separator", "a => b\n", Config{Separator: " => "}, []string{`stdin:1 a "a" "b"`}},
 		{"tombstones", "a\n\nb\n", Config{Shape: Key, Headers: headers}, []string{`stdin:1 a "a" - h=v`, `stdin:3 a "b" - h=v`}},
 		{"JSON", "\n [] \n{\"text\":\"x\"}\n", Config{Shape: JSON}, []string{`stdin:2 wrong: it is no JSON object like {"key":"GOOG","payload":{"price":187.2}}`, `stdin:3  - -`}},
+		{"JSON without an end", "{\"text\":\"x\"\n", Config{Shape: JSON}, []string{`stdin:1 wrong: it is no JSON: the object has no end`}},
 		{"whole", "one\r\ntwo\n", Config{Shape: Whole, Key: []byte("k")}, []string{`stdin a "k" "one\r\ntwo\n"`}},
 		{"whole and empty", "", Config{Shape: Whole}, []string{`stdin a - ""`}},
 	} {
@@ -94,8 +95,8 @@ func TestFilesFollowOneAnother(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	for _, wrong := range []string{filepath.Join(folder, "three"), folder} {
-		if _, err := New([]string{one, wrong}, nil, Config{}); err == nil {
-			t.Errorf("%s was taken", wrong)
+		if _, err := New([]string{one, wrong}, nil, Config{}); err == nil || strings.Count(err.Error(), wrong) != 1 {
+			t.Errorf("%s: %v", wrong, err)
 		}
 	}
 	// One that goes while others are read.
