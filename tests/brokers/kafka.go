@@ -94,7 +94,7 @@ func startSharedKafka(ctx context.Context, say io.Writer) (*Running, error) {
 
 func tryKafka(addrs string) []string {
 	return []string{
-		fmt.Sprintf("CULVERT_BROKER=kafka CULVERT_KAFKA_BROKERS=%s go run ./cmd/culvert serve", addrs),
+		fmt.Sprintf("go run ./cmd/culvert serve --config configs/dev.yaml --broker kafka --kafka-brokers %s", addrs),
 		fmt.Sprintf("%s=%s go test ./...", envKafka, addrs),
 	}
 }

@@ -95,14 +95,13 @@ func startSharedRabbitMQ(ctx context.Context, say io.Writer) (*Running, error) {
 }
 
 func tryRabbitMQ(server RabbitMQServer) []string {
-	lines := []string{
-		fmt.Sprintf("CULVERT_BROKER=amqp CULVERT_AMQP_URL=%s go run ./cmd/culvert serve", redacted(server.URL)),
-		fmt.Sprintf("%s=%s go test ./...", envAMQP, redacted(server.URL)),
+	serve := "go run ./cmd/culvert serve --config configs/dev.yaml --broker amqp --amqp-url " + redacted(server.URL)
+	test := fmt.Sprintf("%s=%s go test ./...", envAMQP, redacted(server.URL))
+	if server.Management == "" {
+		return []string{serve, test}
 	}
-	if server.Management != "" {
-		lines = append(lines, redacted(server.Management)+" in a browser")
-	}
-	return lines
+	management := redacted(server.Management)
+	return []string{serve + " --set amqp.management=" + management, test, management + " in a browser"}
 }
 
 // redacted is a URL as it may be shown: a password that everybody knows may be.
