@@ -1,6 +1,9 @@
 package domain
 
-import "fmt"
+import (
+	"fmt"
+	"unicode/utf8"
+)
 
 // Topic names a stream of messages: 1 to 249 of [A-Za-z0-9._-], not "." or "..".
 type Topic string
@@ -45,7 +48,8 @@ func checkName(what, s string, limit int) error {
 	default:
 		for i := range len(s) {
 			if !isNameByte(s[i]) {
-				problem = fmt.Sprintf("has %q at character %d; letters, digits, '.', '_' and '-' are possible", s[i], i+1)
+				r, _ := utf8.DecodeRuneInString(s[i:])
+				problem = fmt.Sprintf("has %q at character %d; letters, digits, '.', '_' and '-' are possible", r, i+1)
 				break
 			}
 		}
