@@ -36,9 +36,10 @@ type membership struct {
 	terms  domain.Terms // From until the queue has begun; Order is what is wanted, and then what was promised
 	yield  func(domain.LaneEvent, error) bool
 
-	stands bool         // the first event was told
-	order  domain.Order // what the first event has to say
-	gap    *domain.Gap  // a hole that nobody was told of yet
+	conn   *amqp091.Connection // of the last stay; nil where there was none
+	stands bool                // the first event was told
+	order  domain.Order        // what the first event has to say
+	gap    *domain.Gap         // a hole that nobody was told of yet
 }
 
 var (
@@ -53,6 +54,7 @@ func (m *membership) run(ctx context.Context) error {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval = 50*time.Millisecond, 5*time.Second
 	const calm = time.Second
+	complaint := ""
 	for {
 		came := time.Now()
 		err := m.stay(ctx)
@@ -62,9 +64,14 @@ func (m *membership) run(ctx context.Context) error {
 		case !m.stands || !domain.CodeOf(err).Retryable():
 			return err
 		}
-		m.broker.log.Info("a queue's consumer has ended", "topic", m.topic, "queue", m.name, "cause", err)
 		if time.Since(came) > calm {
 			pauses.Reset()
+			complaint = ""
+		}
+		// That the connection broke is told once, where it did, and not by everybody who used it.
+		if outage := m.conn == nil || m.conn.IsClosed(); !outage && err.Error() != complaint {
+			complaint = err.Error()
+			m.broker.log.Info("a queue's consumer has ended", "topic", m.topic, "queue", m.name, "cause", err)
 		}
 		select {
 		case <-time.After(pauses.NextBackOff()):
@@ -81,6 +88,7 @@ func (m *membership) stay(ctx context.Context) error {
 		connect = m.broker.joining.await
 	}
 	conn, err := connect(ctx)
+	m.conn = conn
 	if err != nil {
 		return err
 	}

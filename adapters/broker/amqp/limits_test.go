@@ -10,7 +10,7 @@ import (
 	"culvert/tests/brokers"
 )
 
-// A server that allows few channels refused views as if it could not be reached, and those that there were stood still where they needed a channel more to go on.
+// A server that allows few channels refused views as if it could not be reached.
 func TestTheChannelsOfAConnectionAreUsedUp(t *testing.T) {
 	t.Parallel()
 	const most = 10

@@ -224,6 +224,45 @@ func TestABrokenConnectionIsMadeAnew(t *testing.T) {
 }
 
 // A call ends with its context, whatever the server does, and what comes of it after that is undone.
+// Each queue had a line in the log for each outage.
+func TestAnOutageDoesNotFloodTheLog(t *testing.T) {
+	t.Parallel()
+	r := relayTo(t, brokers.RabbitMQ(t).URL)
+	b, j := openBroker(t, r.url), &journal{}
+	for _, l := range []*link{b.publishing, b.viewing, b.joining} {
+		l.log = slog.New(slog.NewTextHandler(j, nil))
+	}
+	b.log = b.joining.log
+	topic := domain.Topic(brokers.Topic(t))
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	const most = 20
+	for i := range most {
+		if err := member(ctx, t, b, topic); err != nil {
+			t.Fatal(err)
+		}
+		if i%4 == 0 {
+			watch(t, b, topic, domain.StartLatest())
+		}
+	}
+	consumers := func() int {
+		q, err := server(t, r.url).QueueDeclarePassive(string(topic)+":workers", true, false, false, false, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return q.Consumers
+	}
+	const outages = 3
+	for range outages {
+		r.cut()
+		brokers.Eventually(t, patience, "all are there again", func() bool { return j.count("broke") > 0 && consumers() == most })
+		publish(t.Context(), t, b, topic, numbered(0, 1)...).are("")
+	}
+	if lines := j.count("\n"); lines > 3*2*outages {
+		t.Errorf("the log has %d lines:\n%s", lines, j.text.String())
+	}
+}
+
 func TestACallEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &channel{timeout: time.Minute}
