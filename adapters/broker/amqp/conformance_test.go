@@ -15,6 +15,7 @@ func TestConformance(t *testing.T) { conform(t, "auto") }
 func TestConformanceWithoutStreams(t *testing.T) { conform(t, "off") }
 
 func conform(t *testing.T, streams string) {
+	t.Parallel()
 	conformance.Run(t, func(t *testing.T) conformance.Subject {
 		s := subject(t, brokers.RabbitMQ(t), streams)
 		s.Outage = func(t testing.TB) (conformance.Subject, func() func()) {

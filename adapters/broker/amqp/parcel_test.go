@@ -60,8 +60,9 @@ func TestAParcelTellsWhatIsKnownAtItsDeadline(t *testing.T) {
 
 func TestAMessageIsAnsweredOnceWhoeverAnswers(t *testing.T) {
 	for range 100 {
-		var told, ended atomic.Int64
-		p := newParcel(numbered(0, 10), time.Microsecond, noID, func(int, domain.Ack, error) { told.Add(1) }, func(*parcel) { ended.Add(1) })
+		var told atomic.Int64
+		ended := make(chan *parcel, 10)
+		p := newParcel(numbered(0, 10), time.Microsecond, noID, func(int, domain.Ack, error) { told.Add(1) }, func(p *parcel) { ended <- p })
 		var all sync.WaitGroup
 		all.Go(func() {
 			for i := range p.messages {
@@ -73,8 +74,9 @@ func TestAMessageIsAnsweredOnceWhoeverAnswers(t *testing.T) {
 		all.Go(func() { p.expire(errClosed()) })
 		p.sealed()
 		all.Wait()
-		if told.Load() != 10 || ended.Load() != 1 {
-			t.Fatalf("%d of 10 were answered, and the parcel ended %d times", told.Load(), ended.Load())
+		<-ended // by the deadline's goroutine perhaps, which may be behind
+		if told.Load() != 10 || len(ended) > 0 {
+			t.Fatalf("%d of 10 were answered, and the parcel ended %d times", told.Load(), 1+len(ended))
 		}
 	}
 }

@@ -490,6 +490,7 @@ func TestIdleTopicsGiveTheirChannelsBack(t *testing.T) {
 
 // The server confirms what it can give to nobody.
 func TestNothingIsPublishedToAQueueThatIsNotThere(t *testing.T) {
+	t.Parallel()
 	server := brokers.RabbitMQ(t)
 	topic := domain.Topic(brokers.Topic(t))
 	for _, passive := range []bool{true, false} { // which makes the queue

@@ -103,6 +103,7 @@ func ensure(t testing.TB, b *amqp.Broker, topic domain.Topic) {
 }
 
 func TestALogThatIsMadeAnewUnderAReaderIsAGap(t *testing.T) {
+	t.Parallel()
 	server := brokers.RabbitMQ(t)
 	b, topic, other := node(t, server.URL), topicOn(t, server.URL), meet(t, server.URL)
 	v := tail(t, b, topic, domain.StartLatest())
@@ -127,6 +128,7 @@ func TestALogThatIsMadeAnewUnderAReaderIsAGap(t *testing.T) {
 
 // A place at 500 in a log of 15 is waited for by the server without a word.
 func TestALogThatWasMadeAnewMeanwhileIsAGap(t *testing.T) {
+	t.Parallel()
 	server := brokers.RabbitMQ(t)
 	b, topic, other := node(t, server.URL), topicOn(t, server.URL), meet(t, server.URL)
 	v := tail(t, b, topic, domain.StartLatest())
@@ -153,6 +155,7 @@ func TestALogThatWasMadeAnewMeanwhileIsAGap(t *testing.T) {
 }
 
 func TestAPlaceOfAnotherNodeOrBroker(t *testing.T) {
+	t.Parallel()
 	server := brokers.RabbitMQ(t)
 	topic, other := topicOn(t, server.URL), meet(t, server.URL)
 	first := tail(t, node(t, server.URL), topic, domain.StartLatest())
@@ -198,6 +201,7 @@ func fill(other *stranger, topic domain.Topic, from, to int) (texts []string) {
 }
 
 func TestWhatRetentionTookIsCounted(t *testing.T) {
+	t.Parallel()
 	server := brokers.RabbitMQ(t)
 	b, topic, other := node(t, server.URL, small), topicOn(t, server.URL), meet(t, server.URL)
 	v := tail(t, b, topic, domain.StartLatest())
@@ -234,6 +238,7 @@ func TestWhatRetentionTookIsCounted(t *testing.T) {
 
 // The server leaves out an offset wherever a file of a log begins.
 func TestOffsetsWithoutMessagesAreNoGaps(t *testing.T) {
+	t.Parallel()
 	server := brokers.RabbitMQ(t)
 	b := node(t, server.URL, func(c *amqp.Config) { c.StreamSegmentBytes = 2000 })
 	topic, other := topicOn(t, server.URL), meet(t, server.URL)
@@ -249,6 +254,7 @@ func TestOffsetsWithoutMessagesAreNoGaps(t *testing.T) {
 }
 
 func TestAReaderThatRetentionOvertakesIsTold(t *testing.T) {
+	t.Parallel()
 	server := brokers.RabbitMQ(t)
 	b := node(t, server.URL, small, func(c *amqp.Config) { c.ReadAhead = 1 })
 	topic, other := topicOn(t, server.URL), meet(t, server.URL)
@@ -280,6 +286,7 @@ func TestAReaderThatRetentionOvertakesIsTold(t *testing.T) {
 }
 
 func TestAReaderGoesOnAfterTheServerWasKilled(t *testing.T) {
+	t.Parallel()
 	server := brokers.StartRabbitMQ(t)
 	b := node(t, server.URL())
 	topic := domain.Topic(brokers.Topic(t))
@@ -296,6 +303,7 @@ func TestAReaderGoesOnAfterTheServerWasKilled(t *testing.T) {
 }
 
 func TestAReaderGoesOnAfterItsConnectionBroke(t *testing.T) {
+	t.Parallel()
 	server := brokers.RabbitMQ(t)
 	url, network := through(t, server.URL)
 	topic, other := topicOn(t, server.URL), meet(t, server.URL)
@@ -309,6 +317,7 @@ func TestAReaderGoesOnAfterItsConnectionBroke(t *testing.T) {
 }
 
 func TestALogThatMayNotBeMadeAnewEndsTheReading(t *testing.T) {
+	t.Parallel()
 	server := brokers.RabbitMQ(t)
 	topic, other := topicOn(t, server.URL), meet(t, server.URL)
 	ensure(t, node(t, server.URL), topic)
@@ -330,6 +339,7 @@ func nextSecond() time.Time {
 }
 
 func TestTimesOfStrangersMessages(t *testing.T) {
+	t.Parallel()
 	server := brokers.RabbitMQ(t)
 	b, topic, other := node(t, server.URL), topicOn(t, server.URL), meet(t, server.URL)
 	ensure(t, b, topic)
@@ -367,6 +377,7 @@ func TestTimesOfStrangersMessages(t *testing.T) {
 }
 
 func TestNoHeaderHoldsUpTheLog(t *testing.T) {
+	t.Parallel()
 	server := brokers.RabbitMQ(t)
 	b, topic, other := node(t, server.URL), topicOn(t, server.URL), meet(t, server.URL)
 	v := tail(t, b, topic, domain.StartLatest())
@@ -388,6 +399,7 @@ func TestNoHeaderHoldsUpTheLog(t *testing.T) {
 }
 
 func TestADefaultExchangeCannotBeViewed(t *testing.T) {
+	t.Parallel()
 	server := brokers.RabbitMQ(t)
 	b := node(t, server.URL, func(c *amqp.Config) {
 		c.Topology = []amqp.Topology{{Topic: "*", Exchange: "amq.default", RoutingKey: "{topic}", Queue: "{topic}"}}
@@ -398,6 +410,7 @@ func TestADefaultExchangeCannotBeViewed(t *testing.T) {
 }
 
 func TestALiveReaderIsToldOfAnOutage(t *testing.T) {
+	t.Parallel()
 	server := brokers.RabbitMQ(t)
 	url, network := through(t, server.URL)
 	b := node(t, url, func(c *amqp.Config) { c.Streams = "off" })
@@ -419,6 +432,7 @@ func TestALiveReaderIsToldOfAnOutage(t *testing.T) {
 }
 
 func TestTheCatalogueIsWhatTheTopologySays(t *testing.T) {
+	t.Parallel()
 	server := brokers.RabbitMQ(t)
 	if server.Management == "" {
 		t.Skip("the management plugin of the server is not known")

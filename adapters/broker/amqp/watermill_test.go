@@ -38,6 +38,7 @@ func watermillPair(t *testing.T, url, queue string) (*Publisher, *Subscriber) {
 
 // TestReconnect of the suite runs a command that restarts the server: TestAWatermillPairOutlivesAnOutage is ours.
 func TestWatermillSuite(t *testing.T) {
+	t.Parallel()
 	url := brokers.RabbitMQ(t).URL
 	group := func(t *testing.T, group string) (message.Publisher, message.Subscriber) {
 		pub, sub := watermillPair(t, url, group)
