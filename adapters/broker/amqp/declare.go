@@ -23,6 +23,9 @@ func (b *Broker) find(ctx context.Context, link *link, topic domain.Topic, creat
 		return layout{}, err
 	}
 	l := b.cfg.layout(topic)
+	if err := l.fits(l.exchange, l.log, l.routingKey, l.bindingKey); err != nil {
+		return layout{}, err
+	}
 	if !b.learn(conn) {
 		l.log = ""
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rabbitmq/amqp091-go"
+
 	"culvert/domain"
 	"culvert/tests/brokers"
 )
@@ -76,4 +78,37 @@ func member(ctx context.Context, t *testing.T, b *Broker, topic domain.Topic) er
 	}()
 	t.Cleanup(func() { <-ended })
 	return <-first
+}
+
+// A name that a topology makes too long for AMQP broke the connection, for all, whenever its topic was used.
+func TestALongNameCostsNobodyTheConnection(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 250) + "{topic}"
+	for name, entry := range map[string]Topology{
+		"exchange": {Exchange: long}, "log": {Log: long}, "routing key": {RoutingKey: long}, "binding key": {BindingKey: long}, "queue": {Queue: long},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			entry.Topic = "*"
+			b := openBroker(t, brokers.RabbitMQ(t).URL, func(c *Config) { c.Topology = []Topology{entry} })
+			topic := domain.Topic(brokers.Topic(t))
+			conns := []*amqp091.Connection{connectionOf(t, b.publishing), connectionOf(t, b.viewing), connectionOf(t, b.joining)}
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			if entry.Queue == "" {
+				publish(ctx, t, b, topic, numbered(0, 1)...).are(domain.Unsupported)
+				if err := begun(t, b, topic); domain.CodeOf(err) != domain.Unsupported {
+					t.Errorf("viewing: %v", err)
+				}
+			}
+			if _, err := joined(t, b, topic); domain.CodeOf(err) != domain.Unsupported {
+				t.Errorf("joining: %v", err)
+			}
+			for _, conn := range conns {
+				if conn.IsClosed() {
+					t.Error("a connection broke")
+				}
+			}
+		})
+	}
 }

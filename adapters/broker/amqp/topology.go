@@ -108,6 +108,16 @@ func (c Config) layout(topic domain.Topic) layout {
 	return l
 }
 
+// fits refuses names that AMQP cannot carry. The driver would give up the connection for them, and with it whatever else that carries.
+func (l layout) fits(names ...string) error {
+	for _, name := range names {
+		if len(name) > longestName {
+			return domain.Errorf(domain.Unsupported, "what the broker's topology makes of the names of topic %q is %d bytes long: %d are possible", l.topic, len(name), longestName)
+		}
+	}
+	return nil
+}
+
 // queue is the name of one of the topic's queues.
 func (l layout) queue(queue domain.Queue) string {
 	return strings.ReplaceAll(l.queues, queueVariable, string(queue))
