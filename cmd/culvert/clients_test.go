@@ -75,6 +75,8 @@ func TestPublishAndTail(t *testing.T) {
 		}
 		return stdout
 	}
+	// publish took blanks away, tail did not, and waited for ever for what publish had sent.
+	wantText(t, "of one header", tail("--limit", "1", "--header", "source: cron"), "TIME orders/0:2 GOOG [source: cron] [source: a b] 187.2\n")
 	wantText(t, "in text", tail("--limit", "6"), `TIME orders/0:0 - hello, world
 TIME orders/0:1 - k
 TIME orders/0:2 GOOG [source: cron] [source: a b] 187.2

@@ -123,10 +123,8 @@ func (f *publishFlags) source(c *cobra.Command, topic string, files []string) (*
 		return nil, misusef("-K %s: %w", f.separator, err)
 	}
 	for _, h := range f.headers {
-		// Blanks around both are taken away, as those of the header Culvert-Header are.
-		name, value, found := strings.Cut(h, ":")
-		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
-		if !found || name == "" {
+		name, value, ok := parseHeader(h)
+		if !ok {
 			return nil, misusef("-H %s: give name:value", h)
 		}
 		cfg.Headers = append(cfg.Headers, client.Header{Name: name, Value: []byte(value)})
@@ -138,6 +136,13 @@ func (f *publishFlags) source(c *cobra.Command, topic string, files []string) (*
 		}
 	}
 	return source.New(files, c.InOrStdin(), cfg)
+}
+
+// parseHeader reads name:value. Blanks around both are taken away, as those of the header Culvert-Header are.
+func parseHeader(s string) (name, value string, ok bool) {
+	name, value, ok = strings.Cut(s, ":")
+	name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+	return name, value, ok && name != ""
 }
 
 // unescape reads \t and its like.

@@ -102,10 +102,13 @@ func (f *tailFlags) following(c *cobra.Command, topics []string) (client.Followi
 	case f.queue != "" && f.limit > 0 && !following.Manual && !f.peek:
 		return following, misusef("--limit with --queue needs --ack manual: with auto what was sent counts as done, shown or not")
 	}
+	var headers []string
 	for _, h := range f.headers {
-		if !strings.Contains(h, ":") {
+		name, value, ok := parseHeader(h)
+		if !ok {
 			return following, misusef("--header %s: give name:value", h)
 		}
+		headers = append(headers, name+":"+value)
 	}
 	for name, value := range map[string]string{"from": f.from, "to": f.to, "ack": f.ack} {
 		if value != "" {
@@ -115,7 +118,7 @@ func (f *tailFlags) following(c *cobra.Command, topics []string) (client.Followi
 	if f.peek {
 		following.Query.Set("mode", "peek")
 	}
-	for name, values := range map[string][]string{"key": f.keys, "header": f.headers} {
+	for name, values := range map[string][]string{"key": f.keys, "header": headers} {
 		if len(values) > 0 {
 			following.Query[name] = values
 		}
