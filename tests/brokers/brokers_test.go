@@ -1,6 +1,7 @@
 package brokers_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,6 +27,15 @@ func TestKafkaCarriesMessagesOfItsOwnTools(t *testing.T) {
 	}
 	if described := brokers.TopicCommand(t, cluster, "--describe", "--topic", topic); !strings.Contains(described, "retention.ms=60000") {
 		t.Errorf("kafka-topics does not know the setting the topic was made with:\n%s", described)
+	}
+}
+
+// A broker that was killed did not start again: meanwhile an outgoing connection had been given its port.
+func TestPortsAreNotThoseOfOutgoingConnections(t *testing.T) {
+	ports := brokers.FreePorts(t, 8)
+	slices.Sort(ports)
+	if different := slices.Compact(slices.Clone(ports)); len(different) != 8 || ports[0] < 1024 || ports[7] >= 32768 {
+		t.Errorf("got %v", ports)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -115,16 +116,27 @@ func FreePorts(t testing.TB, n int) []int {
 	return ports
 }
 
-// freePorts gives n TCP ports of the loopback that nobody listens on.
+// Ports that no system gives to outgoing connections (Linux begins at 32768, others at 49152): a broker that is down for a while must find its port free when it
+// comes back.
+const (
+	firstPort  = 16384
+	endOfPorts = 32768
+)
+
+// freePorts gives n TCP ports of the loopback that nobody listens on. Processes that ask at the same moment get others, but for a rare chance.
 func freePorts(n int) ([]int, error) {
 	ports := make([]int, 0, n)
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	for failures := 0; len(ports) < n; {
+		port := firstPort + rand.IntN(endOfPorts-firstPort)
+		l, err := net.Listen("tcp", loopback(port))
 		if err != nil {
-			return nil, err
+			if failures++; failures > 1000 {
+				return nil, err
+			}
+			continue
 		}
 		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		ports = append(ports, port)
 	}
 	return ports, nil
 }
