@@ -23,7 +23,7 @@ func (b *Broker) find(ctx context.Context, link *link, topic domain.Topic, creat
 		return layout{}, err
 	}
 	l := b.cfg.layout(topic)
-	if err := l.fits(l.exchange, l.log, l.routingKey, l.bindingKey); err != nil {
+	if err := l.usable(l.exchange, l.log, l.routingKey, l.bindingKey); err != nil {
 		return layout{}, err
 	}
 	if !b.learn(conn) {

@@ -28,7 +28,7 @@ type queue struct {
 // queue gives a queue that is there and bound to its topic, made on these terms where that is allowed. It is Conflict where it was there and is to begin somewhere.
 func (b *Broker) queue(ctx context.Context, conn *amqp091.Connection, l layout, name domain.Queue, terms domain.Terms) (queue, error) {
 	q := queue{name: l.queue(name)}
-	if err := l.fits(q.name); err != nil {
+	if err := l.usable(q.name); err != nil {
 		return q, err
 	}
 	d := declarer{link: b.joining, conn: conn}

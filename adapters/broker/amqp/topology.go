@@ -1,6 +1,8 @@
 package amqp
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"path"
 	"slices"
@@ -43,7 +45,9 @@ const (
 	defaultLog      = "{topic}:$log"
 	noLog           = "none"
 	// unnamed is how a Topology calls the exchange whose name is empty. No other exchange can be called so.
-	unnamed = "amq.default"
+	unnamed = ownPrefix + "default"
+	// ownPrefix begins the names that the server keeps for itself (AMQP 0-9-1, exchange.declare, rule "reserved").
+	ownPrefix = "amq."
 )
 
 func (t Topology) validate() error {
@@ -68,6 +72,7 @@ type layout struct {
 	log        string // the stream; empty where the topic has none
 	queues     string // the template of its queues' names
 	passive    bool
+	reserved   bool // the topic's name is one of the server's own
 }
 
 // layout finds where topic lies.
@@ -98,8 +103,12 @@ func (c Config) layout(topic domain.Topic) layout {
 	if l.kind == "" {
 		l.kind = amqp091.ExchangeFanout
 	}
-	if l.exchange == unnamed {
+	if t.Exchange == unnamed {
 		l.exchange = ""
+	}
+	l.reserved = strings.HasPrefix(l.exchange, ownPrefix) && !strings.HasPrefix(t.Exchange, ownPrefix)
+	if t.Log == "" {
+		l.log = logOf(topic)
 	}
 	// Nothing can be bound to the default exchange.
 	if l.log == noLog || c.Streams == streamsOff || l.exchange == "" && t.Log == "" {
@@ -108,8 +117,23 @@ func (c Config) layout(topic domain.Topic) layout {
 	return l
 }
 
-// fits refuses names that AMQP cannot carry. The driver would give up the connection for them, and with it whatever else that carries.
-func (l layout) fits(names ...string) error {
+// logOf is what the log of a topic is called where a Topology does not say so. The server makes a folder of it, whose name has its virtual host and a time besides, and 255 bytes:
+// a long one is cut, with what tells it from the others.
+func logOf(topic domain.Topic) string {
+	name := string(topic)
+	const most, head = 200, 160
+	if len(name) > most {
+		digest := sha256.Sum256([]byte(name))
+		name = name[:head] + ":" + hex.EncodeToString(digest[:16])
+	}
+	return strings.ReplaceAll(defaultLog, topicVariable, name)
+}
+
+// usable refuses the server's own names, and names that AMQP cannot carry. The driver would give up the connection for those, and with it whatever else that carries.
+func (l layout) usable(names ...string) error {
+	if l.reserved {
+		return domain.Errorf(domain.NotAllowed, "topic %q has a name of the broker's own: those begin with %s", l.topic, ownPrefix)
+	}
 	for _, name := range names {
 		if len(name) > longestName {
 			return domain.Errorf(domain.Unsupported, "what the broker's topology makes of the names of topic %q is %d bytes long: %d are possible", l.topic, len(name), longestName)
