@@ -63,3 +63,18 @@ func TestACursorOfAnotherBroker(t *testing.T) {
 		}
 	}
 }
+
+// A log that was deleted while nobody viewed the topic was missed by those who published: what they published from then on was confirmed, and nowhere.
+func TestALogDeletedBehindAPublisher(t *testing.T) {
+	ctx := deadline(t)
+	server := brokers.StartRabbitMQ(t)
+	b := bridge.Start(t, "CULVERT_BROKER=amqp", "CULVERT_AMQP_URL="+server.URL())
+	topic := brokers.Topic(t)
+	post(ctx, t, b, topic, "before")
+	server.Ctl(t, "delete_queue", topic+":$log")
+	wantStatus(ctx, t, request{method: "POST", url: b.URL + "/v1/topics/" + topic + "/messages", body: "nowhere"}, 503, "unavailable")
+	post(ctx, t, b, topic, "after")
+	viewer := view(ctx, t, b, topic, "?from=earliest", "")
+	want(t, viewer, "ready", "")
+	want(t, viewer, "message", "after")
+}

@@ -57,7 +57,8 @@ type outgoing struct {
 	parcel  *parcel
 	index   int
 	message *domain.Message
-	weight  int64 // what it holds of its topic's window
+	weight  int64  // what it holds of its topic's window
+	id      string // AMQP's, where the server shall say that the message came nowhere
 	state   atomic.Int32
 }
 

@@ -61,6 +61,10 @@ func errRefused() error {
 	return domain.Errorf(domain.Unavailable, "the broker refused the message: a queue of the topic is full (queue_max_bytes), or the broker could not store it")
 }
 
+func errNowhere(topic domain.Topic) error {
+	return domain.Errorf(domain.Unavailable, "what keeps the messages of topic %q was deleted just now, and is made again with the next one", topic)
+}
+
 func errUnconfirmed(cause error) error {
 	return domain.Errorf(domain.Timeout, "the broker did not confirm the message").Because(cause)
 }

@@ -116,6 +116,12 @@ func (s *sender) write(ctx context.Context, now *session, batch []*outgoing) *se
 			batch = batch[1:]
 			continue
 		}
+		if now != nil && now.nowhere.Swap(false) {
+			if _, err := s.broker.ensure(ctx, s.broker.publishing, s.topic); err != nil {
+				now.ch.close()
+				now = nil // the next one tells
+			}
+		}
 		if now == nil || now.over() {
 			var err error
 			now, err = s.session(ctx)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/rabbitmq/amqp091-go"
 
@@ -20,7 +21,10 @@ type session struct {
 	frame    int                         // the largest frame that the server takes
 	confirms <-chan amqp091.Confirmation // in the order of the messages
 	closes   <-chan *amqp091.Error
-	ended    chan struct{} // closed when nothing is under way any more, and nothing will be
+	returns  <-chan amqp091.Return // each before its confirmation: nothing is kept in between
+	returned map[string]bool       // the ids of messages that were returned and are not confirmed yet; follow's own
+	nowhere  atomic.Bool           // something was returned: what the topic needs is no longer there
+	ended    chan struct{}         // closed when nothing is under way any more, and nothing will be
 
 	mu        sync.Mutex // guards what follows
 	under     fifo
@@ -55,6 +59,8 @@ func (s *sender) session(ctx context.Context) (*session, error) {
 		sender: s, ch: ch, layout: l, frame: conn.Config.FrameSize,
 		confirms: ch.NotifyPublish(make(chan amqp091.Confirmation, 256)),
 		closes:   ch.NotifyClose(make(chan *amqp091.Error, 1)),
+		returns:  ch.NotifyReturn(make(chan amqp091.Return)),
+		returned: map[string]bool{},
 		ended:    make(chan struct{}),
 	}
 	s.publisher.running.Go(now.follow) // ends with the channel
@@ -87,7 +93,12 @@ func (s *session) write(ctx context.Context, o *outgoing) bool {
 		o.stay()
 		return false
 	}
-	err := s.ch.Publish(s.layout.exchange, s.layout.routingKey, false, false, p)
+	// Where the topic has a log, or is one queue, a message that comes nowhere is one that the broker does not have, though it confirms it.
+	mandatory := s.layout.log != "" || s.layout.exchange == ""
+	if mandatory {
+		o.id = p.MessageId
+	}
+	err := s.ch.Publish(s.layout.exchange, s.layout.routingKey, mandatory, false, p)
 	if s.wrote(o, err) {
 		return true
 	}
@@ -146,21 +157,20 @@ func (s *session) wrote(o *outgoing, err error) bool {
 // follow answers what is under way as the server confirms it, until the channel ends, and then the rest.
 func (s *session) follow() {
 	tag := uint64(0)
-	for c := range s.confirms {
-		for tag < c.DeliveryTag {
-			tag++
-			o := s.settled()
-			switch {
-			case o == nil: // the server confirms what we never sent
+	for open := true; open; {
+		select {
+		case r, ok := <-s.returns:
+			if !ok {
+				s.returns = nil
 				continue
-			case tag < c.DeliveryTag: // the driver drops what it could not hand over for five seconds
-				o.answer(domain.Ack{}, errUnconfirmed(nil))
-			case c.Ack:
-				o.confirm()
-			default:
-				o.answer(domain.Ack{}, errRefused())
 			}
-			s.sender.finished(o)
+			s.returned[r.MessageId] = true
+			s.nowhere.Store(true)
+		case c, ok := <-s.confirms:
+			for open = ok; tag < c.DeliveryTag; {
+				tag++
+				s.outcome(c, tag)
+			}
 		}
 	}
 	cause := <-s.closes
@@ -169,6 +179,27 @@ func (s *session) follow() {
 		s.sender.finished(o)
 	}
 	close(s.ended)
+}
+
+// outcome answers the next message, whose tag this is, as a confirmation says that goes up to it at least.
+func (s *session) outcome(c amqp091.Confirmation, tag uint64) {
+	o := s.settled()
+	if o == nil { // the server confirms what we never sent
+		return
+	}
+	nowhere := s.returned[o.id]
+	delete(s.returned, o.id)
+	switch {
+	case nowhere:
+		o.answer(domain.Ack{}, errNowhere(s.sender.topic))
+	case tag < c.DeliveryTag: // the driver drops what it could not hand over for five seconds
+		o.answer(domain.Ack{}, errUnconfirmed(nil))
+	case c.Ack:
+		o.confirm()
+	default:
+		o.answer(domain.Ack{}, errRefused())
+	}
+	s.sender.finished(o)
 }
 
 // settled is the next message of which the server has told the outcome; nil where there is none.

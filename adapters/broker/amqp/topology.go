@@ -59,6 +59,31 @@ func (t Topology) validate() error {
 	if !slices.Contains(kinds, t.Type) && !strings.HasPrefix(t.Type, "x-") {
 		return fmt.Errorf("type is %q: it must be fanout, direct, topic, headers, or one of a plugin's (x-…)", t.Type)
 	}
+	if t.Exchange == unnamed && t.RoutingKey == "" {
+		return fmt.Errorf("exchange is %q, and routing_key is empty: it must be the name of the queue", t.Exchange)
+	}
+	if t.Log != "" && t.Log != noLog && strings.Contains(t.Topic, "*") && !strings.Contains(t.Log, topicVariable) {
+		return fmt.Errorf("log is %q for all topics of %q: with {topic} in it each has its own, without it they would show each other's messages", t.Log, t.Topic)
+	}
+	if t.Log != "" && t.Log == t.Queue {
+		return fmt.Errorf("log and queue are both %q: a log keeps what a queue gives away", t.Log)
+	}
+	return t.validateNames()
+}
+
+// validateNames refuses what stands in braces and for nothing: a misspelt variable would be the same name for all topics.
+func (t Topology) validateNames() error {
+	for _, v := range []struct{ key, name string }{
+		{"exchange", t.Exchange}, {"routing_key", t.RoutingKey}, {"binding_key", t.BindingKey}, {"queue", t.Queue}, {"log", t.Log},
+	} {
+		rest := strings.ReplaceAll(v.name, topicVariable, "")
+		if v.key == "queue" {
+			rest = strings.ReplaceAll(rest, queueVariable, "")
+		}
+		if strings.ContainsAny(rest, "{}") {
+			return fmt.Errorf("%s is %q: {topic} stands for the topic, and in queue {queue} for the queue; nothing else can be in braces", v.key, v.name)
+		}
+	}
 	return nil
 }
 
