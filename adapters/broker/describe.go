@@ -74,5 +74,5 @@ func (p *Pair) known(name domain.Topic) (*topic, error) {
 	case p.away != nil:
 		return nil, p.away
 	}
-	return nil, domain.Errorf(domain.UnknownTopic, "there is no topic %q: it is made when it is first published to, viewed or joined", name)
+	return nil, domain.Errorf(domain.UnknownTopic, "there is no topic %q", name)
 }

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -123,11 +123,16 @@ const (
 	endOfPorts = 32768
 )
 
-// freePorts gives n TCP ports of the loopback that nobody listens on. Processes that ask at the same moment get others, but for a rare chance.
+// lastPort counts the ports that this process has looked at. Each process begins elsewhere: a port is free for a while before its broker listens on it, and those of many brokers that
+// start at once would meet if they were drawn by lot.
+var lastPort atomic.Uint64
+
+// freePorts gives n TCP ports of the loopback that nobody listens on, and that it has not given before.
 func freePorts(n int) ([]int, error) {
+	const apart = 97 // ports that one process needs, more or less; it goes on into the next one's
 	ports := make([]int, 0, n)
 	for failures := 0; len(ports) < n; {
-		port := firstPort + rand.IntN(endOfPorts-firstPort)
+		port := firstPort + int((uint64(os.Getpid())*apart+lastPort.Add(1))%(endOfPorts-firstPort))
 		l, err := net.Listen("tcp", loopback(port))
 		if err != nil {
 			if failures++; failures > 1000 {

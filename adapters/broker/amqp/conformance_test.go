@@ -14,14 +14,14 @@ func TestConformance(t *testing.T) { conform(t, "auto") }
 
 func TestConformanceWithoutStreams(t *testing.T) { conform(t, "off") }
 
+// conform runs the suite while nothing else runs: it looks for leaked goroutines.
 func conform(t *testing.T, streams string) {
-	t.Parallel()
 	conformance.Run(t, func(t *testing.T) conformance.Subject {
 		s := subject(t, brokers.RabbitMQ(t), streams)
 		s.Outage = func(t testing.TB) (conformance.Subject, func() func()) {
 			server := brokers.StartRabbitMQ(t)
 			return subject(t, server.Server(), streams), func() func() {
-				kill(t, server)
+				server.Kill()
 				return server.Start
 			}
 		}
@@ -46,12 +46,4 @@ func subject(t testing.TB, server brokers.RabbitMQServer, streams string) confor
 // managed names the management plugin.
 func managed(url string) func(*amqp.Config) {
 	return func(c *amqp.Config) { c.Management = url }
-}
-
-// kill kills a server. One that dies within seconds after its first stream was made has not written down yet that it has streams, and does not find them
-// again (measured with 3.10.8), so that is written first.
-func kill(t testing.TB, server *brokers.RabbitMQNode) {
-	t.Helper()
-	server.Ctl(t, "eval", "[dets:sync(Table) || Table <- dets:all()].")
-	server.Kill()
 }

@@ -294,7 +294,7 @@ func TestAReaderGoesOnAfterTheServerWasKilled(t *testing.T) {
 	meet(t, server.URL()).send(string(topic), "", numbers(0, 100)...)
 	v.expect(numbers(0, 100)...)
 	meet(t, server.URL()).send(string(topic), "", numbers(100, 200)...)
-	kill(t, server)
+	server.Kill()
 	server.Start()
 	brokers.Eventually(t, soon, "the log is there again", func() bool { return b.Ensure(t.Context(), topic) == nil })
 	meet(t, server.URL()).send(string(topic), "", numbers(200, 300)...)
