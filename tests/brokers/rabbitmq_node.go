@@ -222,8 +222,9 @@ func (r *RabbitMQNode) Kill() {
 	if r.node.process == nil {
 		return
 	}
-	// A node that dies within seconds after its first stream was made has not written down yet that it has streams, and does not find them again (measured with 3.10.8).
-	r.Ctl(r.t, "eval", "[dets:sync(Table) || Table <- dets:all()].")
+	// A node writes down with a delay of seconds what was declared, and that it has streams: one that dies before that does not know its queues any more, or
+	// does not find its streams (measured with 3.10.8).
+	r.Ctl(r.t, "eval", "ok = mnesia:sync_log(), [dets:sync(Table) || Table <- dets:all()].")
 	r.node.kill()
 }
 
