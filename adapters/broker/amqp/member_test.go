@@ -400,12 +400,12 @@ func (r *relay) pass(open bool) {
 	r.shut = !open
 }
 
-// ask asks the management plugin of the shared server. Where it is not known the test is skipped.
+// ask asks the management plugin of the shared server.
 func ask(t testing.TB, what string, answer any) {
 	t.Helper()
 	server := brokers.RabbitMQ(t)
 	if server.Management == "" {
-		t.Skip("the management plugin of the server is not known")
+		t.Fatal("the environment names a server, and not its management plugin: CULVERT_TEST_AMQP_MANAGEMENT=http://user:password@host:15672 does")
 	}
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: soon}
 	response, err := client.Get(server.Management + "/api/" + what)
