@@ -107,12 +107,12 @@ func fence(f file, library string) string {
 	if f.dir() == "ports" || within(f.dir(), "domain") {
 		return "the inner packages import no library"
 	}
-	for _, home := range homes {
-		if !within(library, home.library) {
+	for _, place := range homes {
+		if !within(library, place.library) {
 			continue
 		}
-		if !slices.ContainsFunc(home.folders, func(folder string) bool { return within(f.path, folder) }) {
-			return fmt.Sprintf("this library lives in %v only", home.folders)
+		if !slices.ContainsFunc(place.folders, func(folder string) bool { return within(f.path, folder) }) {
+			return fmt.Sprintf("this library lives in %v only", place.folders)
 		}
 	}
 	return ""

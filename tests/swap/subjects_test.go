@@ -29,7 +29,7 @@ var subjects = []subject{
 	{"amqp-with-management", func(t *testing.T) []string {
 		url := brokers.RabbitMQ(t).Management
 		if url == "" {
-			t.Skip("nobody says where the management plugin of this RabbitMQ is")
+			t.Fatal("the environment names a RabbitMQ, and not its management plugin: CULVERT_TEST_AMQP_MANAGEMENT=http://user:password@host:15672 does")
 		}
 		return []string{"CULVERT_BROKER=amqp", rabbitMQ(t), "CULVERT_AMQP_MANAGEMENT=" + url}
 	}},
