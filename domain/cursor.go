@@ -11,6 +11,9 @@ import (
 // Cursor says of one or more topics what has been seen. Its text is what clients store: opaque to them,
 // [A-Za-z0-9_-], at most MaxCursor bytes.
 //
+// A name with * is a pattern that the stream asked for: its vector is the place of the topics that fit it and are not named themselves. They came
+// up after the cursor was made, or were not known when it was, and begin as a partition without a place does.
+//
 // The text is base64url without padding (RFC 4648 §5) of: a version byte; a byte of flags (1: End, 2: there are fingerprints); the number of topics; for each topic its name with its length,
 // the epoch in eight bytes, twice Since in milliseconds or twice Last plus one, the number of places, and for each place the distance of its partition to the one before and
 // twice its offset, or twice its time in milliseconds plus one where it is pending; with the flag 2, which is set only where some place has a fingerprint, the fingerprint of each place
@@ -21,9 +24,9 @@ type Cursor struct {
 	End bool
 }
 
-// TopicVector is the vector of one topic in a cursor.
+// TopicVector is the vector of one topic in a cursor, or of all those that a pattern names.
 type TopicVector struct {
-	Topic  Topic
+	Topic  Pattern
 	Vector *Vector
 }
 
@@ -40,17 +43,83 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // CursorOf is the cursor of a single topic.
 func CursorOf(topic Topic, v *Vector) Cursor {
-	return Cursor{Topics: []TopicVector{{topic, v}}}
+	return Cursor{Topics: []TopicVector{{Pattern(topic), v}}}
 }
 
-// Vector is the vector of topic, nil where the cursor has none.
+// Vector is the vector of topic: its own, or that of a pattern that names it; nil where the cursor has none.
 func (c Cursor) Vector(topic Topic) *Vector {
+	if i := c.find(Pattern(topic)); i >= 0 {
+		return c.Topics[i].Vector
+	}
 	for _, t := range c.Topics {
-		if t.Topic == topic {
+		if t.Topic.Matches(topic) {
 			return t.Vector
 		}
 	}
 	return nil
+}
+
+// Has reports whether the cursor names the topic, or the pattern, as it stands.
+func (c Cursor) Has(topic Pattern) bool { return c.find(topic) >= 0 }
+
+// Shares reports whether the cursor says something of one of topics.
+func (c Cursor) Shares(topics []Pattern) bool {
+	for _, want := range topics {
+		if topic, one := want.Topic(); one && c.Vector(topic) != nil || c.Has(want) {
+			return true
+		}
+		for _, had := range c.Topics {
+			if topic, one := had.Topic.Topic(); one && want.Matches(topic) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// With is c with another vector for a topic or a pattern. c stays as it is.
+func (c Cursor) With(topic Pattern, v *Vector) Cursor {
+	topics := make([]TopicVector, len(c.Topics), len(c.Topics)+1)
+	copy(topics, c.Topics)
+	if i := c.find(topic); i >= 0 {
+		topics[i].Vector = v
+	} else {
+		topics = append(topics, TopicVector{topic, v})
+	}
+	return Cursor{Topics: topics, End: c.End}
+}
+
+func (c Cursor) find(topic Pattern) int {
+	for i, t := range c.Topics {
+		if t.Topic == topic {
+			return i
+		}
+	}
+	return -1
+}
+
+// Fits reports whether the cursor's text stays within MaxCursor while its places move on, up to offsets that no log reaches (2^48).
+func (c Cursor) Fits() bool {
+	const (
+		envelope = 1 + 1 + 2 + 4 // version, flags, number of topics, checksum
+		topic    = 2 + 8 + 6 + 2 // the name's length, epoch, Since, number of places
+		place    = 7             // offset or time; the partition's distance comes on top
+		print    = 5
+	)
+	n := envelope
+	prints := c.fingerprinted()
+	for _, t := range c.Topics {
+		n += topic + len(t.Topic)
+		before := int32(0)
+		for _, p := range t.Vector.places {
+			n += len(binary.AppendUvarint(nil, uint64(p.Partition-before))) + place
+			before = p.Partition
+			if prints {
+				n += print
+			}
+		}
+	}
+	return base64.RawURLEncoding.EncodedLen(n) <= MaxCursor
 }
 
 // String is the cursor's text.
@@ -178,7 +247,7 @@ func (r *cursorReader) bytes(n int) []byte {
 }
 
 func (r *cursorReader) topic() TopicVector {
-	topic, err := ParseTopic(string(r.bytes(r.count())))
+	topic, err := ParsePattern(string(r.bytes(r.count())))
 	v := &Vector{Epoch: Epoch(binary.LittleEndian.Uint64(r.bytes(8)))}
 	if start := r.uvarint(); start&1 == 1 {
 		v.Last = int64(start >> 1)

@@ -37,7 +37,7 @@ func drawCursor(t *rapid.T) domain.Cursor {
 		} else if rapid.Bool().Draw(t, "last") {
 			v.Last = rapid.Int64Range(1, math.MaxInt64).Draw(t, "n")
 		}
-		c.Topics = append(c.Topics, domain.TopicVector{Topic: domain.Topic(rapid.StringMatching(`[a-z]{1,20}`).Draw(t, "topic")), Vector: v})
+		c.Topics = append(c.Topics, domain.TopicVector{Topic: domain.Pattern(rapid.StringMatching(`[a-z]{1,20}`).Draw(t, "topic")), Vector: v})
 	}
 	c.End = rapid.Bool().Draw(t, "end")
 	return c

@@ -126,8 +126,8 @@ func (r *Run) Frames(f *Format) *Frames {
 type Span struct {
 	Run      *Run
 	From, To int
-	// Own, where it is not nil, is the viewer's own vector before From: its cursors differ from those that others see.
-	Own *Vector
+	// Own, where it is not nil, is the viewer's own cursor before From: its cursors differ from those that others see.
+	Own *Cursor
 }
 
 const (
@@ -137,14 +137,19 @@ const (
 
 // Events are the span's events, by their index in the run. Where cursors are long only the last event and every fiftieth one
 // carry theirs (PROTOCOL §3).
-func (s Span) Events() iter.Seq2[int, Event] { return s.events(s.Run.Thinned()) }
+func (s Span) Events() iter.Seq2[int, Event] {
+	if s.Own == nil {
+		return s.events(s.Run.Thinned())
+	}
+	return s.events(len(s.After(s.To-1).String()) > longCursor)
+}
 
 func (s Span) events(thinned bool) iter.Seq2[int, Event] {
 	return func(yield func(int, Event) bool) {
 		for i := s.From; i < s.To; i++ {
 			cursor := ""
 			if !thinned || i == s.To-1 || (i+1)%cursorStride == 0 {
-				cursor = CursorOf(s.Run.Topic, s.After(i)).String()
+				cursor = s.After(i).String()
 			}
 			if !yield(i, s.Run.event(i, cursor)) {
 				return
@@ -153,13 +158,18 @@ func (s Span) events(thinned bool) iter.Seq2[int, Event] {
 	}
 }
 
-// After is the viewer's vector after event i of the run.
-func (s Span) After(i int) *Vector {
-	if s.Own == nil || s.Own.Epoch != s.Run.After.Epoch {
-		return s.Run.VectorAt(i + 1)
+// After is the viewer's cursor after event i of the run.
+func (s Span) After(i int) Cursor {
+	after := s.Run.VectorAt(i + 1)
+	if s.Own == nil {
+		return CursorOf(s.Run.Topic, after)
 	}
-	next, _ := s.Run.VectorAt(i + 1).At(s.Run.Partition)
-	return s.Own.With(next)
+	topic := Pattern(s.Run.Topic)
+	if j := s.Own.find(topic); j >= 0 && s.Own.Topics[j].Vector.Epoch == after.Epoch {
+		next, _ := after.At(s.Run.Partition)
+		after = s.Own.Topics[j].Vector.With(next)
+	}
+	return s.Own.With(topic, after)
 }
 
 // Append appends the span's frames in format f to dst: shared bytes where the span's cursors are everybody's, so the caller

@@ -62,8 +62,8 @@ func TestFramesBetweenAreThoseOfTheEvents(t *testing.T) {
 // A viewer that has seen more of another partition than the log at its place must not be told a cursor that forgets it.
 func TestOwnCursorsKeepWhatTheViewerHasSeen(t *testing.T) {
 	r := runOf(2, 3)
-	own := r.Base.With(domain.Place{Partition: 1, Next: 2_000_000})
-	span := domain.Span{Run: r, From: 1, To: 3, Own: own}
+	own := domain.CursorOf("t", r.Base.With(domain.Place{Partition: 1, Next: 2_000_000}))
+	span := domain.Span{Run: r, From: 1, To: 3, Own: &own}
 	for i, e := range span.Events() {
 		c, err := domain.ParseCursor(e.Cursor)
 		if err != nil {
@@ -83,13 +83,13 @@ func TestCursorsHaveTheFingerprintsOfTheirMessages(t *testing.T) {
 		m.Fingerprint = uint32(i + 7)
 	}
 	r.After = r.Base.With(r.Messages[2].After())
-	own := r.Base.With(domain.Place{Partition: 1, Next: 2_000_000, Fingerprint: 5})
-	for name, span := range map[string]domain.Span{"shared": {Run: r, To: 3}, "own": {Run: r, To: 3, Own: own}} {
+	own := domain.CursorOf("t", r.Base.With(domain.Place{Partition: 1, Next: 2_000_000, Fingerprint: 5}))
+	for name, span := range map[string]domain.Span{"shared": {Run: r, To: 3}, "own": {Run: r, To: 3, Own: &own}} {
 		for i := range span.Events() {
-			if place, _ := span.After(i).At(0); place != r.Messages[i].After() {
+			if place, _ := span.After(i).Vector("t").At(0); place != r.Messages[i].After() {
 				t.Errorf("%s event %d: %+v", name, i, place)
 			}
-			if place, _ := span.After(i).At(1); span.Own != nil && place.Fingerprint != 5 {
+			if place, _ := span.After(i).Vector("t").At(1); span.Own != nil && place.Fingerprint != 5 {
 				t.Errorf("%s event %d forgets the other partition: %+v", name, i, place)
 			}
 		}

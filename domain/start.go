@@ -106,21 +106,20 @@ func shorten(s string) string {
 	return s
 }
 
-// CursorAt is the cursor of a stream of topic that could not be opened at now: who comes back with it misses nothing that
+// VectorAt is the place of a stream that could not be opened at now: who comes back with it misses nothing that
 // came after now, nor what s asked for from before it.
-func (s Start) CursorAt(topic Topic, now time.Time) Cursor {
-	v := &Vector{Since: now}
+func (s Start) VectorAt(now time.Time) *Vector {
 	switch s.kind {
 	case startEarliest:
-		v.Since = time.Time{}
+		return &Vector{}
 	case startLast:
 		if s.last > 0 {
-			v = &Vector{Last: s.last}
+			return &Vector{Last: s.last}
 		}
 	case startTime:
-		v.Since = s.time
+		return &Vector{Since: s.time}
 	case startVector:
-		v = s.vector
+		return s.vector
 	}
-	return CursorOf(topic, v)
+	return &Vector{Since: now}
 }

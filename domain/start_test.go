@@ -65,7 +65,7 @@ func TestCursorOfAStreamThatCouldNotBeOpened(t *testing.T) {
 		"time":     {domain.StartTime(now.Add(-time.Hour)), &domain.Vector{Since: now.Add(-time.Hour)}},
 		"cursor":   {domain.StartVector(had), had},
 	} {
-		back, err := domain.ParseCursor(c.start.CursorAt("t", now).String())
+		back, err := domain.ParseCursor(domain.CursorOf("t", c.start.VectorAt(now)).String())
 		if err != nil || !back.Vector("t").Equal(c.want) {
 			t.Errorf("%s: %+v, %v", name, back.Vector("t"), err)
 		}

@@ -2,11 +2,16 @@ package domain
 
 import (
 	"fmt"
+	"path"
+	"strings"
 	"unicode/utf8"
 )
 
 // Topic names a stream of messages: 1 to 249 of [A-Za-z0-9._-], not "." or "..".
 type Topic string
+
+// Pattern names topics: a topic itself, or a name in which * stands for any characters, also none.
+type Pattern string
 
 // Queue names a group of competing readers of one topic: 1 to 100 of [A-Za-z0-9._-], not "." or "..".
 type Queue string
@@ -23,6 +28,30 @@ func ParseTopic(s string) (Topic, error) {
 		return "", err
 	}
 	return Topic(s), nil
+}
+
+// ParsePattern gives s as a Pattern, or an InvalidRequest error that says what is wrong with it.
+func ParsePattern(s string) (Pattern, error) {
+	if strings.Contains(s, "*") {
+		if err := checkName("topic", strings.ReplaceAll(s, "*", "x"), maxTopic); err != nil {
+			return "", err
+		}
+		return Pattern(s), nil
+	}
+	topic, err := ParseTopic(s)
+	return Pattern(topic), err
+}
+
+// Topic is the one topic that p names; false where p has a *, and stands for as many as there are.
+func (p Pattern) Topic() (Topic, bool) {
+	return Topic(p), !strings.Contains(string(p), "*")
+}
+
+// Matches reports whether topic is one of those that p names.
+func (p Pattern) Matches(topic Topic) bool {
+	// Of what means something to Match a valid pattern has * only, and no name has a slash.
+	ok, err := path.Match(string(p), string(topic))
+	return ok && err == nil
 }
 
 // ParseQueue gives s as a queue of topic, or an InvalidRequest error that says what is wrong with it.

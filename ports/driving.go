@@ -43,10 +43,14 @@ type Viewer interface {
 
 // View is what a viewer asks for.
 type View struct {
-	Topic domain.Topic
-	From  domain.Start
-	// Resume, where it is not nil, is the cursor to go on from; From then counts for topics that it does not know.
+	// Topics are those to show, at least one. The topics that a pattern names join as they appear.
+	Topics []domain.Pattern
+	From   domain.Start
+	// Resume, where it is not nil, is the cursor to go on from; From then counts for topics that it does not know. One that knows none of Topics is
+	// InvalidCursor.
 	Resume *domain.Cursor
+	// To, where it is not nil, is where the stream ends.
+	To *domain.Stop
 	// Limit, where it is not 0, ends the stream after so many messages.
 	Limit int64
 	// Keys, where there are any, are the keys of which one must be the message's.
@@ -56,6 +60,23 @@ type View struct {
 	Overflow Overflow
 	// Heartbeat is the silence after which Next returns all the same. 0: never.
 	Heartbeat time.Duration
+	// Client is who asks, as far as that is known: what one client may have of the broker's readers is limited. Usually an IP address.
+	Client string
+}
+
+// Place is the cursor of a view that could not be opened at now: who comes back with it misses nothing between the two requests.
+func (v View) Place(now time.Time) domain.Cursor {
+	var place domain.Cursor
+	if v.Resume != nil {
+		place = *v.Resume
+	}
+	for _, topic := range v.Topics {
+		if name, one := topic.Topic(); place.Has(topic) || one && place.Vector(name) != nil {
+			continue
+		}
+		place = place.With(topic, v.From.VectorAt(now))
+	}
+	return place
 }
 
 // Overflow is what happens to a viewer that falls out of the feed's log.
@@ -66,6 +87,8 @@ const (
 	OverflowResume     Overflow = "resume"     // read on from the broker's log
 	OverflowDrop       Overflow = "drop"       // jump to the live end and say how much was lost
 	OverflowDisconnect Overflow = "disconnect" // say bye
+	// OverflowLatest leaves out of what waits, where that is more than a batch, all but the newest message of each key, and says how many those are.
+	OverflowLatest Overflow = "latest-by-key"
 )
 
 // Stream is one viewer's place. Next is called by one goroutine at a time.
@@ -179,4 +202,6 @@ type Topics interface {
 type TopicEntry struct {
 	Topic  domain.Topic
 	Broker string
+	// Hidden topics are reached only through routes of the operator's own that name them.
+	Hidden bool
 }

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"fmt"
+	"slices"
 	"net/url"
 	"strings"
 	"testing"
@@ -15,7 +16,7 @@ var testNow = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 func viewOf(query, resume string) (ports.View, bool, error) {
 	p := QueryParams(query, domain.DefaultLimits())
-	v, ended := p.View("orders", resume, domain.DefaultLimits(), testNow)
+	v, ended := p.View([]domain.Pattern{"orders"}, resume, domain.DefaultLimits(), testNow)
 	return v, ended, p.Err()
 }
 
@@ -30,7 +31,7 @@ func TestParametersOfAView(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n, ok := v.From.Last(); !ok || n != 5 || v.Limit != 10 || v.Overflow != ports.OverflowDrop || v.Topic != "orders" || v.Resume != nil {
+	if n, ok := v.From.Last(); !ok || n != 5 || v.Limit != 10 || v.Overflow != ports.OverflowDrop || !slices.Equal(v.Topics, []domain.Pattern{"orders"}) || v.Resume != nil {
 		t.Errorf("%+v", v)
 	}
 	if fmt.Sprintf("%q", v.Keys) != `["a" ""]` || fmt.Sprintf("%q", v.Headers) != `[{"h" "v:w"} {"i" ""}]` {
@@ -143,7 +144,7 @@ func TestFieldsOfAFrameAreParameters(t *testing.T) {
 			return ports.View{}, err
 		}
 		p := FrameParams(&o, limits, "op", "sub", "topic")
-		v, _ := p.View("orders", "", limits, testNow)
+		v, _ := p.View([]domain.Pattern{"orders"}, "", limits, testNow)
 		return v, p.Err()
 	}
 	v, err := frame(`{"op":"sub","sub":"a","topic":"orders","from":"-3","key":["a","é"],"header":"h:v","limit":7}`)

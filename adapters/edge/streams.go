@@ -23,21 +23,21 @@ const defaultInFlight = 16
 // MaxDelay is the longest delay that a nack may ask for.
 const MaxDelay = 15 * time.Minute
 
-// View takes what a view of topic may ask for (PROTOCOL §2): from, to, limit, key, header and overflow. resume is the cursor that the client came back with, empty
+// View takes what a view of topics may ask for (PROTOCOL §2): from, to, limit, key, header and overflow. resume is the cursor that the client came back with, empty
 // where it brought none; it wins over from. ended says that the client reached the end that it asks for before, so that there is
 // nothing to open. Whether anything failed is told by Err.
-func (p *Params) View(topic domain.Topic, resume string, limits domain.Limits, now time.Time) (v ports.View, ended bool) {
-	v.Topic = topic
-	v.From, v.Resume = p.from(topic, now)
+func (p *Params) View(topics []domain.Pattern, resume string, limits domain.Limits, now time.Time) (v ports.View, ended bool) {
+	v.Topics = topics
+	v.From, v.Resume = p.from(topics, now)
 	if resume != "" {
-		v.Resume = p.cursor(resume, topic)
+		v.Resume = p.cursor(resume, topics)
 	}
-	if _, ok := p.One("to"); ok {
-		if v.Resume != nil && v.Resume.End {
-			ended = true
-		} else {
-			p.Fail(domain.Errorf(domain.Unsupported, "to is not supported by this server; limit is"))
+	if s, ok := p.One("to"); ok {
+		to, err := domain.ParseTo(s, now)
+		if err != nil {
+			p.Fail(err)
 		}
+		v.To, ended = &to, v.Resume != nil && v.Resume.End
 	}
 	v.Limit = p.Int("limit", 1, math.MaxInt64, 0)
 	for _, key := range p.All("key") {
@@ -84,7 +84,7 @@ func (p *Params) Mode() {
 func (p *Params) Join(topic domain.Topic, queue domain.Queue, limits domain.Limits, now time.Time) (ports.Join, Ack) {
 	j := ports.Join{Topic: topic, Queue: queue}
 	if _, given := p.values["from"]; given {
-		start, cursor := p.from(j.Topic, now)
+		start, cursor := p.from([]domain.Pattern{domain.Pattern(j.Topic)}, now)
 		if cursor != nil {
 			start = domain.StartVector(cursor.Vector(j.Topic))
 		}
@@ -97,8 +97,8 @@ func (p *Params) Join(topic domain.Topic, queue domain.Queue, limits domain.Limi
 	return j, ack
 }
 
-// from takes where to begin: a start, or else a cursor that knows topic.
-func (p *Params) from(topic domain.Topic, now time.Time) (domain.Start, *domain.Cursor) {
+// from takes where to begin: a start, or else a cursor that knows one of topics.
+func (p *Params) from(topics []domain.Pattern, now time.Time) (domain.Start, *domain.Cursor) {
 	s, ok := p.One("from")
 	if !ok {
 		return domain.StartLatest(), nil
@@ -109,24 +109,24 @@ func (p *Params) from(topic domain.Topic, now time.Time) (domain.Start, *domain.
 		return start, nil
 	}
 	if cursor != nil {
-		cursor = p.sharing(cursor, topic)
+		cursor = p.sharing(cursor, topics)
 	}
 	return start, cursor
 }
 
-// cursor reads a cursor that must know topic.
-func (p *Params) cursor(s string, topic domain.Topic) *domain.Cursor {
+// cursor reads a cursor that must know one of topics.
+func (p *Params) cursor(s string, topics []domain.Pattern) *domain.Cursor {
 	c, err := domain.ParseCursor(s)
 	if err != nil {
 		p.Fail(err)
 		return nil
 	}
-	return p.sharing(&c, topic)
+	return p.sharing(&c, topics)
 }
 
-func (p *Params) sharing(c *domain.Cursor, topic domain.Topic) *domain.Cursor {
-	if c.Vector(topic) == nil {
-		p.Fail(domain.Errorf(domain.InvalidCursor, "the cursor is of another topic than %q", topic))
+func (p *Params) sharing(c *domain.Cursor, topics []domain.Pattern) *domain.Cursor {
+	if !c.Shares(topics) {
+		p.Fail(domain.Errorf(domain.InvalidCursor, "the cursor is of other topics than %q", topics))
 		return nil
 	}
 	return c

@@ -9,13 +9,13 @@ import (
 )
 
 // open finds the stream's first place, and waits for the broker where it must, at most for timeout.
-func (s *stream) open(ctx context.Context, v ports.View, timeout time.Duration) error {
-	s.ready = ports.Ready{Stream: streamID(), Topics: []domain.Topic{v.Topic}}
+func (s *stream) open(ctx context.Context, topic domain.Topic, v ports.View, timeout time.Duration) error {
+	s.ready = ports.Ready{Stream: streamID(), Topics: []domain.Topic{topic}}
 	from := v.From
 	if v.Resume != nil {
-		had := v.Resume.Vector(v.Topic)
+		had := v.Resume.Vector(topic)
 		if had == nil {
-			return domain.Errorf(domain.InvalidCursor, "the cursor is not one of topic %q", v.Topic)
+			return domain.Errorf(domain.InvalidCursor, "the cursor is not one of topic %q", topic)
 		}
 		from = domain.StartVector(had)
 		resumed := true
@@ -30,7 +30,7 @@ func (s *stream) open(ctx context.Context, v ports.View, timeout time.Duration) 
 	s.ready.Cursor = s.Cursor()
 	for _, p := range s.vector.Places() {
 		if p.Pending() {
-			s.ready.Pending = append(s.ready.Pending, ports.Pending{Topic: v.Topic, Partition: p.Partition})
+			s.ready.Pending = append(s.ready.Pending, ports.Pending{Topic: topic, Partition: p.Partition})
 		}
 	}
 	return nil

@@ -54,7 +54,7 @@ func (w *witness) saw(b ports.Batch) {
 	for _, span := range b.Spans {
 		for i, e := range span.Events() {
 			if e.Gap != nil {
-				w.gap(*e.Gap, span.After(i))
+				w.gap(*e.Gap, span.After(i).Vector("t"))
 			} else {
 				w.message(e.Message)
 			}
@@ -238,7 +238,7 @@ type viewer struct {
 }
 
 func drawViewer(t *rapid.T) *viewer {
-	v := &viewer{view: ports.View{Topic: "t", Heartbeat: time.Second}}
+	v := &viewer{view: ports.View{Topics: []domain.Pattern{"t"}, Heartbeat: time.Second}}
 	v.view.From = rapid.SampledFrom([]domain.Start{domain.StartLatest(), domain.StartEarliest(), domain.StartLast(3)}).Draw(t, "from")
 	v.view.Overflow = rapid.SampledFrom([]ports.Overflow{ports.OverflowResume, ports.OverflowDrop, ports.OverflowDisconnect}).Draw(t, "overflow")
 	if rapid.Bool().Draw(t, "filtered") {

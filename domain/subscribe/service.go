@@ -46,16 +46,20 @@ func New(b Broker, cfg Config) (*Service, error) {
 
 // View opens a stream as ports.Viewer says.
 func (s *Service) View(ctx context.Context, v ports.View) (ports.Stream, error) {
-	if err := s.admit(&v); err != nil {
+	topic, one := v.Topics[0].Topic()
+	if !one || len(v.Topics) > 1 || v.To != nil {
+		return nil, domain.Errorf(domain.Unsupported, "several topics, and to, are not supported by this server")
+	}
+	if err := s.admit(topic, &v); err != nil {
 		return nil, err
 	}
-	f, err := s.feed(ctx, v.Topic)
+	f, err := s.feed(ctx, topic)
 	if err != nil {
 		return nil, err
 	}
 	st := newStream(f.log, v, s.cfg.BatchBytes, ctx.Done(), s.draining)
-	st.replayFrom = func(from domain.Start) *replay { return s.startReplay(ctx, v.Topic, from) }
-	if err := st.open(ctx, v, s.cfg.OpenTimeout); err != nil {
+	st.replayFrom = func(from domain.Start) *replay { return s.startReplay(ctx, topic, from) }
+	if err := st.open(ctx, topic, v, s.cfg.OpenTimeout); err != nil {
 		s.leave(f)
 		return nil, err
 	}
@@ -64,15 +68,15 @@ func (s *Service) View(ctx context.Context, v ports.View) (ports.Stream, error) 
 }
 
 // admit refuses what the topic's broker cannot do, and settles the defaults that depend on it.
-func (s *Service) admit(v *ports.View) error {
-	can := s.broker.Capabilities(v.Topic)
+func (s *Service) admit(topic domain.Topic, v *ports.View) error {
+	can := s.broker.Capabilities(topic)
 	_, timed := v.From.Time()
 	if v.Resume == nil && v.From.Vector() == nil && !v.From.Latest() {
 		if !can.Has(domain.History) {
-			return domain.Errorf(domain.Unsupported, "the broker of topic %q keeps no log to read from: only from=latest is possible", v.Topic)
+			return domain.Errorf(domain.Unsupported, "the broker of topic %q keeps no log to read from: only from=latest is possible", topic)
 		}
 		if timed && !can.Has(domain.SeekTime) {
-			return domain.Errorf(domain.Unsupported, "the broker of topic %q cannot find a time", v.Topic)
+			return domain.Errorf(domain.Unsupported, "the broker of topic %q cannot find a time", topic)
 		}
 	}
 	switch v.Overflow {
@@ -83,7 +87,7 @@ func (s *Service) admit(v *ports.View) error {
 		}
 	case ports.OverflowResume:
 		if !can.Has(domain.History) {
-			return domain.Errorf(domain.Unsupported, "the broker of topic %q keeps no log to read on from: overflow=drop or disconnect is possible", v.Topic)
+			return domain.Errorf(domain.Unsupported, "the broker of topic %q keeps no log to read on from: overflow=drop or disconnect is possible", topic)
 		}
 	}
 	return nil

@@ -32,7 +32,7 @@ func newService(t *testing.T, b Broker, change func(*Config)) *Service {
 
 func view(t *testing.T, s *Service, v ports.View) (ports.Stream, context.CancelFunc) {
 	t.Helper()
-	v.Topic = "t"
+	v.Topics = []domain.Pattern{"t"}
 	ctx, cancel := context.WithCancel(t.Context())
 	stream, err := s.View(ctx, v)
 	if err != nil {
@@ -231,9 +231,9 @@ func TestWhatABrokerCannotIsRefused(t *testing.T) {
 		b.capabilities = nil
 		s := newService(t, b, nil)
 		for _, v := range []ports.View{
-			{Topic: "t", From: domain.StartEarliest()},
-			{Topic: "t", From: domain.StartTime(time.Now())},
-			{Topic: "t", Overflow: ports.OverflowResume},
+			{Topics: []domain.Pattern{"t"}, From: domain.StartEarliest()},
+			{Topics: []domain.Pattern{"t"}, From: domain.StartTime(time.Now())},
+			{Topics: []domain.Pattern{"t"}, Overflow: ports.OverflowResume},
 		} {
 			if _, err := s.View(t.Context(), v); domain.CodeOf(err) != domain.Unsupported {
 				t.Errorf("%+v: %v", v, err)
@@ -255,18 +255,18 @@ func TestABrokerThatCannotBeReached(t *testing.T) {
 		b := newFakeBroker(1)
 		s := newService(t, b, func(c *Config) { c.OpenTimeout = 5 * time.Second })
 		b.refuse = domain.Errorf(domain.Unavailable, "gone")
-		if _, err := s.View(t.Context(), ports.View{Topic: "t"}); domain.CodeOf(err) != domain.Unavailable {
+		if _, err := s.View(t.Context(), ports.View{Topics: []domain.Pattern{"t"}}); domain.CodeOf(err) != domain.Unavailable {
 			t.Errorf("refused: %v", err)
 		}
 		b.refuse = nil
-		if _, err := s.View(t.Context(), ports.View{Topic: "t"}); err != nil {
+		if _, err := s.View(t.Context(), ports.View{Topics: []domain.Pattern{"t"}}); err != nil {
 			t.Errorf("a failed opening must not stay: %v", err)
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t, stuckBroker{newFakeBroker(1)}, func(c *Config) { c.OpenTimeout = 5 * time.Second })
 		began := time.Now()
-		_, err := s.View(t.Context(), ports.View{Topic: "t"})
+		_, err := s.View(t.Context(), ports.View{Topics: []domain.Pattern{"t"}})
 		if domain.CodeOf(err) != domain.Unavailable || time.Since(began) != 5*time.Second {
 			t.Errorf("stuck: %v after %v", err, time.Since(began))
 		}
@@ -307,7 +307,7 @@ func TestDrainSaysBye(t *testing.T) {
 		if err := <-drained; err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.View(t.Context(), ports.View{Topic: "t"}); domain.CodeOf(err) != domain.Unavailable {
+		if _, err := s.View(t.Context(), ports.View{Topics: []domain.Pattern{"t"}}); domain.CodeOf(err) != domain.Unavailable {
 			t.Fatalf("a view after the drain: %v", err)
 		}
 	})

@@ -100,12 +100,16 @@ func (s *stream) span(run *domain.Run, from, to int, own *domain.Vector) {
 	if s.cut != nil || from == to {
 		return
 	}
-	span := domain.Span{Run: run, From: from, To: to, Own: own}
+	span := domain.Span{Run: run, From: from, To: to}
+	if own != nil {
+		cursor := domain.CursorOf(run.Topic, own)
+		span.Own = &cursor
+	}
 	if run.Gap == nil && s.left > 0 {
 		span.To = min(to, from+int(min(s.left, int64(run.Len()))))
 		s.left -= int64(span.To - from)
 		if s.left == 0 {
-			s.cut = span.After(span.To - 1)
+			s.cut = span.After(span.To - 1).Vector(run.Topic)
 		}
 	}
 	s.spans = append(s.spans, span)

@@ -42,7 +42,7 @@ func (e *Edge) list(w http.ResponseWriter, r *http.Request) error {
 	}
 	list := topicList{Topics: make([]topicEntry, len(topics)), Complete: complete}
 	for i, t := range topics {
-		list.Topics[i] = topicEntry(t)
+		list.Topics[i] = topicEntry{Topic: t.Topic, Broker: t.Broker}
 	}
 	return document(w, list)
 }

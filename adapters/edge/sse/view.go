@@ -41,7 +41,7 @@ func (e *Edge) view(w http.ResponseWriter, r *http.Request, p *edge.Params, name
 	now := time.Now()
 	wire := e.wire(contentType, p, envelope)
 	strict := p.Flag("strict", contentType == typeNDJSON)
-	view, ended := p.View(topic, lastEventID(r, p), e.limits, now)
+	view, ended := p.View([]domain.Pattern{domain.Pattern(topic)}, lastEventID(r, p), e.limits, now)
 	if err := p.Err(); err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (e *Edge) show(w http.ResponseWriter, r *http.Request, view ports.View, wir
 	defer cancel()
 	release, err := edge.Admit(ctx)
 	if err != nil {
-		return e.refuse(w, wire, err, strict, placeOf(view, now))
+		return e.refuse(w, wire, err, strict, view.Place(now).String())
 	}
 	defer release()
 	stream, err := e.viewer.View(ctx, view)
@@ -68,7 +68,7 @@ func (e *Edge) show(w http.ResponseWriter, r *http.Request, view ports.View, wir
 		if ctx.Err() != nil {
 			return nil
 		}
-		return e.refuse(w, wire, err, strict, placeOf(view, now))
+		return e.refuse(w, wire, err, strict, view.Place(now).String())
 	}
 	c, err := e.open(w, wire.contentType())
 	if err != nil {
@@ -120,12 +120,4 @@ func (c *connection) writeBatch(frames [][]byte, batch ports.Batch, stream ports
 		*buf = wire.silence(*buf, batch.Mark, stream.Cursor().String())
 	}
 	return frames, c.send(*buf)
-}
-
-// placeOf is the cursor of a view that could not be opened: with it nothing is missed between the request and the next one.
-func placeOf(v ports.View, now time.Time) string {
-	if v.Resume != nil {
-		return v.Resume.String()
-	}
-	return v.From.CursorAt(v.Topic, now).String()
 }

@@ -276,10 +276,10 @@ func TestTheCursorOfAViewThatWasNotOpened(t *testing.T) {
 		v    ports.View
 		want domain.Cursor
 	}{
-		"a start":  {ports.View{Topic: "orders", From: domain.StartLast(5)}, domain.StartLast(5).CursorAt("orders", now)},
-		"a cursor": {ports.View{Topic: "orders", Resume: &resume}, resume},
+		"a start":  {ports.View{Topics: []domain.Pattern{"orders"}, From: domain.StartLast(5)}, domain.CursorOf("orders", domain.StartLast(5).VectorAt(now))},
+		"a cursor": {ports.View{Topics: []domain.Pattern{"orders"}, Resume: &resume}, resume},
 	} {
-		if got := placeOf(c.v, now); got != c.want.String() {
+		if got := c.v.Place(now).String(); got != c.want.String() {
 			t.Errorf("%s: %q", name, got)
 		}
 	}

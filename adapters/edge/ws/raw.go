@@ -45,7 +45,7 @@ func (d *raw) openTopic(ctx context.Context, params *edge.Params) error {
 		return params.Err()
 	}
 	resume, _ := params.One("lastEventId")
-	view, ended := params.View(d.topic, resume, d.socket.edge.limits, time.Now())
+	view, ended := params.View([]domain.Pattern{domain.Pattern(d.topic)}, resume, d.socket.edge.limits, time.Now())
 	if d.writes && len(view.Keys) > 1 {
 		params.Fail(domain.Errorf(domain.InvalidRequest, "in mode=both one key is possible: it is that of all that is injected and of all that is viewed"))
 	} else if d.writes && len(view.Keys) == 1 {

@@ -47,7 +47,7 @@ func (c *conversation) subscribe(ctx context.Context, id string, o *edge.Object)
 		s.join.Heartbeat = c.edge.cfg.Heartbeat
 	} else {
 		resume, _ := params.One("lastEventId")
-		s.view, s.ended = params.View(topic, resume, c.edge.limits, time.Now())
+		s.view, s.ended = params.View([]domain.Pattern{domain.Pattern(topic)}, resume, c.edge.limits, time.Now())
 		s.view.Heartbeat = c.edge.cfg.Heartbeat
 	}
 	if err := params.Err(); err != nil {
