@@ -2,8 +2,8 @@ package edge
 
 import (
 	"fmt"
-	"slices"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"

@@ -68,7 +68,7 @@ func placeAfter(n int, spans []domain.Span, before domain.Cursor) domain.Cursor 
 			break
 		}
 		given := min(n, span.To-span.From)
-		before = span.After(span.From+given-1)
+		before = span.After(span.From + given - 1)
 		n -= given
 	}
 	return before
