@@ -18,50 +18,67 @@ import (
 	"github.com/IBM/sarama"
 )
 
-// kafkaNode is a Kafka of one node, broker and controller at once, with files and ports of its own.
+// kafkaNode is a node of a Kafka, with files and ports of its own. The first one of a cluster is broker and controller at once, others are brokers.
 type kafkaNode struct {
-	dir     string
-	libs    string
-	addr    string
-	process *process
+	dir        string
+	libs       string
+	id         int
+	cluster    string // its id
+	addr       string
+	controller string // the address of the cluster's only one
+	process    *process
 }
 
-// newKafkaNode prepares a node. properties are those of StartKafka.
+// newKafkaNode prepares the first node of a cluster. properties are those of StartKafka.
 func newKafkaNode(ctx context.Context, say io.Writer, properties map[string]string) (*kafkaNode, error) {
-	if err := checkJava(ctx); err != nil {
+	id := make([]byte, 16)
+	if _, err := rand.Read(id); err != nil {
 		return nil, err
 	}
-	libs, err := kafkaLibs(ctx, say)
-	if err != nil {
-		return nil, err
+	id[0] &= 0x7f // Kafka refuses ids whose text begins with '-'
+	node := &kafkaNode{id: 1, cluster: base64.RawURLEncoding.EncodeToString(id)}
+	return node, node.prepare(ctx, say, properties)
+}
+
+// prepare finds what the node needs, and formats it.
+func (n *kafkaNode) prepare(ctx context.Context, say io.Writer, properties map[string]string) (err error) {
+	if err = checkJava(ctx); err != nil {
+		return err
+	}
+	if n.libs, err = kafkaLibs(ctx, say); err != nil {
+		return err
 	}
 	ports, err := freePorts(2)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	dir, err := os.MkdirTemp("", "culvert-kafka-")
-	if err != nil {
-		return nil, err
+	n.addr = loopback(ports[0])
+	if n.controller == "" {
+		n.controller = loopback(ports[1])
 	}
-	node := &kafkaNode{dir: dir, libs: libs, addr: fmt.Sprintf("127.0.0.1:%d", ports[0])}
-	if err := node.format(ctx, ports[1], properties); err != nil {
-		os.RemoveAll(dir)
-		return nil, err
+	if n.dir, err = os.MkdirTemp("", "culvert-kafka-"); err != nil {
+		return err
 	}
-	return node, nil
+	if err = n.format(ctx, properties); err != nil {
+		os.RemoveAll(n.dir)
+	}
+	return err
 }
 
 // format writes the node's properties and formats its folder.
-func (n *kafkaNode) format(ctx context.Context, controllerPort int, properties map[string]string) error {
-	controller := fmt.Sprintf("127.0.0.1:%d", controllerPort)
+func (n *kafkaNode) format(ctx context.Context, properties map[string]string) error {
+	roles, listeners := "broker", "PLAINTEXT://"+n.addr
+	if n.id == 1 {
+		roles, listeners = "broker,controller", listeners+",CONTROLLER://"+n.controller
+	}
 	all := map[string]string{
-		"process.roles":                            "broker,controller",
-		"node.id":                                  "1",
-		"listeners":                                "PLAINTEXT://" + n.addr + ",CONTROLLER://" + controller,
+		"process.roles":                            roles,
+		"node.id":                                  fmt.Sprint(n.id),
+		"listeners":                                listeners,
 		"advertised.listeners":                     "PLAINTEXT://" + n.addr,
 		"controller.listener.names":                "CONTROLLER",
 		"listener.security.protocol.map":           "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-		"controller.quorum.voters":                 "1@" + controller,
+		"controller.quorum.voters":                 "1@" + n.controller,
 		"log.dirs":                                 filepath.Join(n.dir, "data"),
 		"offsets.topic.replication.factor":         "1",
 		"offsets.topic.num.partitions":             "4",
@@ -92,12 +109,7 @@ func (n *kafkaNode) format(ctx context.Context, controllerPort int, properties m
 	if err := os.WriteFile(n.properties(), []byte(file.String()), 0o600); err != nil {
 		return err
 	}
-	id := make([]byte, 16)
-	if _, err := rand.Read(id); err != nil {
-		return err
-	}
-	id[0] &= 0x7f // Kafka refuses ids whose text begins with '-'
-	line := java(n.libs, quick(), "kafka.tools.StorageTool", "format", "-t", base64.RawURLEncoding.EncodeToString(id), "-c", n.properties())
+	line := java(n.libs, quick(), "kafka.tools.StorageTool", "format", "-t", n.cluster, "-c", n.properties())
 	return runQuietly(ctx, line[0], line[1:]...)
 }
 
@@ -130,13 +142,15 @@ func (n *kafkaNode) answers() error {
 		return err
 	}
 	defer client.Close()
-	if len(client.Brokers()) == 0 {
-		return errors.New("it has not joined its cluster yet")
+	for _, b := range client.Brokers() {
+		if b.Addr() == n.addr {
+			return nil
+		}
 	}
-	return nil
+	return errors.New("it has not joined its cluster yet")
 }
 
-// KafkaProcess is a Kafka that one test has for itself, to kill and start again.
+// KafkaProcess is a node of a Kafka that one test has for itself, to kill and start again.
 type KafkaProcess struct {
 	t    testing.TB
 	node *kafkaNode
@@ -150,6 +164,21 @@ func StartKafka(t testing.TB, properties map[string]string) *KafkaProcess {
 	if err != nil {
 		without(t, "Kafka", err)
 	}
+	return runKafka(t, node)
+}
+
+// StartBroker starts a second broker, of id 2, in the cluster of k, whose own id is 1. It is like another node of StartKafka's but that it cannot start without k.
+func (k *KafkaProcess) StartBroker(t testing.TB) *KafkaProcess {
+	t.Helper()
+	node := &kafkaNode{id: k.node.id + 1, cluster: k.node.cluster, controller: k.node.controller}
+	if err := node.prepare(t.Context(), io.Discard, nil); err != nil {
+		t.Fatal(err)
+	}
+	return runKafka(t, node)
+}
+
+func runKafka(t testing.TB, node *kafkaNode) *KafkaProcess {
+	t.Helper()
 	k := &KafkaProcess{t: t, node: node}
 	t.Cleanup(func() {
 		k.Kill()

@@ -40,6 +40,21 @@ func CreateTopic(t testing.TB, cluster KafkaCluster, name string, partitions int
 	for i := 0; i+1 < len(configs); i += 2 {
 		detail.ConfigEntries[configs[i]] = &configs[i+1]
 	}
+	createTopic(t, cluster, name, partitions, detail)
+}
+
+// CreateTopicOn is CreateTopic for a topic whose partitions lie on these nodes, each on one.
+func CreateTopicOn(t testing.TB, cluster KafkaCluster, name string, nodes ...int32) {
+	t.Helper()
+	detail := &sarama.TopicDetail{NumPartitions: -1, ReplicationFactor: -1, ReplicaAssignment: map[int32][]int32{}}
+	for partition, node := range nodes {
+		detail.ReplicaAssignment[int32(partition)] = []int32{node}
+	}
+	createTopic(t, cluster, name, int32(len(nodes)), detail)
+}
+
+func createTopic(t testing.TB, cluster KafkaCluster, name string, partitions int32, detail *sarama.TopicDetail) {
+	t.Helper()
 	admin := KafkaAdmin(t, cluster)
 	if err := admin.CreateTopic(name, detail, false); err != nil {
 		t.Fatalf("creating topic %s: %v", name, err)
