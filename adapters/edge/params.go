@@ -16,6 +16,7 @@ type Params struct {
 	source string
 	values map[string][]string
 	known  []string
+	fixed  Fixed // what View need not be asked for
 	err    error
 }
 

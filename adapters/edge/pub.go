@@ -28,8 +28,8 @@ func MaxPubBytes(limits domain.Limits) int {
 // DecodePub reads a pub from its object (PROTOCOL §4 and §5): exactly one of payload, text and base64; headers as ["name","value"] or
 // ["name",null,"<base64>"]; key or key64, null standing for none. A field that is not known is refused. The payload is the bytes
 // as the client sent them, without white space around them, never decoded and written again. Where reading fails with InvalidRequest, ID is set all
-// the same if it could be read, so that the answer can carry it.
-func DecodePub(o *Object) (Pub, error) {
+// the same if it could be read, so that the answer can carry it. A key that is fixed may be left out.
+func DecodePub(o *Object, fixed Fixed) (Pub, error) {
 	id, err := DecodeID(o)
 	p := Pub{ID: id}
 	if err != nil {
@@ -46,6 +46,9 @@ func DecodePub(o *Object) (Pub, error) {
 	}
 	m := &domain.Message{}
 	if m.Key, err = decodeKey(o); err != nil {
+		return p, err
+	}
+	if m.Key, err = fixed.KeyOf(m.Key); err != nil {
 		return p, err
 	}
 	if m.Headers, err = decodeHeaders(o); err != nil {

@@ -43,7 +43,7 @@ func TestPubsThatAreTaken(t *testing.T) {
 			if err := o.Parse(frame); err != nil {
 				t.Fatal(err)
 			}
-			p, err := DecodePub(&o)
+			p, err := DecodePub(&o, Fixed{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -112,7 +112,7 @@ func TestPubsThatAreRefused(t *testing.T) {
 			var o Object
 			p, err := Pub{}, o.Parse([]byte(c.frame))
 			if err == nil {
-				p, err = DecodePub(&o)
+				p, err = DecodePub(&o, Fixed{})
 			}
 			if err == nil || domain.CodeOf(err) != domain.InvalidRequest || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("%v, want invalid-request that says %q", err, c.says)
@@ -139,7 +139,7 @@ func FuzzPub(f *testing.F) {
 			mustBe(t, err, domain.InvalidRequest)
 			return
 		}
-		p, err := DecodePub(&o)
+		p, err := DecodePub(&o, Fixed{})
 		if err != nil {
 			mustBe(t, err, domain.InvalidRequest)
 			return
@@ -186,7 +186,7 @@ func TestDecodingAPubCopiesOnce(t *testing.T) {
 		if err := o.Parse(frame); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := DecodePub(&o); err != nil {
+		if _, err := DecodePub(&o, Fixed{}); err != nil {
 			t.Fatal(err)
 		}
 	})

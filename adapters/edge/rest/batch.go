@@ -10,7 +10,7 @@ import (
 )
 
 // batch takes the body as a JSON list of messages, and answers with the list of their outcomes.
-func (e *Edge) batch(w http.ResponseWriter, r *http.Request, topic domain.Topic) error {
+func (e *Edge) batch(w http.ResponseWriter, r *http.Request, at place) error {
 	text, err := newBody(r.Context(), w, r, e.cfg.BodyTimeout).whole(r.ContentLength, e.cfg.BatchBytes, "rest.batch_bytes")
 	if err != nil {
 		return err
@@ -30,7 +30,7 @@ func (e *Edge) batch(w http.ResponseWriter, r *http.Request, topic domain.Topic)
 	var refusal error
 	var o edge.Object
 	for _, m := range messages {
-		if _, refusal = put(ctx, injection, topic, &o, m); refusal != nil {
+		if _, refusal = put(ctx, injection, at, &o, m); refusal != nil {
 			break
 		}
 		taken++
@@ -65,23 +65,23 @@ func messagesOf(text []byte) ([]edge.Value, error) {
 
 // put hands one pub to the injection, and gives its id. o is memory to read it with. What cannot be read is answered in its place; an error says that it
 // was not taken.
-func put(ctx context.Context, injection ports.Injection, topic domain.Topic, o *edge.Object, text []byte) (id string, err error) {
-	pub, err := pubOf(topic, o, text)
+func put(ctx context.Context, injection ports.Injection, at place, o *edge.Object, text []byte) (id string, err error) {
+	pub, err := pubOf(at, o, text)
 	if err != nil {
 		_, err = injection.Reject(ctx, pub.ID, err)
 		return pub.ID, err
 	}
-	_, err = injection.Put(ctx, topic, pub.Message, pub.ID)
+	_, err = injection.Put(ctx, at.topic, pub.Message, pub.ID)
 	return pub.ID, err
 }
 
-func pubOf(topic domain.Topic, o *edge.Object, text []byte) (edge.Pub, error) {
+func pubOf(at place, o *edge.Object, text []byte) (edge.Pub, error) {
 	if err := o.Parse(text); err != nil {
 		return edge.Pub{}, err
 	}
-	pub, err := edge.DecodePub(o)
-	if err == nil && pub.Topic != "" && pub.Topic != topic {
-		err = domain.Errorf(domain.InvalidRequest, "the topic is %s here, not %s; it may be left out", topic, pub.Topic)
+	pub, err := edge.DecodePub(o, at.fixed)
+	if err == nil && pub.Topic != "" && pub.Topic != at.topic {
+		err = domain.Errorf(domain.InvalidRequest, "the topic is %s here, not %s; it may be left out", at.topic, pub.Topic)
 	}
 	return pub, err
 }

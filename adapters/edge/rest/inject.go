@@ -17,12 +17,19 @@ const (
 	typeLines = "application/x-ndjson"
 )
 
+// place is where the URL of an injection leads.
+type place struct {
+	topic domain.Topic
+	fixed edge.Fixed
+}
+
 // inject serves POST /v1/topics/{topic}/messages. What the body is depends on its content type.
 func (e *Edge) inject(w http.ResponseWriter, r *http.Request) error {
 	topic, err := domain.ParseTopic(r.PathValue("topic"))
 	if err != nil {
 		return err
 	}
+	at := place{topic, edge.FixedIn(r.Context())}
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		return domain.Errorf(domain.UnsupportedMediaType, "a body with a Content-Encoding is not taken; send it as it is")
 	}
@@ -33,15 +40,15 @@ func (e *Edge) inject(w http.ResponseWriter, r *http.Request) error {
 		if err := p.Err(); err != nil {
 			return err
 		}
-		return e.stream(w, r, topic, mode)
+		return e.stream(w, r, at, mode)
 	}
 	if err := p.Err(); err != nil {
 		return err
 	}
 	if contentType == typeBatch {
-		return e.batch(w, r, topic)
+		return e.batch(w, r, at)
 	}
-	return e.single(w, r, topic)
+	return e.single(w, r, at)
 }
 
 // mediaType is what the Content-Type names, without its parameters. One that cannot be read is none of ours, and its body is a payload like any other.
@@ -51,9 +58,12 @@ func mediaType(h http.Header) string {
 }
 
 // single takes the body as one payload.
-func (e *Edge) single(w http.ResponseWriter, r *http.Request, topic domain.Topic) error {
+func (e *Edge) single(w http.ResponseWriter, r *http.Request, at place) error {
 	m, tombstone, err := described(r.Header)
 	if err != nil {
+		return err
+	}
+	if m.Key, err = at.fixed.KeyOf(m.Key); err != nil {
 		return err
 	}
 	payload, err := newBody(r.Context(), w, r, e.cfg.BodyTimeout).whole(r.ContentLength, e.limits.MessageBytes, "limits.message_bytes")
@@ -69,7 +79,7 @@ func (e *Edge) single(w http.ResponseWriter, r *http.Request, topic domain.Topic
 	ctx := context.WithoutCancel(r.Context())
 	var kept outcomes
 	injection := e.injector.Open(ctx, kept.take)
-	if _, err := injection.Put(ctx, topic, m, ""); err != nil {
+	if _, err := injection.Put(ctx, at.topic, m, ""); err != nil {
 		return err
 	}
 	if err := injection.Flush(ctx); err != nil {

@@ -17,7 +17,7 @@ import (
 const retry = 2 * time.Second
 
 // stream takes the body as NDJSON, a pub a line, and answers with the outcomes, a line each, while the body is still coming.
-func (e *Edge) stream(w http.ResponseWriter, r *http.Request, topic domain.Topic, mode resultsMode) error {
+func (e *Edge) stream(w http.ResponseWriter, r *http.Request, at place, mode resultsMode) error {
 	release, err := edge.Admit(r.Context())
 	if err != nil {
 		return err
@@ -55,7 +55,7 @@ func (e *Edge) stream(w http.ResponseWriter, r *http.Request, topic domain.Topic
 		}
 	}()
 	injection := e.injector.Open(ctx, results.take)
-	refused, last := e.putAll(ctx, injection, topic, lines)
+	refused, last := e.putAll(ctx, injection, at, lines)
 	if injection.Flush(ctx) == nil {
 		results.finish(refused, last)
 	} else {
@@ -68,7 +68,7 @@ func (e *Edge) stream(w http.ResponseWriter, r *http.Request, topic domain.Topic
 
 // putAll puts line after line until the body ends. Where it ends otherwise, last is what the client is to be told of it, after the
 // outcome of the line that was refused, if there was one.
-func (e *Edge) putAll(ctx context.Context, injection ports.Injection, topic domain.Topic, lines *lineReader) (refused []ports.Outcome, last []byte) {
+func (e *Edge) putAll(ctx context.Context, injection ports.Injection, at place, lines *lineReader) (refused []ports.Outcome, last []byte) {
 	var o edge.Object
 	for {
 		line, tooLong, err := lines.next()
@@ -86,7 +86,7 @@ func (e *Edge) putAll(ctx context.Context, injection ports.Injection, topic doma
 		if tooLong {
 			_, err = injection.Reject(ctx, "", domain.Errorf(domain.TooLarge, "the line has more than %d bytes", lines.most))
 		} else {
-			id, err = put(ctx, injection, topic, &o, line)
+			id, err = put(ctx, injection, at, &o, line)
 		}
 		if err != nil {
 			return []ports.Outcome{{ID: id, Err: err}}, goodbye()

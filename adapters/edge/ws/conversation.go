@@ -146,7 +146,7 @@ func (c *conversation) steer(ctx context.Context, op, id string, o *edge.Object)
 
 // pub hears a message to inject. It blocks while the window is full.
 func (c *conversation) pub(ctx context.Context, o *edge.Object) {
-	p, err := edge.DecodePub(o)
+	p, err := edge.DecodePub(o, c.at.fixed)
 	if err == nil {
 		p.Topic, err = c.at.topicOf(p.Topic)
 	}

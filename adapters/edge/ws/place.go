@@ -3,13 +3,15 @@ package ws
 import (
 	"net/http"
 
+	"culvert/adapters/edge"
 	"culvert/domain"
 )
 
-// place is what a socket's URL stands for: a topic, a queue of it, or nothing where both are empty.
+// place is what a socket's URL stands for: a topic, a queue of it, or nothing where both are empty; and what a route of the operator's own has settled.
 type place struct {
 	topic domain.Topic
 	queue domain.Queue
+	fixed edge.Fixed
 }
 
 // The parameters of paths.
@@ -20,6 +22,9 @@ const (
 
 // placeOf reads the place from the path. names are the parameters that r's route has of topic and queue, in this order.
 func placeOf(r *http.Request, names []string) (at place, err error) {
+	if at.fixed = edge.FixedIn(r.Context()); at.fixed.Refusal != nil {
+		return place{}, at.fixed.Refusal
+	}
 	for _, name := range names {
 		switch value := r.PathValue(name); name {
 		case pathTopic:
