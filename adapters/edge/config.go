@@ -13,6 +13,8 @@ type Config struct {
 	// Origins are the pages from elsewhere that may use the server, as https://app.example.com. "*" stands for any. Pages of the
 	// same host always may.
 	Origins []string `mapstructure:"origins"`
+	// Proxies are the addresses of reverse proxies before the server, single ones or ranges as 10.0.0.0/8. Only what they say of their clients in X-Forwarded-For counts.
+	Proxies []string `mapstructure:"proxies"`
 	// Listen is the address that the server listens on: its host is one of ours too, and an unspecified one (0.0.0.0, [::]) makes all IP addresses
 	// ours, since a foreign name cannot be bound to a number in the Host field. Whoever composes the server sets it.
 	Listen string `mapstructure:"-"`
@@ -20,7 +22,7 @@ type Config struct {
 
 // DefaultConfig is a server for this machine only.
 func DefaultConfig() Config {
-	return Config{Hosts: []string{"localhost", "127.0.0.1", "[::1]"}, Origins: []string{}}
+	return Config{Hosts: []string{"localhost", "127.0.0.1", "[::1]"}, Origins: []string{}, Proxies: []string{}}
 }
 
 // Validate says which setting cannot be.
@@ -37,6 +39,11 @@ func (c Config) Validate() error {
 		u, err := url.Parse(origin)
 		if err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != origin {
 			return fmt.Errorf("http.origins has %q: give scheme and host without a path, like https://app.example.com, or *", origin)
+		}
+	}
+	for _, proxy := range c.Proxies {
+		if _, err := networkOf(proxy); err != nil {
+			return fmt.Errorf("http.proxies has %q: give an IP address, or a range like 10.0.0.0/8", proxy)
 		}
 	}
 	return nil

@@ -28,6 +28,7 @@ type Server struct {
 	hosts   hosts
 	origins origins
 	limits  domain.Limits
+	client  func(*http.Request) string // the address of who asks
 	room    room
 	log     *slog.Logger
 }
@@ -37,7 +38,7 @@ func New(cfg Config, limits domain.Limits, log *slog.Logger) (*Server, error) {
 	if err := errors.Join(cfg.Validate(), limits.Validate()); err != nil {
 		return nil, err
 	}
-	s := &Server{echo: echo.New(), hosts: newHosts(cfg), origins: newOrigins(cfg), limits: limits, log: log}
+	s := &Server{echo: echo.New(), hosts: newHosts(cfg), origins: newOrigins(cfg), limits: limits, client: clientOf(cfg), log: log}
 	s.room.most = int64(limits.Connections)
 	s.echo.Logger.SetOutput(io.Discard)
 	s.echo.HTTPErrorHandler = s.fail
@@ -102,7 +103,8 @@ func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 		if n := len(r.URL.RequestURI()); n > s.limits.URLBytes {
 			return domain.Errorf(domain.InvalidRequest, "the URL has %d bytes; at most %d are taken (limits.url_bytes)", n, s.limits.URLBytes)
 		}
-		c.SetRequest(r.WithContext(context.WithValue(r.Context(), roomKey{}, &s.room)))
+		ctx := context.WithValue(r.Context(), roomKey{}, &s.room)
+		c.SetRequest(r.WithContext(context.WithValue(ctx, clientKey{}, s.client(r))))
 		return next(c)
 	}
 }

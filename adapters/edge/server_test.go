@@ -141,6 +141,63 @@ func TestOnlyListedOriginsMayUseTheServer(t *testing.T) {
 	}
 }
 
+func TestWhoAsks(t *testing.T) {
+	for _, c := range []struct {
+		proxies   []string
+		peer      string
+		forwarded []string
+		want      string
+	}{
+		{nil, "192.0.2.1:4000", nil, "192.0.2.1"},
+		{nil, "[2001:db8::1]:4000", nil, "2001:db8::1"},
+		{nil, "@", nil, ""}, // a socket of the machine's own has no address
+		// Who is no proxy cannot name another one.
+		{nil, "192.0.2.1:4000", []string{"203.0.113.9"}, "192.0.2.1"},
+		{nil, "127.0.0.1:4000", []string{"203.0.113.9"}, "127.0.0.1"},
+		{[]string{"10.0.0.1"}, "192.0.2.1:4000", []string{"203.0.113.9"}, "192.0.2.1"},
+		{[]string{"10.0.0.1"}, "10.0.0.2:4000", []string{"203.0.113.9"}, "10.0.0.2"},
+		{[]string{"10.0.0.1"}, "127.0.0.1:4000", []string{"203.0.113.9"}, "127.0.0.1"},
+		// A proxy can.
+		{[]string{"10.0.0.1"}, "10.0.0.1:4000", nil, "10.0.0.1"},
+		{[]string{"10.0.0.1"}, "10.0.0.1:4000", []string{"203.0.113.9"}, "203.0.113.9"},
+		{[]string{"127.0.0.1", "::1"}, "[::1]:4000", []string{"2001:db8::7"}, "2001:db8::7"},
+		{[]string{"10.0.0.0/8"}, "10.9.9.9:4000", []string{"203.0.113.9, 10.0.0.3"}, "203.0.113.9"},
+		{[]string{"2001:db8::/32"}, "[2001:db8::1]:4000", []string{"203.0.113.9"}, "203.0.113.9"},
+		// What stands before that is the client's own word, in however many fields.
+		{[]string{"10.0.0.1"}, "10.0.0.1:4000", []string{"198.51.100.1, 203.0.113.9"}, "203.0.113.9"},
+		{[]string{"10.0.0.1"}, "10.0.0.1:4000", []string{"10.0.0.1, 198.51.100.1", "203.0.113.9"}, "203.0.113.9"},
+		{[]string{"10.0.0.1"}, "10.0.0.1:4000", []string{"<script>, 203.0.113.9"}, "203.0.113.9"},
+		{[]string{"10.0.0.1"}, "10.0.0.1:4000", []string{"unknown"}, "10.0.0.1"},
+		{[]string{"10.0.0.0/8"}, "10.0.0.1:4000", []string{"10.0.0.2, 10.0.0.3"}, "10.0.0.2"},
+	} {
+		cfg, got := DefaultConfig(), "nobody"
+		cfg.Proxies = c.proxies
+		s := newServer(t, cfg, domain.DefaultLimits(), io.Discard, routes{"/x": func(_ http.ResponseWriter, r *http.Request) error {
+			got = Client(r.Context())
+			return nil
+		}})
+		r := httptest.NewRequestWithContext(t.Context(), "GET", "/x", nil)
+		r.Host, r.RemoteAddr = "localhost", c.peer
+		for _, f := range c.forwarded {
+			r.Header.Add("X-Forwarded-For", f)
+		}
+		s.Handler().ServeHTTP(httptest.NewRecorder(), r)
+		if got != c.want {
+			t.Errorf("%s behind %v, forwarded for %q: %q, want %q", c.peer, c.proxies, c.forwarded, got, c.want)
+		}
+	}
+	for _, proxy := range []string{"", "proxy.example", "10.0.0.1:80", "10.0.0.0/33", "*"} {
+		cfg := DefaultConfig()
+		cfg.Proxies = []string{"10.0.0.1", proxy}
+		if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), "http.proxies") {
+			t.Errorf("%q: %v", proxy, err)
+		}
+	}
+	if got := Client(t.Context()); got != "" {
+		t.Errorf("outside a request: %q", got)
+	}
+}
+
 func TestRoutesThatAreNotThere(t *testing.T) {
 	s := newServer(t, DefaultConfig(), domain.DefaultLimits(), io.Discard, routes{"/x": fine})
 	if w := ask(t, s, "GET", "/none", "localhost"); w.Code != 404 || codeIn(t, w) != domain.UnknownRoute {

@@ -2,6 +2,8 @@ package edge
 
 import (
 	"math"
+	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,21 +26,20 @@ const defaultInFlight = 16
 const MaxDelay = 15 * time.Minute
 
 // View takes what a view of topics may ask for (PROTOCOL §2): from, to, limit, key, header and overflow. resume is the cursor that the client came back with, empty
-// where it brought none; it wins over from. ended says that the client reached the end that it asks for before, so that there is
-// nothing to open. Whether anything failed is told by Err.
-func (p *Params) View(topics []domain.Pattern, resume string, limits domain.Limits, now time.Time) (v ports.View, ended bool) {
+// where it brought none; it wins over from. also are policies that the edge can keep besides those of every edge. ended says that the client reached the end that it
+// asks for before, so that there is nothing to open. Whether anything failed is told by Err.
+func (p *Params) View(topics []domain.Pattern, resume string, limits domain.Limits, now time.Time, also ...ports.Overflow) (v ports.View, ended bool) {
 	v.Topics = topics
 	v.From, v.Resume = p.from(topics, now)
 	if resume != "" {
 		v.Resume = p.cursor(resume, topics)
 	}
-	if s, ok := p.One("to"); ok {
-		to, err := domain.ParseTo(s, now)
-		if err != nil {
-			p.Fail(err)
-		}
-		v.To, ended = &to, v.Resume != nil && v.Resume.End
+	v.To = p.to(topics, now)
+	if v.Resume != nil && v.Resume.End {
+		ended = v.To != nil
+		v.Resume.End = ended // a stream that reads on from an end mark is not at its end
 	}
+	p.checkVector(v, now)
 	v.Limit = p.Int("limit", 1, math.MaxInt64, 0)
 	for _, key := range p.All("key") {
 		if len(key) > limits.KeyBytes {
@@ -53,24 +54,69 @@ func (p *Params) View(topics []domain.Pattern, resume string, limits domain.Limi
 		}
 		v.Headers = append(v.Headers, domain.Header{Name: name, Value: []byte(value)})
 	}
-	v.Overflow = p.overflow()
+	v.Overflow = p.overflow(also)
 	return v, ended
 }
 
-func (p *Params) overflow() ports.Overflow {
+// LastEventID takes the cursor that a client came back with, empty where it brought none: the header Last-Event-ID, which wins, or the parameter for clients that cannot
+// set it.
+func (p *Params) LastEventID(h http.Header) string {
+	param, _ := p.One("lastEventId")
+	if header := h.Get("Last-Event-ID"); header != "" {
+		return header
+	}
+	return param
+}
+
+// to takes where to end: nil where the request does not say. A cursor must know one of topics.
+func (p *Params) to(topics []domain.Pattern, now time.Time) *domain.Stop {
+	s, ok := p.One("to")
+	if !ok {
+		return nil
+	}
+	to, err := domain.ParseTo(s, now)
+	if err != nil {
+		p.Fail(err)
+	}
+	if to.Cursor != nil {
+		p.sharing(to.Cursor, topics)
+	}
+	return &to
+}
+
+// checkVector refuses topics whose names alone make a cursor that is longer than cursors are: no stream could be opened on them, and who is sent away before
+// that is seen could not come back.
+func (p *Params) checkVector(v ports.View, now time.Time) {
+	if begun := (ports.View{Topics: v.Topics, From: v.From}); !begun.Place(now).Fits() {
+		p.Fail(domain.Errorf(domain.InvalidRequest, "the places in %d topics do not fit into one cursor, which has at most %d bytes: view fewer on one stream, or fewer patterns", len(v.Topics), domain.MaxCursor))
+	}
+}
+
+// overflow takes what happens to a viewer that is too slow. also are policies besides those of every edge.
+func (p *Params) overflow(also []ports.Overflow) ports.Overflow {
 	s, ok := p.One("overflow")
 	if !ok {
 		return ports.OverflowDefault
 	}
-	switch o := ports.Overflow(s); o {
-	case ports.OverflowResume, ports.OverflowDrop, ports.OverflowDisconnect:
-		return o
-	case "latest-by-key":
-		p.Fail(domain.Errorf(domain.Unsupported, "overflow=latest-by-key is not supported by this server; resume, drop and disconnect are"))
+	possible := append([]ports.Overflow{ports.OverflowResume, ports.OverflowDrop, ports.OverflowDisconnect}, also...)
+	asked := ports.Overflow(s)
+	switch {
+	case slices.Contains(possible, asked):
+		return asked
+	case asked == ports.OverflowLatest:
+		p.Fail(domain.Errorf(domain.InvalidRequest, "overflow=%s is possible on a WebSocket; here it is one of %s", asked, listed(possible)))
 	default:
-		p.Fail(domain.Errorf(domain.InvalidRequest, "overflow=%q is none of resume, drop, disconnect", cut(s, maxShown)))
+		p.Fail(domain.Errorf(domain.InvalidRequest, "overflow=%q is none of %s", cut(s, maxShown), listed(possible)))
 	}
 	return ports.OverflowDefault
+}
+
+func listed(policies []ports.Overflow) string {
+	words := make([]string, len(policies))
+	for i, policy := range policies {
+		words[i] = string(policy)
+	}
+	return strings.Join(words, ", ")
 }
 
 // Mode takes what a queue's stream is for: to join, or to peek, which is not supported.
@@ -126,7 +172,7 @@ func (p *Params) cursor(s string, topics []domain.Pattern) *domain.Cursor {
 
 func (p *Params) sharing(c *domain.Cursor, topics []domain.Pattern) *domain.Cursor {
 	if !c.Shares(topics) {
-		p.Fail(domain.Errorf(domain.InvalidCursor, "the cursor is of other topics than %q", topics))
+		p.Fail(domain.Errorf(domain.InvalidCursor, "the cursor is of other topics than those asked for"))
 		return nil
 	}
 	return c

@@ -3,7 +3,6 @@ package sse
 
 import (
 	"errors"
-	"net/http"
 	"sync"
 
 	"github.com/labstack/echo/v4"
@@ -72,15 +71,6 @@ func (e *Edge) wire(contentType string, p *edge.Params, envelope bool) wire {
 		s.shared = e.plain
 	}
 	return s
-}
-
-// lastEventID takes the cursor that a client came back with. The header wins over the parameter.
-func lastEventID(r *http.Request, p *edge.Params) string {
-	param, _ := p.One("lastEventId")
-	if header := r.Header.Get("Last-Event-ID"); header != "" {
-		return header
-	}
-	return param
 }
 
 // passing reports whether err is trouble that passes, which a client is told by a bye.

@@ -74,10 +74,11 @@ func frames() []domain.Event {
 
 func TestFramesAreGolden(t *testing.T) {
 	for name, format := range map[string]func([]byte, domain.Event) []byte{
-		"plain.sse":    style{}.append,
-		"named.sse":    style{naming: "type"}.append,
-		"envelope.sse": style{envelope: true}.append,
-		"lines.ndjson": appendLine,
+		"plain.sse":          style{}.append,
+		"named.sse":          style{naming: "type"}.append,
+		"envelope.sse":       style{envelope: true}.append,
+		"named-envelope.sse": style{envelope: true, naming: "type"}.append,
+		"lines.ndjson":       appendLine,
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []byte
@@ -120,6 +121,12 @@ func FuzzFrames(f *testing.F) {
 			if !strings.HasPrefix(got.Data, `{"topic":"t",`) || strings.Contains(got.Data, "\n") {
 				t.Fatalf("data %q", got.Data)
 			}
+			if strings.Contains(got.Data, `,"cursor":`) && cursor == "" && !bytes.Contains(payload, []byte(`,"cursor":`)) {
+				t.Fatalf("a cursor in %q", got.Data)
+			}
+			if got.Type != "message" && (reserved(got.Type) || got.Type != string(name)) {
+				t.Fatalf("a name %q of %q", got.Type, name)
+			}
 			return
 		}
 		kind, data := wantBare(m)
@@ -127,6 +134,34 @@ func FuzzFrames(f *testing.F) {
 			t.Fatalf("%q, want %s %q", got, kind, data)
 		}
 	})
+}
+
+// The names of PROTOCOL §3, and those that browsers dispatch events of their own under, are never a message's.
+func TestNamesThatAreReserved(t *testing.T) {
+	named := func(value string, envelope bool) string {
+		m := &domain.Message{Payload: []byte("x"), Headers: []domain.Header{{Name: "type", Value: []byte(value)}, {Name: "type", Value: []byte("second")}}}
+		var page source
+		page.read(string(style{envelope: envelope, naming: "type"}.append(nil, domain.Event{Topic: "t", Message: m, Cursor: "c"})))
+		if len(page.events) != 1 || page.events[0].ID != "c" {
+			t.Fatalf("%q became %+v", value, page)
+		}
+		return page.events[0].Type
+	}
+	for _, envelope := range []bool{false, true} {
+		for _, value := range []string{
+			"ready", "gap", "mark", "assign", "bye", "challenge", "delete", "binary", "binary-delete", "open", "error",
+			"", "a\rb", "a\nb", "a\x00b", "a\r\nid: evil", "\n", "\xff",
+		} {
+			if got := named(value, envelope); got != "message" {
+				t.Errorf("%q names an event %q", value, got)
+			}
+		}
+		for _, value := range []string{"trade", "Ready", "ready ", " gap", "é", "a: b", "message", "opened"} {
+			if got := named(value, envelope); got != value {
+				t.Errorf("%q names an event %q", value, got)
+			}
+		}
+	}
 }
 
 func wantID(cursor, before string) string {

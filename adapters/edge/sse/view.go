@@ -3,7 +3,6 @@ package sse
 import (
 	"context"
 	"net/http"
-	"strings"
 	"time"
 
 	"culvert/adapters/edge"
@@ -13,35 +12,29 @@ import (
 
 // viewTopic serves GET /v1/topics/{topic}/events.
 func (e *Edge) viewTopic(w http.ResponseWriter, r *http.Request) error {
-	return e.view(w, r, edge.QueryParams(r.URL.RawQuery, e.limits), r.PathValue("topic"), false)
+	topic, err := domain.ParseTopic(r.PathValue("topic"))
+	if err != nil {
+		return err
+	}
+	return e.view(w, r, edge.QueryParams(r.URL.RawQuery, e.limits), []domain.Pattern{domain.Pattern(topic)}, false)
 }
 
 // viewTopics serves GET /v1/events.
 func (e *Edge) viewTopics(w http.ResponseWriter, r *http.Request) error {
 	p := edge.QueryParams(r.URL.RawQuery, e.limits)
-	topics := p.All("topic")
-	switch {
-	case len(topics) == 0:
-		return domain.Errorf(domain.InvalidRequest, "say which topic to view: /v1/events?topic=…")
-	case len(topics) > 1 || strings.Contains(topics[0], "*"):
-		return domain.Errorf(domain.Unsupported, "several topics on one stream are not supported by this server; give one, without *")
-	}
-	return e.view(w, r, p, topics[0], true)
+	return e.view(w, r, p, p.Topics(), true)
 }
 
-func (e *Edge) view(w http.ResponseWriter, r *http.Request, p *edge.Params, name string, envelope bool) error {
+// view serves a view of topics. What failed of p before is answered as what fails now.
+func (e *Edge) view(w http.ResponseWriter, r *http.Request, p *edge.Params, topics []domain.Pattern, envelope bool) error {
 	contentType, err := accepted(r.Header)
-	if err != nil {
-		return err
-	}
-	topic, err := domain.ParseTopic(name)
 	if err != nil {
 		return err
 	}
 	now := time.Now()
 	wire := e.wire(contentType, p, envelope)
 	strict := p.Flag("strict", contentType == typeNDJSON)
-	view, ended := p.View([]domain.Pattern{domain.Pattern(topic)}, lastEventID(r, p), e.limits, now)
+	view, ended := p.View(topics, p.LastEventID(r.Header), e.limits, now)
 	if err := p.Err(); err != nil {
 		return err
 	}
@@ -49,7 +42,7 @@ func (e *Edge) view(w http.ResponseWriter, r *http.Request, p *edge.Params, name
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
-	view.Heartbeat = e.cfg.Heartbeat
+	view.Heartbeat, view.Client = e.cfg.Heartbeat, edge.Client(r.Context())
 	return e.show(w, r, view, wire, strict, now)
 }
 

@@ -154,15 +154,151 @@ func TestViewsThatLookTheSameShareTheirBytes(t *testing.T) {
 }
 
 func TestAnEndMarkIsAnEnd(t *testing.T) {
-	s := newStream()
-	url := serve(t, viewing(s, nil), DefaultConfig(), domain.DefaultLimits())
+	s, seen := newStream(), ports.View{}
+	url := serve(t, viewing(s, &seen), DefaultConfig(), domain.DefaultLimits())
 	end := s.cursor
 	end.End = true
-	if c := get(t, url+"/v1/topics/orders/events?to=latest&lastEventId="+end.String()); c.StatusCode != 204 {
+	for _, to := range []string{"latest", "@0", "@2026-01-02T15:04:05Z", place(3)} {
+		for _, path := range []string{"/v1/topics/orders/events?", "/v1/events?topic=new&topic=or*&"} {
+			if c := get(t, url+path+"to="+to+"&lastEventId="+end.String()); c.StatusCode != 204 {
+				t.Errorf("%s: %d", to, c.StatusCode)
+			}
+			if c := get(t, url+path+"from=earliest&to="+to, "Last-Event-ID", end.String(), "Accept", "application/x-ndjson"); c.StatusCode != 204 {
+				t.Errorf("%s, NDJSON: %d", to, c.StatusCode)
+			}
+		}
+	}
+	c := get(t, url+"/v1/topics/orders/events?limit=1&lastEventId="+end.String())
+	if c.StatusCode != 200 {
 		t.Errorf("%d", c.StatusCode)
 	}
-	if c := get(t, url+"/v1/topics/orders/events?limit=1&lastEventId="+end.String()); c.StatusCode != 200 {
-		t.Errorf("%d", c.StatusCode)
+	c.block(t)
+	if seen.Resume == nil || seen.Resume.End || seen.To != nil {
+		t.Errorf("asked for %+v", seen)
+	}
+}
+
+// ofSeveral is a stream of two topics, and its cursor at these places.
+func ofSeveral(orders, prices int64) (*stream, domain.Cursor) {
+	c := domain.CursorOf("orders", domain.NewVector(9, domain.Place{Next: orders})).With("prices", domain.NewVector(4, domain.Place{Next: prices}))
+	s := newStream()
+	s.cursor, s.ready.Cursor, s.ready.Topics = c, c, []domain.Topic{"orders", "prices"}
+	return s, c
+}
+
+func TestAViewOfSeveralTopics(t *testing.T) {
+	no := false
+	for _, c := range []struct {
+		accept, query string
+		want          []string // with <n> for the cursor after n messages
+	}{
+		{"text/event-stream", "", []string{
+			"retry: 2000\nevent: ready\nid: <0>\ndata: {\"stream\":\"s_1\",\"mode\":\"view\",\"topics\":[\"orders\",\"prices\"],\"resumed\":false,\"reason\":\"topics\",\"pending\":[{\"topic\":\"orders\",\"partition\":3},{\"topic\":\"prices\",\"partition\":0}],\"heartbeat_ms\":15000}\n\n",
+			"id: <1>\ndata: {\"topic\":\"orders\",\"partition\":0,\"offset\":5,\"key\":null,\"headers\":[],\"text\":\"a\",\"cursor\":\"<1>\"}\n\n",
+			"id: <2>\ndata: {\"topic\":\"prices\",\"partition\":0,\"offset\":2,\"key\":null,\"headers\":[],\"text\":\"b\",\"cursor\":\"<2>\"}\n\n",
+			"event: gap\nid: <2>\ndata: {\"reason\":\"overflow\",\"topic\":\"prices\",\"partition\":0,\"lost\":4}\n\n",
+		}},
+		{"text/event-stream", "&envelope=0", []string{
+			"retry: 2000\nevent: ready\nid: <0>\n", "id: <1>\ndata: a\n\n", "id: <2>\ndata: b\n\n", "event: gap\nid: <2>\n",
+		}},
+		{"text/event-stream", "&envelope=0&event=type", []string{
+			"retry: 2000\nevent: ready\nid: <0>\n", "id: <1>\ndata: a\n\n", "event: trade\nid: <2>\ndata: b\n\n", "event: gap\nid: <2>\n",
+		}},
+		{"application/x-ndjson", "", []string{
+			`{"op":"ready","stream":"s_1","mode":"view","topics":["orders","prices"],"resumed":false,"reason":"topics","pending":[{"topic":"orders","partition":3},{"topic":"prices","partition":0}],"heartbeat_ms":15000,"cursor":"<0>"}`,
+			`{"op":"msg","topic":"orders","partition":0,"offset":5,"key":null,"headers":[],"text":"a","cursor":"<1>"}`,
+			`{"op":"msg","topic":"prices","partition":0,"offset":2,"key":null,"headers":[],"text":"b","cursor":"<2>"}`,
+			`{"op":"gap","reason":"overflow","topic":"prices","partition":0,"lost":4,"cursor":"<2>"}`,
+		}},
+	} {
+		t.Run(c.accept+c.query, func(t *testing.T) {
+			s, first := ofSeveral(5, 2)
+			_, second := ofSeveral(6, 2)
+			_, third := ofSeveral(6, 3)
+			s.ready.Resumed, s.ready.Reason = &no, ports.ResumeTopics
+			s.ready.Pending = []ports.Pending{{Topic: "orders", Partition: 3}, {Topic: "prices"}}
+			seen := ports.View{}
+			got := get(t, serve(t, viewing(s, &seen), DefaultConfig(), domain.DefaultLimits())+"/v1/events?topic=orders&topic=pri*&topic=orders&to=@0"+c.query, "Accept", c.accept, "Last-Event-ID", place(5))
+			read := got.block
+			if c.accept == typeNDJSON {
+				read = got.line
+			}
+			prices := runOf("b")
+			prices.Topic, prices.Base, prices.After = "prices", domain.NewVector(4, domain.Place{Next: 2}), domain.NewVector(4, domain.Place{Next: 3})
+			prices.Messages[0].Offset, prices.Messages[0].Headers = 2, nil
+			if strings.Contains(c.query, "event=") {
+				prices.Messages[0].Headers = []domain.Header{{Name: "type", Value: []byte("trade")}}
+			}
+			hole := &domain.Run{Topic: "prices", Base: prices.After, After: prices.After, Gap: &domain.Gap{Reason: domain.GapOverflow, Lost: 4}}
+			cursors := strings.NewReplacer("<0>", first.String(), "<1>", second.String(), "<2>", third.String())
+			for i, want := range c.want {
+				if i == 1 {
+					s.send(t, ports.Batch{Spans: []domain.Span{{Run: runOf("a"), To: 1, Own: &first}, {Run: prices, To: 1, Own: &second}, {Run: hole, To: 1, Own: &third}}}, nil)
+				}
+				if got := read(t); !strings.HasPrefix(got, cursors.Replace(want)) {
+					t.Errorf("got  %s\nwant %s", got, cursors.Replace(want))
+				}
+			}
+			if fmt.Sprint(seen.Topics) != "[orders pri*]" || seen.To == nil || seen.Resume == nil || seen.Client != "127.0.0.1" {
+				t.Errorf("asked for %+v", seen)
+			}
+			s.send(t, ports.Batch{}, &domain.Bye{Reason: domain.ByeEnd})
+			end := s.cursor
+			end.End = true
+			if got := got.rest(t); !strings.Contains(got, `"reason":"end","reconnect":false`) || !strings.Contains(got, end.String()) {
+				t.Errorf("the end is %s", got)
+			}
+		})
+	}
+}
+
+// Where cursors are long most events go without: neither id nor cursor, rather than an empty one, which would take the client's place away.
+func TestEventsWithoutACursor(t *testing.T) {
+	var places []domain.Place
+	for i := range int32(100) {
+		places = append(places, domain.Place{Partition: i, Next: 5})
+	}
+	run := &domain.Run{Topic: "orders", Base: domain.NewVector(9, places...)}
+	run.After = run.Base
+	for i := range int64(120) {
+		m := &domain.Message{Payload: []byte("x"), Position: domain.Position{Partition: 7, Offset: 5 + i}}
+		run.Messages = append(run.Messages, m)
+		run.After = run.After.With(m.After())
+	}
+	own := domain.CursorOf("orders", run.Base).With("prices", domain.NewVector(4, domain.Place{Next: 2}))
+	for name, viewer := range map[string]*domain.Cursor{"shared": nil, "own": &own} {
+		for _, c := range []struct{ accept, query, mark string }{
+			{typeSSE, "envelope=0", "id: "},
+			{typeSSE, "envelope=1", `,"cursor":"`},
+			{typeNDJSON, "", `,"cursor":"`},
+		} {
+			s := newStream()
+			got := get(t, serve(t, viewing(s, nil), DefaultConfig(), domain.DefaultLimits())+"/v1/events?topic=orders&topic=prices&"+c.query, "Accept", c.accept)
+			read := got.block
+			if c.accept == typeNDJSON {
+				read = got.line
+			}
+			read(t)
+			s.send(t, ports.Batch{Spans: []domain.Span{{Run: run, To: 120, Own: viewer}}}, nil)
+			var with []int
+			for i := range 120 {
+				frame := read(t)
+				if strings.Contains(frame, `"cursor":""`) || strings.Contains(frame, "id: \n") {
+					t.Errorf("an empty cursor: %s", frame)
+				}
+				if has := strings.Contains(frame, c.mark); has {
+					with = append(with, i)
+				}
+				if c.accept == typeSSE && strings.Contains(frame, "id: ") != slices.Contains(with, i) {
+					t.Errorf("id and cursor do not go together: %s", frame)
+				}
+			}
+			if !slices.Equal(with, []int{49, 99, 119}) {
+				t.Errorf("%s, %s %s: cursors are on %v", name, c.accept, c.query, with)
+			}
+			got.stop()
+			await(t, s.gone, "the end of the view")
+		}
 	}
 }
 
@@ -177,16 +313,20 @@ func TestStreamsThatAreRefused(t *testing.T) {
 	}
 	url := serve(t, s, DefaultConfig(), domain.DefaultLimits())
 	for target, want := range map[string]string{
-		"/v1/topics/orders/events":                        "404 unknown-topic",
-		"/v1/topics/a%2Fb/events":                         "400 invalid-request",
-		"/v1/topics/orders/events?form=latest":            "400 invalid-request",
-		"/v1/topics/orders/events?mode=join":              "400 invalid-request",
-		"/v1/topics/orders/events?lastEventId=x":          "400 invalid-cursor",
-		"/v1/topics/orders/events?to=latest":              "501 unsupported",
-		"/v1/topics/orders/events?overflow=latest-by-key": "501 unsupported",
+		"/v1/topics/orders/events":                                    "404 unknown-topic",
+		"/v1/topics/a%2Fb/events":                                     "400 invalid-request",
+		"/v1/topics/orders/events?form=latest":                        "400 invalid-request",
+		"/v1/topics/orders/events?mode=join":                          "400 invalid-request",
+		"/v1/topics/orders/events?lastEventId=x":                      "400 invalid-cursor",
+		"/v1/topics/orders/events?to=never":                           "400 invalid-request",
+		"/v1/topics/orders/events?overflow=latest-by-key":             "400 invalid-request",
+		"/v1/topics/a*/events":                                        "400 invalid-request",
+		"/v1/topics/orders/events?topic=b":                            "400 invalid-request",
 		"/v1/events":                                                  "400 invalid-request",
-		"/v1/events?topic=a&topic=b":                                  "501 unsupported",
-		"/v1/events?topic=a*":                                         "501 unsupported",
+		"/v1/events?topic=":                                           "400 invalid-request",
+		"/v1/events?topic=a&topic=b/c":                                "400 invalid-request",
+		"/v1/events?topic=a&topic=b.*&lastEventId=" + place(5):        "400 invalid-cursor",
+		"/v1/events?topic=a&topic=b.*":                                "404 unknown-topic",
 		"/v1/topics/orders/queues/billing/events":                     "409 conflict",
 		"/v1/topics/orders/queues/billing/events?mode=peek":           "501 unsupported",
 		"/v1/topics/orders/queues/billing/events?limit=1":             "400 invalid-request",
@@ -206,8 +346,17 @@ func TestStreamsThatAreRefused(t *testing.T) {
 			t.Errorf("%s: %d", target, c.StatusCode)
 		}
 	}
-	if c := get(t, url+"/v1/topics/orders/events?envelope=0", "Accept", "application/x-ndjson"); c.StatusCode != 400 {
-		t.Errorf("%d", c.StatusCode)
+	for target, says := range map[string]string{
+		"/v1/topics/orders/events?envelope=0":             "envelope=0",
+		"/v1/events?topic=orders&envelope=0":              "envelope=0",
+		"/v1/topics/orders/events?event=type":             `\"event\" is unknown here`,
+		"/v1/topics/orders/events?overflow=latest-by-key": "possible on a WebSocket; here it is one of resume, drop, disconnect",
+		"/v1/topics/orders/queues/billing/events?event=x": `\"event\" is unknown here`,
+	} {
+		c := get(t, url+target, "Accept", "application/x-ndjson")
+		if body := c.rest(t); c.StatusCode != 400 || !strings.Contains(body, says) {
+			t.Errorf("%s: %d %s", target, c.StatusCode, body)
+		}
 	}
 }
 
@@ -268,19 +417,58 @@ func TestTroubleThatPassesIsToldByABye(t *testing.T) {
 	}
 }
 
-// With its cursor a client that could not be served misses nothing.
+// With its cursor a client that could not be served misses nothing, in any of its topics.
 func TestTheCursorOfAViewThatWasNotOpened(t *testing.T) {
-	now := time.UnixMilli(1_700_000_000_000).UTC()
-	resume := domain.CursorOf("orders", domain.NewVector(9, domain.Place{Next: 5}))
-	for name, c := range map[string]struct {
-		v    ports.View
-		want domain.Cursor
+	since := func(from, to time.Time) func(*domain.Vector) bool {
+		return func(v *domain.Vector) bool { return v != nil && !v.Since.Before(from) && !v.Since.After(to) }
+	}
+	at := time.UnixMilli(1_700_000_000_000).UTC()
+	began := time.Now().Truncate(time.Millisecond)
+	asked := since(began, began.Add(time.Minute))
+	for _, c := range []struct {
+		query, resume string
+		want          map[domain.Pattern]func(*domain.Vector) bool
 	}{
-		"a start":  {ports.View{Topics: []domain.Pattern{"orders"}, From: domain.StartLast(5)}, domain.CursorOf("orders", domain.StartLast(5).VectorAt(now))},
-		"a cursor": {ports.View{Topics: []domain.Pattern{"orders"}, Resume: &resume}, resume},
+		{"topic=orders", "", map[domain.Pattern]func(*domain.Vector) bool{"orders": asked}},
+		{"topic=orders&topic=pri*", "", map[domain.Pattern]func(*domain.Vector) bool{"orders": asked, "pri*": asked}},
+		{"topic=orders&topic=pri*&from=@1700000000000", "", map[domain.Pattern]func(*domain.Vector) bool{"orders": since(at, at), "pri*": since(at, at)}},
+		{"topic=orders&topic=pri*&from=-5", "", map[domain.Pattern]func(*domain.Vector) bool{
+			"orders": func(v *domain.Vector) bool { return v.Last == 5 }, "pri*": func(v *domain.Vector) bool { return v.Last == 5 },
+		}},
+		// What the client has seen of a topic stays so; what is new to it begins where it asked for.
+		{"topic=orders&topic=pri*&topic=new&from=earliest", place(5), map[domain.Pattern]func(*domain.Vector) bool{
+			"orders": func(v *domain.Vector) bool { return v.Next(0) == 5 && v.Since.IsZero() },
+			"pri*":   func(v *domain.Vector) bool { return v.Since.IsZero() && len(v.Places()) == 0 },
+			"new":    func(v *domain.Vector) bool { return v.Since.IsZero() && len(v.Places()) == 0 },
+		}},
 	} {
-		if got := c.v.Place(now).String(); got != c.want.String() {
-			t.Errorf("%s: %q", name, got)
+		for _, accept := range []string{typeSSE, typeNDJSON} {
+			s := &services{open: func(context.Context, ports.View) (ports.Stream, error) {
+				return nil, domain.Errorf(domain.Unavailable, "the broker cannot be reached")
+			}}
+			got := get(t, serve(t, s, DefaultConfig(), domain.DefaultLimits())+"/v1/events?strict=0&"+c.query, "Accept", accept, "Last-Event-ID", c.resume)
+			id := ""
+			if accept == typeSSE {
+				var page source
+				page.read(got.rest(t))
+				id = page.lastID
+			} else {
+				var bye struct{ Op, Cursor string }
+				if err := json.Unmarshal([]byte(got.rest(t)), &bye); err != nil || bye.Op != "bye" {
+					t.Fatalf("%+v, %v", bye, err)
+				}
+				id = bye.Cursor
+			}
+			cursor, err := domain.ParseCursor(id)
+			if err != nil || len(cursor.Topics) != len(c.want) || cursor.End {
+				t.Fatalf("%s: %q is %+v, %v", c.query, id, cursor, err)
+			}
+			for topic, right := range c.want {
+				i := slices.IndexFunc(cursor.Topics, func(v domain.TopicVector) bool { return v.Topic == topic })
+				if i < 0 || !right(cursor.Topics[i].Vector) {
+					t.Errorf("%s: of %s the cursor says %+v", c.query, topic, cursor)
+				}
+			}
 		}
 	}
 }

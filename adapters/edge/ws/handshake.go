@@ -66,7 +66,7 @@ func (e *Edge) open(ctx context.Context, s *socket, r *http.Request, names []str
 	if spoken == protocolJSON {
 		s.dialect, err = openConversation(s, at, params)
 	} else {
-		s.dialect, err = openRaw(ctx, s, at, params)
+		s.dialect, err = openRaw(ctx, s, at, r.Header, params)
 	}
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		return cause // the reason of the end says more than what the end broke off

@@ -139,7 +139,7 @@ func TestTheDrainComesWhileTheHandshakeIsAnswered(t *testing.T) {
 			return openConversation(s, place{}, edge.QueryParams("", e.limits))
 		}, `{"op":"bye","reason":"shutdown","reconnect":true,"retry_ms":`, "unavailable: this node is shutting down"},
 		"raw": {func(ctx context.Context, s *socket) (dialect, error) {
-			return openRaw(ctx, s, place{topic: "orders"}, edge.QueryParams("mode=view", e.limits))
+			return openRaw(ctx, s, place{topic: "orders"}, nil, edge.QueryParams("mode=view", e.limits))
 		}, "", "shutdown: this node is going away"},
 	} {
 		ctx, cancel := context.WithCancelCause(t.Context())

@@ -30,6 +30,9 @@ func (d *raw) watch(ctx context.Context) {
 		var frames [][]byte
 		for _, span := range batch.Spans {
 			if gap := span.Run.Gap; gap != nil {
+				if d.conflated && gap.Reason == domain.GapOverflow {
+					continue // it counts what the client asked to have left out
+				}
 				if d.send(ctx, frames) == nil {
 					d.hole(ctx, gap)
 				}

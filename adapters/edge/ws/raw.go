@@ -2,6 +2,7 @@ package ws
 
 import (
 	"context"
+	"net/http"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -21,21 +22,22 @@ type raw struct {
 	key    []byte // of all that it injects; nil: none
 	tells  bool   // confirmations are told, too
 
-	stream ports.Stream // nil where nothing is viewed
-	member ports.Member // nil where no queue is joined
+	stream    ports.Stream // nil where nothing is viewed
+	conflated bool         // the view wants no more than the newest message of each key
+	member    ports.Member // nil where no queue is joined
 }
 
-// openRaw makes the dialect of s, and opens the view or the membership that params, those of its URL, ask for.
-func openRaw(ctx context.Context, s *socket, at place, params *edge.Params) (dialect, error) {
+// openRaw makes the dialect of s, and opens the view or the membership that params, those of its URL, ask for. h is the head of the handshake.
+func openRaw(ctx context.Context, s *socket, at place, h http.Header, params *edge.Params) (dialect, error) {
 	d := &raw{socket: s, topic: at.topic}
 	d.inlet = inlet{injector: s.edge.injector, answer: d.answers}
 	if at.queue != "" {
 		return d, d.openQueue(ctx, at, params)
 	}
-	return d, d.openTopic(ctx, params)
+	return d, d.openTopic(ctx, h, params)
 }
 
-func (d *raw) openTopic(ctx context.Context, params *edge.Params) error {
+func (d *raw) openTopic(ctx context.Context, h http.Header, params *edge.Params) error {
 	mode := params.Choice("mode", "inject", "view", "both")
 	if d.writes = mode != "view"; d.writes {
 		d.tells = params.Flag("confirm", false)
@@ -44,8 +46,7 @@ func (d *raw) openTopic(ctx context.Context, params *edge.Params) error {
 		d.takeKey(params)
 		return params.Err()
 	}
-	resume, _ := params.One("lastEventId")
-	view, ended := params.View([]domain.Pattern{domain.Pattern(d.topic)}, resume, d.socket.edge.limits, time.Now())
+	view, ended := params.View([]domain.Pattern{domain.Pattern(d.topic)}, params.LastEventID(h), d.socket.edge.limits, time.Now(), ports.OverflowLatest)
 	if d.writes && len(view.Keys) > 1 {
 		params.Fail(domain.Errorf(domain.InvalidRequest, "in mode=both one key is possible: it is that of all that is injected and of all that is viewed"))
 	} else if d.writes && len(view.Keys) == 1 {
@@ -57,6 +58,7 @@ func (d *raw) openTopic(ctx context.Context, params *edge.Params) error {
 	if ended {
 		return &domain.Bye{Reason: domain.ByeEnd}
 	}
+	view.Client, d.conflated = edge.Client(ctx), view.Overflow == ports.OverflowLatest
 	var err error
 	d.stream, err = d.socket.edge.viewer.View(ctx, view)
 	return err

@@ -15,20 +15,11 @@ func (c *conversation) subscribe(ctx context.Context, id string, o *edge.Object)
 	if err != nil {
 		return err
 	}
-	named, err := edge.DecodeTopic(o)
+	named, err := edge.DecodeTopics(o, c.edge.limits)
 	if err != nil {
 		return err
 	}
-	topic, err := c.at.topicOf(named)
-	if err != nil {
-		return err
-	}
-	_, queued := o.Get("queue")
-	queueName, err := o.Text("queue")
-	if err != nil {
-		return err
-	}
-	queue, err := c.at.queueOf(topic, queueName, queued)
+	topics, err := c.at.topicsOf(named)
 	if err != nil {
 		return err
 	}
@@ -41,19 +32,47 @@ func (c *conversation) subscribe(ctx context.Context, id string, o *edge.Object)
 		s.credit = newCredit(n)
 	}
 	params := edge.FrameParams(o, c.edge.limits, "op", "id", "sub", "topic", "queue", "credit")
-	if queue != "" {
-		params.Mode()
-		s.join, s.ack = params.Join(topic, queue, c.edge.limits, time.Now())
-		s.join.Heartbeat = c.edge.cfg.Heartbeat
+	if _, queued := o.Get("queue"); queued || c.at.queue != "" {
+		err = s.askQueue(o, topics, params, queued)
 	} else {
-		resume, _ := params.One("lastEventId")
-		s.view, s.ended = params.View([]domain.Pattern{domain.Pattern(topic)}, resume, c.edge.limits, time.Now())
-		s.view.Heartbeat = c.edge.cfg.Heartbeat
+		s.askView(ctx, topics, params)
 	}
-	if err := params.Err(); err != nil {
+	if err == nil {
+		err = params.Err()
+	}
+	if err != nil {
 		return err
 	}
 	return c.begin(ctx, s)
+}
+
+// askQueue takes what o asks of a queue. named says that it names one.
+func (s *subscription) askQueue(o *edge.Object, topics []domain.Pattern, params *edge.Params, named bool) error {
+	c := s.conversation
+	topic, err := topicOfQueue(topics)
+	if err != nil {
+		return err
+	}
+	name, err := o.Text("queue")
+	if err != nil {
+		return err
+	}
+	queue, err := c.at.queueOf(topic, name, named)
+	if err != nil {
+		return err
+	}
+	params.Mode()
+	s.join, s.ack = params.Join(topic, queue, c.edge.limits, time.Now())
+	s.join.Heartbeat = c.edge.cfg.Heartbeat
+	return nil
+}
+
+// askView takes what params ask of a view of topics.
+func (s *subscription) askView(ctx context.Context, topics []domain.Pattern, params *edge.Params) {
+	c := s.conversation
+	resume, _ := params.One("lastEventId")
+	s.view, s.ended = params.View(topics, resume, c.edge.limits, time.Now(), ports.OverflowLatest)
+	s.view.Heartbeat, s.view.Client = c.edge.cfg.Heartbeat, edge.Client(ctx)
 }
 
 // begin starts s, unless its name is taken or there are too many.

@@ -19,6 +19,7 @@ type subscription struct {
 	cancel       context.CancelCauseFunc
 	leaving      bool    // it is to end; guarded by the conversation's mu
 	credit       *credit // nil: without limit
+	sent         int64   // messages that were put into the parcel
 
 	answered chan struct{} // is closed when the frame that began it has been answered
 	answer   func()        // closes it, more than once if need be
@@ -167,6 +168,7 @@ func (s *subscription) mark(ctx context.Context, cursor string) error {
 // addMessage adds a message to the parcel and spends the credit for it, which must be there. It writes the parcel when it is full.
 func (s *subscription) addMessage(ctx context.Context, body []byte) error {
 	s.credit.take()
+	s.sent++
 	s.parcel.add(s.msg, body)
 	if s.parcel.full() {
 		return s.flush(ctx)

@@ -6,6 +6,7 @@ import (
 
 	"culvert/adapters/edge"
 	"culvert/domain"
+	"culvert/ports"
 )
 
 // watch serves a view until it or life ends, and gives the place where it did: after the last message that was put into the parcel. What is put there is written
@@ -20,6 +21,9 @@ func (s *subscription) watch(ctx, life context.Context) (cursor string, err erro
 		return "", err
 	}
 	for {
+		if err := s.mayAsk(ctx, life); err != nil {
+			return stream.Cursor().String(), err
+		}
 		before := stream.Cursor()
 		batch, err := stream.Next(life)
 		if err != nil {
@@ -37,6 +41,16 @@ func (s *subscription) watch(ctx, life context.Context) (cursor string, err erro
 			return "", err
 		}
 	}
+}
+
+// mayAsk waits, where what waits is conflated, for credit: that happens in the stream, which gives what is the newest at the time when it is asked. Other streams are
+// asked without credit, too, so that a gap or the end, which cost none, is told at once; of their messages one batch waits here. After the last message of a
+// limit nothing comes but the end.
+func (s *subscription) mayAsk(ctx, life context.Context) error {
+	if s.view.Overflow != ports.OverflowLatest || s.view.Limit > 0 && s.sent >= s.view.Limit {
+		return nil
+	}
+	return s.allowed(ctx, life)
 }
 
 // give puts the messages and gaps of spans into the parcel, and writes it when it is full. Where life ends before that is done, n tells how many there were.
