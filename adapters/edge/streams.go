@@ -41,21 +41,36 @@ func (p *Params) View(topics []domain.Pattern, resume string, limits domain.Limi
 	}
 	p.checkVector(v, now)
 	v.Limit = p.Int("limit", 1, math.MaxInt64, 0)
+	v.Keys, v.Headers = p.keys(limits), p.headers()
+	v.Overflow = p.overflow(also)
+	return v, ended
+}
+
+// keys takes the keys to look for. Where one is fixed it is that, and there is none to ask for.
+func (p *Params) keys(limits domain.Limits) (keys [][]byte) {
+	if p.fixed.Key != nil {
+		return [][]byte{p.fixed.Key}
+	}
 	for _, key := range p.All("key") {
 		if len(key) > limits.KeyBytes {
 			p.Fail(domain.Errorf(domain.InvalidRequest, "a key to look for has %d bytes; keys have at most %d (limits.key_bytes)", len(key), limits.KeyBytes))
 		}
-		v.Keys = append(v.Keys, []byte(key))
+		keys = append(keys, []byte(key))
 	}
+	return keys
+}
+
+// headers takes the headers to look for, besides those that are fixed.
+func (p *Params) headers() []domain.Header {
+	headers := slices.Clone(p.fixed.Headers)
 	for _, header := range p.All("header") {
 		name, value, ok := strings.Cut(header, ":")
 		if !ok || name == "" {
 			p.Fail(domain.Errorf(domain.InvalidRequest, "header=%q is not name:value", cut(header, maxShown)))
 		}
-		v.Headers = append(v.Headers, domain.Header{Name: name, Value: []byte(value)})
+		headers = append(headers, domain.Header{Name: name, Value: []byte(value)})
 	}
-	v.Overflow = p.overflow(also)
-	return v, ended
+	return headers
 }
 
 // LastEventID takes the cursor that a client came back with, empty where it brought none: the header Last-Event-ID, which wins, or the parameter for clients that cannot

@@ -16,7 +16,7 @@ func (e *Edge) viewTopic(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return e.view(w, r, edge.QueryParams(r.URL.RawQuery, e.limits), []domain.Pattern{domain.Pattern(topic)}, false)
+	return e.view(w, r, edge.RequestParams(r, e.limits), []domain.Pattern{domain.Pattern(topic)}, false)
 }
 
 // viewTopics serves GET /v1/events.

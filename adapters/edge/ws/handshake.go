@@ -62,7 +62,7 @@ func (e *Edge) open(ctx context.Context, s *socket, r *http.Request, names []str
 	if err != nil {
 		return err
 	}
-	params := edge.QueryParams(r.URL.RawQuery, e.limits)
+	params := edge.RequestParams(r, e.limits)
 	if spoken == protocolJSON {
 		s.dialect, err = openConversation(s, at, params)
 	} else {

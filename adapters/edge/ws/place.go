@@ -54,8 +54,11 @@ func (at place) topicOf(topic domain.Topic) (domain.Topic, error) {
 
 // queueOf is the queue of topic that a frame means which names it so; none where it is a view.
 func (at place) queueOf(topic domain.Topic, name string, named bool) (domain.Queue, error) {
-	if !named {
+	switch {
+	case !named:
 		return at.queue, nil
+	case at.fixed.Filters():
+		return "", domain.Errorf(domain.InvalidRequest, "this URL is that of some messages of topic %q; members of a queue cannot choose, so none can be joined here", topic)
 	}
 	queue, err := domain.ParseQueue(topic, name)
 	if err == nil && at.queue != "" && queue != at.queue {

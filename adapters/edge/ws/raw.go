@@ -29,7 +29,7 @@ type raw struct {
 
 // openRaw makes the dialect of s, and opens the view or the membership that params, those of its URL, ask for. h is the head of the handshake.
 func openRaw(ctx context.Context, s *socket, at place, h http.Header, params *edge.Params) (dialect, error) {
-	d := &raw{socket: s, topic: at.topic}
+	d := &raw{socket: s, topic: at.topic, key: at.fixed.Key}
 	d.inlet = inlet{injector: s.edge.injector, answer: d.answers}
 	if at.queue != "" {
 		return d, d.openQueue(ctx, at, params)
@@ -85,7 +85,11 @@ func (d *raw) openQueue(ctx context.Context, at place, params *edge.Params) erro
 	return err
 }
 
+// takeKey takes the key of all that is injected, unless one is fixed.
 func (d *raw) takeKey(params *edge.Params) {
+	if d.key != nil {
+		return
+	}
 	key, ok := params.One("key")
 	if !ok {
 		return

@@ -31,7 +31,7 @@ func (c *conversation) subscribe(ctx context.Context, id string, o *edge.Object)
 		}
 		s.credit = newCredit(n)
 	}
-	params := edge.FrameParams(o, c.edge.limits, "op", "id", "sub", "topic", "queue", "credit")
+	params := edge.FrameParams(o, c.edge.limits, "op", "id", "sub", "topic", "queue", "credit").Fix(c.at.fixed)
 	if _, queued := o.Get("queue"); queued || c.at.queue != "" {
 		err = s.askQueue(o, topics, params, queued)
 	} else {
