@@ -56,14 +56,34 @@ type target struct {
 	physical domain.Topic // as it is called there
 }
 
+// route is the one whose business topic is; nil where there is none.
+func (b *Broker) route(topic domain.Topic) *Route {
+	for i := range b.routes {
+		if b.routes[i].matches(topic) {
+			return &b.routes[i]
+		}
+	}
+	return nil
+}
+
+// Closed is nil for a topic that anybody may name. For one that is hidden, and for one that nobody may use, it is the same NotAllowed error, so that a stranger cannot tell
+// which it is. The other methods know hidden topics like any others: who asks them has seen to it that the topic may be named. It does not block.
+func (b *Broker) Closed(topic domain.Topic) error {
+	if r := b.route(topic); r != nil && (r.Hidden || !r.Allow) {
+		return notOpen(topic)
+	}
+	return nil
+}
+
+func notOpen(topic domain.Topic) error {
+	return domain.Errorf(domain.NotAllowed, "topic %q is not open to you", topic)
+}
+
 // resolve finds where topic is. It is NotAllowed where no one may know.
 func (b *Broker) resolve(topic domain.Topic) (target, error) {
-	for _, r := range b.routes {
-		if !r.matches(topic) {
-			continue
-		}
+	if r := b.route(topic); r != nil {
 		if !r.Allow {
-			return target{}, domain.Errorf(domain.NotAllowed, "topic %q is not open to you", topic)
+			return target{}, notOpen(topic)
 		}
 		name := r.Broker
 		if name == "" {

@@ -16,7 +16,7 @@ import (
 // listTimeout is how long one broker may take to list its topics: one that is away does not hide what the others have.
 const listTimeout = 5 * time.Second
 
-// List implements ports.Topics: by topic, each with its broker's configured name. Where a broker cannot list, or cannot be reached, the
+// List implements ports.Topics: by topic, each with its broker's configured name, the hidden ones too. Where a broker cannot list, or cannot be reached, the
 // topics are told that were used here so far, and the list is not complete. It is Unavailable when no broker that can list could be reached.
 func (b *Broker) List(ctx context.Context) (entries []ports.TopicEntry, complete bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
@@ -56,7 +56,8 @@ func (b *Broker) List(ctx context.Context) (entries []ports.TopicEntry, complete
 	}
 	entries = make([]ports.TopicEntry, 0, len(found))
 	for topic, name := range found {
-		entries = append(entries, ports.TopicEntry{Topic: topic, Broker: name})
+		r := b.route(topic)
+		entries = append(entries, ports.TopicEntry{Topic: topic, Broker: name, Hidden: r != nil && r.Hidden})
 	}
 	slices.SortFunc(entries, func(a, b ports.TopicEntry) int { return cmp.Compare(a.Topic, b.Topic) })
 	return entries, complete, nil

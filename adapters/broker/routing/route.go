@@ -14,6 +14,8 @@ type Route struct {
 	Name string
 	// Allow is false for topics that nobody may know of.
 	Allow bool
+	// Hidden is true for topics that only who is let may know of: see Broker.Closed.
+	Hidden bool
 	// Broker names where they are; empty for the default broker.
 	Broker string
 	// Physical is how the broker knows them; empty where that is the same name. Beside a pattern, which then has one `*`, it has one
