@@ -60,7 +60,8 @@ type Admin struct {
 
 // HTTP is what both listeners do with connections.
 type HTTP struct {
-	edge.Config `mapstructure:",squash"`
+	edge.Config  `mapstructure:",squash"`
+	edge.Sending `mapstructure:",squash"`
 	// ReadHeaderTimeout is how long a request's head may take.
 	ReadHeaderTimeout time.Duration `mapstructure:"read_header_timeout"`
 	// IdleTimeout is how long a connection without a request is kept.
@@ -126,6 +127,7 @@ func Default() Config {
 		AMQP:   amqp.DefaultConfig(),
 		HTTP: HTTP{
 			Config:            edge.DefaultConfig(),
+			Sending:           edge.DefaultSending(),
 			ReadHeaderTimeout: 10 * time.Second,
 			IdleTimeout:       2 * time.Minute,
 			HeaderBytes:       64 << 10,
@@ -193,7 +195,7 @@ func (h HTTP) validate() error {
 	case h.HeaderBytes < 4096:
 		return fmt.Errorf("http.header_bytes is %d: browsers send heads of up to 4096", h.HeaderBytes)
 	}
-	return h.Config.Validate()
+	return errors.Join(h.Config.Validate(), h.Sending.Validate())
 }
 
 func (l Log) validate() error {

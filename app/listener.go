@@ -8,22 +8,26 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+
+	"culvert/adapters/edge"
 )
 
 // listener is one address and the server on it.
 type listener struct {
 	what    string // for messages: the configuration's key
 	address string
+	sending edge.Sending
 	server  *http.Server
 	bound   net.Listener // nil until it listens
 }
 
 func newListener(what, address string, handler http.Handler, cfg Config, log *slog.Logger) *listener {
-	return &listener{what: what, address: address, server: &http.Server{
+	return &listener{what: what, address: address, sending: cfg.HTTP.Sending, server: &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: cfg.HTTP.ReadHeaderTimeout,
 		IdleTimeout:       cfg.HTTP.IdleTimeout,
-		// No WriteTimeout: it would end streams. Each edge bounds its own writes.
+		ConnContext:       edge.ConnContext,
+		// No WriteTimeout: it would end streams. The connections that edge.Listen accepts bound writes by whether they get on, and edges by times of their own.
 		MaxHeaderBytes: cfg.HTTP.HeaderBytes + cfg.Limits.URLBytes,
 		// What strangers do wrong below HTTP is not worth more.
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
@@ -32,7 +36,7 @@ func newListener(what, address string, handler http.Handler, cfg Config, log *sl
 
 // listen binds the address.
 func (l *listener) listen(ctx context.Context) error {
-	bound, err := new(net.ListenConfig).Listen(ctx, "tcp", l.address)
+	bound, err := edge.Listen(ctx, l.address, l.sending)
 	if err != nil {
 		return fmt.Errorf("%s: %w", l.what, err)
 	}

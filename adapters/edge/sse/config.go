@@ -11,7 +11,7 @@ type Config struct {
 	Heartbeat time.Duration `mapstructure:"heartbeat"`
 	// Retry is how long clients are told to wait before they come back; those that are sent away get a random time around it.
 	Retry time.Duration `mapstructure:"retry"`
-	// WriteTimeout is how long one write may wait for a client that does not read. Then the connection is closed.
+	// WriteTimeout is how long a client may take nothing of what is written to it. Then the connection is closed.
 	WriteTimeout time.Duration `mapstructure:"write_timeout"`
 }
 

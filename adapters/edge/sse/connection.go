@@ -8,7 +8,7 @@ import (
 	"culvert/adapters/edge"
 )
 
-// connection writes to one client, with a deadline for each write.
+// connection writes to one client, with a deadline for each write: on what edge.Listen accepts, that is how long the client may take nothing, so a batch of any size is one write.
 type connection struct {
 	w       http.ResponseWriter
 	flush   *http.ResponseController
@@ -16,12 +16,8 @@ type connection struct {
 	buffers *sync.Pool
 }
 
-const (
-	// pieceBytes is how much is written under one deadline: little enough that a slow client that does read gets a large batch.
-	pieceBytes = 256 << 10
-	// coalesceBytes is how much is copied into one write rather than written part by part.
-	coalesceBytes = 64 << 10
-)
+// coalesceBytes is how much is copied into one write rather than written part by part.
+const coalesceBytes = 64 << 10
 
 // open sends the header of a stream.
 func (e *Edge) open(w http.ResponseWriter, contentType string) (*connection, error) {
@@ -73,18 +69,11 @@ func (c *connection) send(b []byte) error {
 }
 
 func (c *connection) put(b []byte) error {
-	for {
-		if err := c.deadline(); err != nil {
-			return err
-		}
-		n := min(len(b), pieceBytes)
-		if _, err := c.w.Write(b[:n]); err != nil {
-			return err
-		}
-		if b = b[n:]; len(b) == 0 {
-			return nil
-		}
+	if err := c.deadline(); err != nil {
+		return err
 	}
+	_, err := c.w.Write(b)
+	return err
 }
 
 func (c *connection) deadline() error {
