@@ -2,7 +2,10 @@ package ws
 
 import (
 	"context"
+	"errors"
+	"io"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -53,6 +56,11 @@ func TestANeverReadingClientOverTCP(t *testing.T) {
 			t.Fatal("the socket of the client that does not read is still there")
 		case <-time.After(10 * time.Millisecond):
 		}
+	}
+	// Closed in order, the system would keep for minutes what the client does not take.
+	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	if _, err := io.Copy(io.Discard, conn); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the connection ended with %v, and its memory is still held", err)
 	}
 	conn.Close()
 }

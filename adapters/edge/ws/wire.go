@@ -128,10 +128,18 @@ func (w *wire) put(frames [][]byte) error {
 	w.lost(err)
 	if again {
 		// Who only stalled can still read why it ends, if the frame that it is in the middle of is completed first.
-		_, _ = w.push([][]byte{restOfFrame(frames, n), appendClose(nil, closeSlow, slowReason)}, w.closeTimeout)
+		_, last := w.push([][]byte{restOfFrame(frames, n), appendClose(nil, closeSlow, slowReason)}, w.closeTimeout)
+		w.forget(last)
 	}
 	w.Conn.Close()
 	return err
+}
+
+// forget is called before a connection is closed, with the error of its last frames. Where the client takes nothing, the system does not keep for minutes what it could not send.
+func (w *wire) forget(last error) {
+	if conn, ok := w.Conn.(interface{ SetLinger(seconds int) error }); ok && errors.Is(last, os.ErrDeadlineExceeded) {
+		_ = conn.SetLinger(0)
+	}
 }
 
 // push writes frames and tells how many bytes were taken. It fails when nothing at all is taken for a timeout; they are counted one after
