@@ -37,6 +37,8 @@ func FuzzConversation(f *testing.F) {
 		`{"op":"pub","id":"1","topic":"t","payload":{"a":[1,"\u00e9"]}}`,
 		"{\"op\":\"pub\",\"id\":\"1\",\"topic\":\"t\",\"text\":\"x\"}\n{\"op\":\"pub\",\"id\":\"2\",\"text\":\"x\"}\n",
 		`{"op":"sub","id":"2","sub":"a","topic":"t","from":"-4","key":["k"],"credit":1}`,
+		`{"op":"sub","id":"2","sub":"a","topic":["t","u.*"],"to":"latest","overflow":"latest-by-key","credit":0}`,
+		`{"op":"sub","sub":"b","topic":["t"],"queue":"q"}` + "\n" + `{"op":"sub","sub":"c","topic":[],"queue":""}`,
 		`{"op":"sub","sub":"b","topic":"t","queue":"q","ack":"manual"}` + "\n" + `{"op":"done","id":"3","sub":"b","upto":"r"}`,
 		`{"op":"sub","sub":"a","topic":"t"}` + "\n" + `{"op":"unsub","id":"4","sub":"a"}` + "\n" + `{"op":"credit","sub":"a","n":3}`,
 		`{"op":"nack","id":"5","sub":"b","receipts":["x"],"delay_ms":3}`, `{"id":"1","id":"2"}`, `[]`, `{`, "\xff", "\n\n",

@@ -131,12 +131,16 @@ type viewed struct {
 
 // stream gives the batches that a test feeds it, and ends with an error where one comes.
 type stream struct {
-	feed chan any // ports.Batch or error
+	feed  chan any     // ports.Batch or error
+	ready *ports.Ready // nil: that of a view of orders
 }
 
 func newStream() *stream { return &stream{feed: make(chan any, 100)} }
 
 func (s *stream) Ready() ports.Ready {
+	if s.ready != nil {
+		return *s.ready
+	}
 	return ports.Ready{Stream: "s_1", Topics: []domain.Topic{"orders"}, Cursor: s.Cursor()}
 }
 
