@@ -32,7 +32,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	return newPatient(c, l.sending.WriteTimeout), nil
 }
 
-// ConnContext is that of an http.Server on a Listen: the contexts of a connection's requests end with os.ErrDeadlineExceeded for their cause
+// ConnContext is that of an http.Server on a Listen: the contexts of a connection's requests end with Slow for their cause
 // where a write found that the client takes nothing.
 func ConnContext(ctx context.Context, c net.Conn) context.Context {
 	p, ok := c.(*patient)

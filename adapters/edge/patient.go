@@ -8,6 +8,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"culvert/domain"
 )
 
 // patient is a connection on which a write deadline says for how long nothing may be taken: a Write under way goes on as long as the client takes something, however little, and
@@ -90,8 +92,13 @@ func (p *patient) abandon(err error) {
 	// Closing would otherwise leave the system with what it could not send, for minutes.
 	_ = p.SetLinger(0)
 	if p.stalled != nil {
-		p.stalled(err)
+		p.stalled(Slow(err))
 	}
+}
+
+// Slow is why the context of a client's streams ends when a write fails with err, since the client takes nothing.
+func Slow(err error) error {
+	return &domain.Bye{Reason: domain.ByeSlow, Reconnect: true, Cause: err}
 }
 
 // SetWriteDeadline says how long a client may take nothing: from now until t. The zero time is without end; one that has passed ends a Write under way.

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"culvert/domain"
 )
 
 // narrow keeps so little between the two sides that a test sees each piece.
@@ -103,7 +105,7 @@ func TestAClientThatTakesNothingIsLetGo(t *testing.T) {
 	if took := time.Since(begun); !errors.Is(err, os.ErrDeadlineExceeded) || took < deadline || took > 10*time.Second {
 		t.Fatalf("%v after %s and %d bytes", err, took, n)
 	}
-	if cause := context.Cause(ctx); !errors.Is(cause, os.ErrDeadlineExceeded) {
+	if cause := context.Cause(ctx); domain.ByeFor(cause).Reason != domain.ByeSlow {
 		t.Errorf("the context of its requests has ended with %v", cause)
 	}
 	// Closed in order, the system would keep what it could not send until the client takes it, if ever.
@@ -205,7 +207,7 @@ func TestAnAnswerWithoutADeadlineHasOne(t *testing.T) {
 	}
 	select {
 	case cause := <-ended:
-		if !errors.Is(cause, os.ErrDeadlineExceeded) {
+		if domain.ByeFor(cause).Reason != domain.ByeSlow {
 			t.Errorf("the request ended with %v", cause)
 		}
 	case <-time.After(20 * time.Second):

@@ -2,7 +2,7 @@
 // nothing of it.
 //
 // There is no label for topics, queues, keys or clients: strangers choose those, and each new one would be a new series for ever. Labels have values from closed
-// sets only: the edge, the result (a code of domain.Code, or ok), the reason of a gap.
+// sets only: the edge, the result (a code of domain.Code, or ok), the reason of a gap or of letting a client go.
 package metrics
 
 import (
@@ -30,6 +30,7 @@ type Metrics struct {
 	lost            *prometheus.CounterVec
 	settled         *prometheus.CounterVec
 	redelivered     *prometheus.CounterVec
+	slow            *prometheus.CounterVec
 }
 
 // New makes the series, with those of the process and the Go runtime beside them, and culvert_build_info with version as its label.
@@ -48,6 +49,7 @@ func New(version string) *Metrics {
 		lost:            counter("lost_messages_total", "Offsets in those holes, where their number is known.", "edge", "reason"),
 		settled:         counter("settled_messages_total", "Leases that clients ended: done, or nack.", "edge", "result"),
 		redelivered:     counter("redelivered_messages_total", "Messages of a queue that were given at least for the second time.", "edge"),
+		slow:            counter("slow_streams_total", "Views and queue members that were let go because their clients did not keep up: they took nothing of what was written to them (write), or fell out of the live window and wanted no more then (overflow).", "edge", "mode", "reason"),
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "build_info", Help: "1, with the version of this program.",
@@ -60,7 +62,7 @@ func New(version string) *Metrics {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		m.injections, m.injected, m.injectedBytes, m.injectSeconds,
 		m.streams, m.refused, m.delivered, m.deliverySeconds, m.gaps, m.lost,
-		m.settled, m.redelivered,
+		m.settled, m.redelivered, m.slow,
 	)
 	return m
 }

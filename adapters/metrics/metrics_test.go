@@ -251,3 +251,60 @@ func TestObserve(t *testing.T) {
 	m.Observe("feeds", "Feeds.", func() float64 { return 42 })
 	expect(t, m, `culvert_feeds 42`, `culvert_build_info{version="v1.2.3"} 1`)
 }
+
+// stalled is a lifetime that ends as that of a client that takes nothing.
+func stalled(t *testing.T) (ctx context.Context, end func()) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	return ctx, func() { cancel(&domain.Bye{Reason: domain.ByeSlow, Cause: errors.New("took nothing")}) }
+}
+
+func TestSlowClientsAreCountedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := New("v1")
+		views := m.Viewer("sse", &endingViewer{&domain.Bye{Reason: domain.ByeSlow}})
+		ctx, end := stalled(t)
+		for range 2 {
+			if _, err := views.View(ctx, ports.View{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		sentAway, err := views.View(ctx, ports.View{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := sentAway.Next(ctx); err == nil {
+			t.Fatal("the stream did not end")
+		}
+		if _, err := m.Queues("ws", &fakeQueues{}).Join(ctx, ports.Join{}); err != nil {
+			t.Fatal(err)
+		}
+		gone, leave := context.WithCancel(t.Context())
+		if _, err := views.View(gone, ports.View{}); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, m, `culvert_slow_streams_total{edge="sse",mode="view",reason="write"} 0`)
+		end()
+		leave()
+		synctest.Wait()
+		expect(t, m,
+			`culvert_slow_streams_total{edge="sse",mode="view",reason="write"} 2`,
+			`culvert_slow_streams_total{edge="sse",mode="view",reason="overflow"} 1`,
+			`culvert_slow_streams_total{edge="ws",mode="join",reason="write"} 1`,
+			`culvert_slow_streams_total{edge="ws",mode="join",reason="overflow"} 0`,
+		)
+	})
+}
+
+// endingViewer opens streams that end with err.
+type endingViewer struct{ err error }
+
+func (v *endingViewer) View(context.Context, ports.View) (ports.Stream, error) {
+	return &endingStream{err: v.err}, nil
+}
+
+type endingStream struct {
+	ports.Stream
+	err error
+}
+
+func (s *endingStream) Next(context.Context) (ports.Batch, error) { return ports.Batch{}, s.err }

@@ -19,6 +19,7 @@ func (m *Metrics) Queues(edge string, next ports.Queues) ports.Queues {
 		open:        m.streams.WithLabelValues(edge, modeJoin),
 		refused:     m.refused.MustCurryWith(prometheus.Labels{"edge": edge, "mode": modeJoin}),
 		out:         m.outgoing(edge, modeJoin),
+		slow:        m.slowOnes(edge, modeJoin),
 		redelivered: m.redelivered.WithLabelValues(edge),
 		done:        m.settled.WithLabelValues(edge, "done"),
 		nack:        m.settled.WithLabelValues(edge, "nack"),
@@ -30,6 +31,7 @@ type queues struct {
 	open        prometheus.Gauge
 	refused     *prometheus.CounterVec
 	out         outgoing
+	slow        slow
 	redelivered prometheus.Counter
 	done, nack  prometheus.Counter
 }
@@ -41,7 +43,11 @@ func (q *queues) Join(ctx context.Context, j ports.Join) (ports.Member, error) {
 		return nil, err
 	}
 	q.open.Inc()
-	context.AfterFunc(ctx, q.open.Dec)
+	end := &departure{slow: q.slow}
+	context.AfterFunc(ctx, func() {
+		q.open.Dec()
+		end.after(ctx)
+	})
 	return &member{settler: settler{m, q}, member: m}, nil
 }
 

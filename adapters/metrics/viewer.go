@@ -20,6 +20,7 @@ func (m *Metrics) Viewer(edge string, next ports.Viewer) ports.Viewer {
 		refused: m.refused.MustCurryWith(prometheus.Labels{"edge": edge, "mode": modeView}),
 		out:     m.outgoing(edge, modeView),
 		seconds: m.deliverySeconds.WithLabelValues(edge),
+		slow:    m.slowOnes(edge, modeView),
 	}
 }
 
@@ -29,6 +30,7 @@ type viewer struct {
 	refused *prometheus.CounterVec
 	out     outgoing
 	seconds prometheus.Observer
+	slow    slow
 }
 
 func (v *viewer) View(ctx context.Context, view ports.View) (ports.Stream, error) {
@@ -38,14 +40,19 @@ func (v *viewer) View(ctx context.Context, view ports.View) (ports.Stream, error
 		return nil, err
 	}
 	v.open.Inc()
-	context.AfterFunc(ctx, v.open.Dec)
-	return &stream{Stream: s, viewer: v, opened: time.Now()}, nil
+	end := &departure{slow: v.slow}
+	context.AfterFunc(ctx, func() {
+		v.open.Dec()
+		end.after(ctx)
+	})
+	return &stream{Stream: s, viewer: v, end: end, opened: time.Now()}, nil
 }
 
 // stream counts a batch when the next one is asked for, since that says that it was written.
 type stream struct {
 	ports.Stream
 	viewer *viewer
+	end    *departure
 	opened time.Time
 	given  ports.Batch
 }
@@ -54,6 +61,9 @@ func (s *stream) Next(ctx context.Context) (ports.Batch, error) {
 	s.written()
 	batch, err := s.Stream.Next(ctx)
 	s.given = batch
+	if err != nil {
+		s.end.told(err)
+	}
 	return batch, err
 }
 

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"culvert/adapters/edge"
 )
 
 // wire is a socket's connection, and the one way out of it. Whoever has the turn writes whole frames; those who wait get it in the order in which they
@@ -22,7 +24,7 @@ type wire struct {
 	writeTimeout time.Duration
 	closeTimeout time.Duration
 	tooLarge     string      // the reason of the close when gorilla refuses a message for its size
-	lost         func(error) // is told when writing failed; it does not block
+	lost         func(error) // is told when writing failed, for edge.Slow where the client took nothing; it does not block
 
 	turn chan struct{} // holds one value; who has taken it writes, and owns the fields below
 	// closed says that a close frame was the last one, or that writing failed: nothing may follow.
@@ -123,8 +125,12 @@ func (w *wire) put(frames [][]byte) error {
 	if err == nil {
 		return nil
 	}
-	again := !w.closed && errors.Is(err, os.ErrDeadlineExceeded)
+	stalled := errors.Is(err, os.ErrDeadlineExceeded)
+	again := !w.closed && stalled
 	w.closed = true
+	if stalled {
+		err = edge.Slow(err)
+	}
 	w.lost(err)
 	if again {
 		// Who only stalled can still read why it ends, if the frame that it is in the middle of is completed first.
