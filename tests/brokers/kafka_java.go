@@ -3,7 +3,6 @@ package brokers
 import (
 	"context"
 	_ "embed"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -23,7 +22,7 @@ var kafkaPOM []byte
 
 // checkJava returns a MissingError where there is no JDK that is new enough, or no Maven while there is something to fetch.
 func checkJava(ctx context.Context) error {
-	libs, err := kafkaLibsPath()
+	libs, err := cachePath(kafkaLibsName)
 	if err != nil {
 		return err
 	}
@@ -68,49 +67,22 @@ func installJava(ctx context.Context, say io.Writer) error {
 	return checkJava(ctx)
 }
 
-// kafkaLibsPath is where the jars of this version are kept.
-func kafkaLibsPath() (string, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	return filepath.Join(cache, "culvert", "kafka-"+KafkaVersion), nil
-}
+// kafkaLibsName is what the folder of this version's jars is called.
+const kafkaLibsName = "kafka-" + KafkaVersion
 
-// kafkaLibs gives the folder of Kafka's jars. It is fetched through Maven once and kept in the user's cache; processes that fetch at
-// the same moment do not disturb each other, since the folder appears whole or not at all.
+// kafkaLibs gives the folder of Kafka's jars. It is fetched through Maven once and kept in the user's cache.
 func kafkaLibs(ctx context.Context, say io.Writer) (string, error) {
-	libs, err := kafkaLibsPath()
-	if err != nil {
-		return "", err
-	}
-	if _, err := os.Stat(libs); err == nil {
-		return libs, nil
-	}
-	cache := filepath.Dir(libs)
-	if err := os.MkdirAll(cache, 0o755); err != nil {
-		return "", err
-	}
-	work, err := os.MkdirTemp(cache, "fetching-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(work)
-	pom := filepath.Join(work, "pom.xml")
-	if err := os.WriteFile(pom, kafkaPOM, 0o600); err != nil {
-		return "", err
-	}
-	fmt.Fprintf(say, "fetching Apache Kafka %s through Maven into %s\n", KafkaVersion, libs)
-	// Maven's own repository is not made for several processes that fill it at once, so this fetch has one of its own.
-	err = runQuietly(ctx, "mvn", "-q", "-B", "-f", pom, "-Dmaven.repo.local="+filepath.Join(work, "repository"),
-		"dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory="+filepath.Join(work, "libs"))
-	if err != nil {
-		return "", err
-	}
-	if err := os.Rename(filepath.Join(work, "libs"), libs); err != nil && !errors.Is(err, os.ErrExist) {
-		return "", err
-	}
-	return libs, nil
+	return cached(kafkaLibsName, func(work string) (string, error) {
+		pom := filepath.Join(work, "pom.xml")
+		if err := os.WriteFile(pom, kafkaPOM, 0o600); err != nil {
+			return "", err
+		}
+		fmt.Fprintf(say, "fetching Apache Kafka %s through Maven\n", KafkaVersion)
+		libs := filepath.Join(work, "libs")
+		// Maven's own repository is not made for several processes that fill it at once, so this fetch has one of its own.
+		return libs, runQuietly(ctx, "mvn", "-q", "-B", "-f", pom, "-Dmaven.repo.local="+filepath.Join(work, "repository"),
+			"dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory="+libs)
+	})
 }
 
 // java is the command line that runs a main class of Kafka's jars.

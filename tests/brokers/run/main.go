@@ -3,7 +3,7 @@
 //	go run ./tests/brokers/run -- go test ./...     with them, runs a command; its exit code is this one's
 //	go run ./tests/brokers/run                      shows how to use them, until ^C
 //
-// -only kafka,amqp starts some of them. What is missing, be it for a broker or for the command's -race, is installed where that is possible (Debian or
+// -only kafka,amqp starts some of them. What is missing, be it for a broker, for a client that is not ours or for the command's -race, is installed where that is possible (Debian or
 // Ubuntu, as root); else the one command that mends it is printed. Without CI=true or CULVERT_TEST_STRICT=1 the command then runs all the same: without
 // -race, and its tests skip what they cannot do. The last lines say so.
 package main
@@ -13,6 +13,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -35,13 +36,14 @@ func run(only string, command []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	command, race, ok := withRace(ctx, command)
+	clients, fetched := fetch(ctx, command)
 	running, reports, started := start(ctx, only)
 	defer func() {
 		for _, b := range running {
 			b.Stop()
 		}
 	}()
-	if !(ok && started) && (brokers.Strict() || len(command) == 0) {
+	if !(ok && fetched && started) && (brokers.Strict() || len(command) == 0) {
 		return 1
 	}
 	if len(command) == 0 {
@@ -50,7 +52,7 @@ func run(only string, command []string) int {
 	}
 	code := runCommand(ctx, command, running)
 	fmt.Fprintln(os.Stderr, "\nthis run:")
-	for _, line := range append(race, reports...) {
+	for _, line := range slices.Concat(race, reports, clients) {
 		fmt.Fprintln(os.Stderr, "  "+line)
 	}
 	return code
@@ -67,6 +69,27 @@ func withRace(ctx context.Context, command []string) (possible, report []string,
 		return slices.DeleteFunc(slices.Clone(command), isRace), []string{fmt.Sprintf("race detector: off: %v", err)}, false
 	}
 	return command, []string{"race detector: on"}, true
+}
+
+// fetch gets the clients of the bridge that are not ours, for a command that may be a test. reports has a line for each home that they have; ok is false where one could not be had.
+func fetch(ctx context.Context, command []string) (reports []string, ok bool) {
+	if len(command) == 0 {
+		return nil, true
+	}
+	ok = true
+	for _, home := range []struct {
+		name  string
+		fetch func(context.Context, io.Writer) (string, error)
+	}{{"npm", brokers.FetchNode}, {"pypi", brokers.FetchPython}} {
+		title, err := home.fetch(ctx, os.Stderr)
+		if err != nil {
+			ok = false
+			title = fmt.Sprintf("none; what needs it was skipped: %v", err)
+			fmt.Fprintf(os.Stderr, "%s: %v\n", home.name, err)
+		}
+		reports = append(reports, home.name+": "+title)
+	}
+	return reports, ok
 }
 
 // start starts every kind that is wanted, all at once. reports has a line for each of them; ok is false where one could not be had.
