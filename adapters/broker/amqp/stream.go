@@ -102,7 +102,7 @@ func (s *stream) take(ctx context.Context) ([]*domain.Message, error) {
 		if len(batch) > 0 {
 			s.taken += uint64(len(batch))
 			// Where the channel is gone the next take says so.
-			_ = s.ch.Ack(s.taken, true)
+			_ = s.ch.use(func(ch *amqp091.Channel) error { return ch.Ack(s.taken, true) })
 			return batch, nil
 		}
 		if ended {
