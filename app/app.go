@@ -9,8 +9,10 @@ import (
 
 	"culvert/adapters/broker/routing"
 	"culvert/adapters/edge"
+	"culvert/adapters/edge/access"
 	"culvert/adapters/edge/console"
 	"culvert/adapters/edge/rest"
+	"culvert/adapters/edge/routes"
 	"culvert/adapters/edge/sse"
 	"culvert/adapters/edge/ws"
 	"culvert/adapters/metrics"
@@ -122,18 +124,23 @@ func (a *App) observe() {
 // makeListeners makes the edges, once, and a server for each address to serve them.
 func (a *App) makeListeners() error {
 	const onSSE, onWS, onREST = "sse", "ws", "rest"
-	m := a.metrics
-	streams, err := sse.New(m.Viewer(onSSE, a.viewer), m.Queues(onSSE, a.queues), a.cfg.SSE, a.cfg.Limits)
+	m, strangers := a.metrics, access.Closed(a.routed.Closed)
+	injector, viewer, queues := strangers.Injector(a.injector), strangers.Viewer(a.viewer), strangers.Queues(a.queues)
+	streams, err := sse.New(m.Viewer(onSSE, viewer), m.Queues(onSSE, queues), a.cfg.SSE, a.cfg.Limits)
 	if err != nil {
 		return err
 	}
-	if a.requests, err = rest.New(m.Injector(onREST, a.injector), a.routed, m.Queues(onREST, a.queues), a.cfg.REST, a.cfg.Limits); err != nil {
+	if a.requests, err = rest.New(m.Injector(onREST, injector), strangers.Topics(a.routed), m.Queues(onREST, queues), a.cfg.REST, a.cfg.Limits); err != nil {
 		return err
 	}
-	if a.sockets, err = ws.New(m.Injector(onWS, a.injector), m.Viewer(onWS, a.viewer), m.Queues(onWS, a.queues), a.cfg.WS, a.cfg.Limits, a.log); err != nil {
+	if a.sockets, err = ws.New(m.Injector(onWS, injector), m.Viewer(onWS, viewer), m.Queues(onWS, queues), a.cfg.WS, a.cfg.Limits, a.log); err != nil {
 		return err
 	}
-	public, err := a.server(a.cfg.Listen, streams, a.requests, a.sockets)
+	own, err := routes.New(a.cfg.Routes, a.cfg.Limits)
+	if err != nil {
+		return err
+	}
+	public, err := a.server(a.cfg.Listen, streams, a.requests, a.sockets, own)
 	if err != nil {
 		return err
 	}
@@ -145,7 +152,7 @@ func (a *App) makeListeners() error {
 	if err != nil {
 		return err
 	}
-	operators, err := a.server(a.cfg.Admin.Listen, streams, a.requests, a.sockets, page)
+	operators, err := a.server(a.cfg.Admin.Listen, streams, a.requests, a.sockets, page, access.Operators{})
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"culvert/adapters/broker/kafka"
 	"culvert/adapters/edge"
 	"culvert/adapters/edge/rest"
+	"culvert/adapters/edge/routes"
 	"culvert/adapters/edge/sse"
 	"culvert/adapters/edge/ws"
 	"culvert/domain"
@@ -37,7 +38,9 @@ type Config struct {
 	Brokers []Cluster `mapstructure:"brokers"`
 	// Topics say which topics there are to strangers, and where they live. The first entry that fits a topic counts; where none does, the
 	// topic is allowed and lives at Broker under its own name.
-	Topics    []Topic          `mapstructure:"topics"`
+	Topics []Topic `mapstructure:"topics"`
+	// Routes are paths of the operator's own on the public listener.
+	Routes    []routes.Route   `mapstructure:"routes"`
 	HTTP      HTTP             `mapstructure:"http"`
 	SSE       sse.Config       `mapstructure:"sse"`
 	WS        ws.Config        `mapstructure:"ws"`
@@ -86,6 +89,8 @@ type Topic struct {
 	Name string `mapstructure:"name"`
 	// Allow is false for topics that nobody may know of.
 	Allow bool `mapstructure:"allow"`
+	// Hidden is true for topics that only operators may know of, and who comes by one of Routes that names them.
+	Hidden bool `mapstructure:"hidden"`
 	// Broker is where they live, as Config.Broker says; empty for that one.
 	Broker string `mapstructure:"broker"`
 	// Physical is the topic's name in its broker; empty for the same. In the rule of a pattern with one * it has one too, which stands for the same characters.
@@ -167,6 +172,7 @@ func (c Config) Validate() error {
 	}
 	problems = append(problems, c.validateBrokers()...)
 	problems = append(problems, c.validateTopics()...)
+	problems = append(problems, c.validateRoutes()...)
 	problems = append(problems, c.validateTogether()...)
 	return errors.Join(problems...)
 }

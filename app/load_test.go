@@ -168,7 +168,7 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		{file: "broker: kafka\nkafka: {brokers: []}\n", want: []string{"kafka.brokers is []"}},
 		{file: "broker: kafka\nkafka: {message_bytes: 1000000}\n", want: []string{"kafka.message_bytes (1000000) of broker kafka must hold a message of the largest size"}},
 		{file: "broker: kafka\nkafka: {dial_timeout: 10s}\n", want: []string{"kafka.dial_timeout (10s) of broker kafka must be shorter than inject.timeout (10s)"}},
-		{file: "topics: [{name: a, allow: false, physical: b}]\n", want: []string{"topics[0].allow is false, so broker, physical and create mean nothing"}},
+		{file: "topics: [{name: a, allow: false, physical: b}]\n", want: []string{"topics[0].allow is false, so hidden, broker, physical and create mean nothing"}},
 	} {
 		t.Run(strings.TrimSpace(c.file+c.env+c.set), func(t *testing.T) {
 			path, set := "", map[string]string{}

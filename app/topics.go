@@ -11,7 +11,7 @@ import (
 
 // route is the rule as the router of topics knows it.
 func (t Topic) route() routing.Route {
-	return routing.Route{Name: t.Name, Allow: t.Allow, Broker: t.Broker, Physical: t.Physical}
+	return routing.Route{Name: t.Name, Allow: t.Allow, Hidden: t.Hidden, Broker: t.Broker, Physical: t.Physical}
 }
 
 // validateTopics checks the rules one by one.
@@ -30,8 +30,8 @@ func (c Config) validateTopics() (problems []error) {
 			refuse("create.replicas is %d: it must be 0, for what the cluster does by default, or more", t.Create.Replicas)
 		case t.Create.Replicas > 0 && t.Create.Partitions == 0:
 			refuse("create.replicas is %d without create.partitions, so no topic would be made", t.Create.Replicas)
-		case !t.Allow && (t.Broker != "" || t.Physical != "" || t.Create != Create{}):
-			refuse("allow is false, so broker, physical and create mean nothing")
+		case !t.Allow && (t.Hidden || t.Broker != "" || t.Physical != "" || t.Create != Create{}):
+			refuse("allow is false, so hidden, broker, physical and create mean nothing")
 		}
 	}
 	return problems
