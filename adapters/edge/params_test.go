@@ -89,7 +89,7 @@ func TestSeveralTopics(t *testing.T) {
 		{"topic=" + strings.Repeat("a", 250), "", domain.InvalidRequest, "at most 249"},
 		{strings.Repeat("topic=a&", 200) + "topic=b", "", domain.InvalidRequest, "limits.parameters"},
 		{long, "", domain.InvalidRequest, "190 topics do not fit into one cursor"},
-		{"topic=new&topic=b*", cursorOf("orders", false), domain.InvalidCursor, "other topics"},
+		{"topic=new&topic=b*", cursorOf("orders", false), domain.InvalidCursor, "none of the 2 topics"},
 	} {
 		if _, _, err := severalOf(c.query, c.resume); domain.CodeOf(err) != c.code || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%.60s: %v, want %s that says %q", c.query, err, c.code, c.says)
@@ -219,15 +219,15 @@ func TestParametersThatAreRefused(t *testing.T) {
 		{"to=@soon", "", domain.InvalidRequest, "is no time"},
 		{"to=latest&to=@0", "", domain.InvalidRequest, "to is there 2 times"},
 		{"to=" + cursorOf("orders", false) + "x", "", domain.InvalidCursor, "cursor"},
-		{"to=" + cursorOf("others", false), "", domain.InvalidCursor, "other topics"},
+		{"to=" + cursorOf("others", false), "", domain.InvalidCursor, "another topic"},
 		{"key=%ff", "", domain.InvalidRequest, "UTF-8"},
 		{"key=%zz", "", domain.InvalidRequest, "query cannot be read"},
 		{"key=a;b", "", domain.InvalidRequest, "query cannot be read"},
 		{"key=" + strings.Repeat("k", 5000), "", domain.InvalidRequest, "limits.key_bytes"},
 		{strings.Repeat("&", 300), "", domain.InvalidRequest, "limits.parameters"},
 		{"", "nonsense", domain.InvalidCursor, "cursor"},
-		{"", cursorOf("others", false), domain.InvalidCursor, "other topics"},
-		{"from=" + cursorOf("others", false), "", domain.InvalidCursor, "other topics"},
+		{"", cursorOf("others", false), domain.InvalidCursor, "another topic"},
+		{"from=" + cursorOf("others", false), "", domain.InvalidCursor, "another topic"},
 	} {
 		t.Run(c.query, func(t *testing.T) {
 			_, _, err := viewOf(c.query, c.resume)

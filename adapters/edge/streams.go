@@ -186,9 +186,13 @@ func (p *Params) cursor(s string, topics []domain.Pattern) *domain.Cursor {
 }
 
 func (p *Params) sharing(c *domain.Cursor, topics []domain.Pattern) *domain.Cursor {
-	if !c.Shares(topics) {
-		p.Fail(domain.Errorf(domain.InvalidCursor, "the cursor is of other topics than those asked for"))
-		return nil
+	switch {
+	case c.Shares(topics):
+		return c
+	case len(topics) == 1:
+		p.Fail(domain.Errorf(domain.InvalidCursor, "the cursor is of another topic than %q", topics[0]))
+	default:
+		p.Fail(domain.Errorf(domain.InvalidCursor, "the cursor is of none of the %d topics asked for", len(topics)))
 	}
-	return c
+	return nil
 }

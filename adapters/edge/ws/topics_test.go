@@ -73,7 +73,7 @@ func TestTopicsThatASubCannotHave(t *testing.T) {
 		{"/v1/ws", `"topic":["a",7]`, "invalid-request", "topic: this must be a string"},
 		{"/v1/ws", `"topic":["a","b c"]`, "invalid-request", `topic name "b c"`},
 		{"/v1/ws", `"topic":"a","overflow":"newest"`, "invalid-request", "none of resume, drop, disconnect, latest-by-key"},
-		{"/v1/ws", `"topic":["a","b*"],"from":"` + domain.CursorOf("orders", domain.NewVector(1)).String() + `"`, "invalid-cursor", "other topics"},
+		{"/v1/ws", `"topic":["a","b*"],"from":"` + domain.CursorOf("orders", domain.NewVector(1)).String() + `"`, "invalid-cursor", "none of the 2 topics"},
 		{"/v1/ws", `"topic":"a","to":"never"`, "invalid-request", "to="},
 		{"/v1/topics/orders/ws", `"topic":["orders","b"]`, "invalid-request", `this URL is that of topic "orders"`},
 		{"/v1/topics/orders/ws", `"topic":"*"`, "invalid-request", `this URL is that of topic "orders"`},
