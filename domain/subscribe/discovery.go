@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/singleflight"
-
 	"culvert/domain"
 	"culvert/ports"
 )
@@ -17,29 +15,56 @@ import (
 type discovery struct {
 	list  func(context.Context) ([]ports.TopicEntry, bool, error)
 	every time.Duration
-	asked singleflight.Group
 	// known are the topics found last, by name; what is stored is never changed.
 	known atomic.Pointer[[]domain.Topic]
 
-	mu    sync.Mutex // guards what follows
-	bells map[bell]struct{}
-	stop  context.CancelFunc
+	mu     sync.Mutex // guards what follows
+	asking *listing   // that is under way
+	bells  map[bell]struct{}
+	stop   context.CancelFunc
 }
 
-// now asks which topics there are. Who asks at the same time as others gets their answer.
+// listing is one question which topics there are. Who asks at the same time as others gets their answer.
+type listing struct {
+	done   chan struct{} // closed when the others are set
+	topics []domain.Topic
+	err    error
+}
+
+// now asks which topics there are.
 func (d *discovery) now(ctx context.Context) ([]domain.Topic, error) {
-	found, err, _ := d.asked.Do("", func() (any, error) {
-		entries, _, err := d.list(ctx)
-		topics := make([]domain.Topic, 0, len(entries))
-		for _, e := range entries {
-			if !e.Hidden {
-				topics = append(topics, e.Topic)
-			}
+	d.mu.Lock()
+	l := d.asking
+	if l != nil {
+		d.mu.Unlock()
+		select {
+		case <-l.done:
+			return l.topics, l.err
+		case <-ctx.Done():
+			return nil, ctx.Err()
 		}
-		slices.Sort(topics)
-		return topics, err
-	})
-	return found.([]domain.Topic), err
+	}
+	l = &listing{done: make(chan struct{})}
+	d.asking = l
+	d.mu.Unlock()
+	l.topics, l.err = d.look(context.WithoutCancel(ctx)) // it is the answer of others, too
+	d.mu.Lock()
+	d.asking = nil
+	d.mu.Unlock()
+	close(l.done)
+	return l.topics, l.err
+}
+
+// look gives the topics that patterns can name, by name.
+func (d *discovery) look(ctx context.Context) (topics []domain.Topic, err error) {
+	entries, _, err := d.list(ctx)
+	for _, e := range entries {
+		if !e.Hidden {
+			topics = append(topics, e.Topic)
+		}
+	}
+	slices.Sort(topics)
+	return topics, err
 }
 
 // watch rings b when the topics that there are have changed. unwatch is called once.

@@ -144,7 +144,6 @@ func (b *fakeBroker) Tail(ctx context.Context, _ domain.Topic, from domain.Start
 	if b.refuse != nil {
 		return domain.Opening{}, nil, b.refuse
 	}
-	dbgTail(from, b)
 	incarnation, at, gaps := b.incarnation, make([]int64, len(b.first)), []domain.Gap(nil)
 	for p := range at {
 		first, end := b.first[p], b.first[p]+int64(len(b.partitions[p]))

@@ -116,7 +116,9 @@ func (x *index) lost(at uint64, keys []string) bool {
 // find gives what a viewer of keys at a place lacks, in the order of the log.
 func (x *index) find(at uint64, keys []string) (found []posting) {
 	lists := 0
-	since := func(n int, runAt func(int) uint64) int { return sort.Search(n, func(i int) bool { return runAt(i) >= at }) }
+	since := func(n int, runAt func(int) uint64) int {
+		return sort.Search(n, func(i int) bool { return runAt(i) >= at })
+	}
 	for _, key := range keys {
 		have := x.postings[key]
 		if have = have[since(len(have), func(i int) uint64 { return have[i].run }):]; len(have) > 0 {

@@ -108,7 +108,7 @@ func TestAPartitionThatIsReadLate(t *testing.T) {
 func bareTrack(t *testing.T, l *log) *track {
 	t.Helper()
 	service := newService(t, newFakeBroker(len(l.head.Places())), nil)
-	s := newStream(t.Context(), service, ports.View{})
+	s := newStream(service, ports.View{}, nil)
 	tr := &track{s: s, topic: l.topic, feed: &feed{}, live: l, source: l, leaveFeed: func() {}}
 	s.tracks, s.room = []*track{tr}, 1<<20
 	t.Cleanup(s.end)

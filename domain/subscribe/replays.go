@@ -144,13 +144,3 @@ func (rs *replays) waits(r *replay) bool {
 	defer rs.mu.Unlock()
 	return r != nil && !r.asked
 }
-
-// count is how many replays there are, those that wait included.
-func (rs *replays) count() (n int) {
-	rs.mu.Lock()
-	defer rs.mu.Unlock()
-	for _, have := range rs.topics {
-		n += len(have)
-	}
-	return n
-}

@@ -50,7 +50,7 @@ func New(b Broker, cfg Config) (*Service, error) {
 
 // View opens a stream as ports.Viewer says.
 func (s *Service) View(ctx context.Context, v ports.View) (ports.Stream, error) {
-	st := newStream(ctx, s, v)
+	st := newStream(s, v, ctx.Done())
 	if err := st.open(ctx, v, s.cfg.OpenTimeout); err != nil {
 		st.end()
 		return nil, err

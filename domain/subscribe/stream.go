@@ -14,7 +14,7 @@ import (
 // caller's context gives back what the tracks hold.
 type stream struct {
 	service    *Service
-	ctx        context.Context // the caller's, which is the stream's lifetime
+	life       <-chan struct{} // closed when the stream's caller is gone
 	client     string
 	filter     filter
 	heartbeat  time.Duration
@@ -47,10 +47,10 @@ type stream struct {
 	timer *time.Timer
 }
 
-func newStream(ctx context.Context, s *Service, v ports.View) *stream {
+func newStream(s *Service, v ports.View, life <-chan struct{}) *stream {
 	return &stream{
 		service:    s,
-		ctx:        ctx,
+		life:       life,
 		client:     v.Client,
 		filter:     newFilter(v.Keys, v.Headers),
 		heartbeat:  v.Heartbeat,
@@ -120,7 +120,7 @@ func (s *stream) Next(ctx context.Context) (ports.Batch, error) {
 		case <-beat:
 			beaten = true
 		case <-s.service.draining:
-		case <-s.ctx.Done():
+		case <-s.life:
 			return ports.Batch{}, context.Canceled
 		case <-ctx.Done():
 			return ports.Batch{}, ctx.Err()

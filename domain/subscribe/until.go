@@ -21,6 +21,7 @@ type until struct {
 
 	answer chan answer // of the broker, once
 	clock  *time.Timer // runs until the time has come
+	cancel context.CancelFunc
 }
 
 // answer is what the broker told of the topic's end.
@@ -81,11 +82,12 @@ func (u *until) ask(t *track) {
 		t.s.bell.ring()
 		return
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.OpenTimeout)
+	u.cancel = cancel
 	s.work.Add(1)
 	// Ends when the broker answers, or the stream does.
 	go func() {
 		defer s.work.Done()
-		ctx, cancel := context.WithTimeout(t.s.ctx, s.cfg.OpenTimeout)
 		defer cancel()
 		info, err := s.broker.Describe(ctx, t.topic)
 		u.answer <- answer{info.End(), err}
@@ -202,9 +204,12 @@ func (u *until) elsewhere(v *domain.Vector) bool {
 	return true
 }
 
-// end ends the waiting for the clock.
+// end ends the waiting for the clock and for the broker.
 func (u *until) end() {
 	if u.clock != nil {
 		u.clock.Stop()
+	}
+	if u.cancel != nil {
+		u.cancel()
 	}
 }
