@@ -104,7 +104,7 @@ func (c Cursor) Fits() bool {
 		envelope = 1 + 1 + 2 + 4 // version, flags, number of topics, checksum
 		topic    = 2 + 8 + 6 + 2 // the name's length, epoch, Since, number of places
 		place    = 7             // offset or time; the partition's distance comes on top
-		print    = 5
+		mark     = 5             // a fingerprint
 	)
 	n := envelope
 	prints := c.fingerprinted()
@@ -115,7 +115,7 @@ func (c Cursor) Fits() bool {
 			n += len(binary.AppendUvarint(nil, uint64(p.Partition-before))) + place
 			before = p.Partition
 			if prints {
-				n += print
+				n += mark
 			}
 		}
 	}

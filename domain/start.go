@@ -123,3 +123,11 @@ func (s Start) VectorAt(now time.Time) *Vector {
 	}
 	return &Vector{Since: now}
 }
+
+// Equal reports whether both say the same.
+func (s Start) Equal(t Start) bool {
+	if s.kind != t.kind || s.kind == startVector && !s.vector.Equal(t.vector) {
+		return false
+	}
+	return s.last == t.last && s.time.Equal(t.time)
+}

@@ -2,6 +2,7 @@ package subscribe
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -15,8 +16,15 @@ type Config struct {
 	OpenTimeout time.Duration `mapstructure:"open_timeout"`
 	// Feeds is how many topics can be viewed at a time.
 	Feeds int `mapstructure:"feeds"`
-	// Replays is how many viewers can read from the broker's own log at a time; others wait.
+	// Replays is how many readers of the brokers' own logs may run at a time, for viewers who lack what is no longer in memory; others wait. Viewers who lack the same
+	// share one.
 	Replays int `mapstructure:"replays"`
+	// ReplaysPerClient is how many of them one client address may have opened.
+	ReplaysPerClient int `mapstructure:"replays_per_client"`
+	// ReplayBytes is about how much of what it has read each of them keeps for those who share it.
+	ReplayBytes int `mapstructure:"replay_bytes"`
+	// Discovery is how often the brokers are asked for new topics while there are viewers of patterns.
+	Discovery time.Duration `mapstructure:"discovery"`
 	// BatchBytes is about how much a viewer is given at once.
 	BatchBytes int `mapstructure:"batch_bytes"`
 }
@@ -31,12 +39,15 @@ type Window struct {
 // DefaultConfig holds a topic of ordinary messages for minutes, and the largest one in 16 MiB.
 func DefaultConfig() Config {
 	return Config{
-		Window:      Window{Messages: 50_000, Bytes: 16 << 20, Age: 10 * time.Minute},
-		Linger:      30 * time.Second,
-		OpenTimeout: 5 * time.Second,
-		Feeds:       1000,
-		Replays:     64,
-		BatchBytes:  256 << 10,
+		Window:           Window{Messages: 50_000, Bytes: 16 << 20, Age: 10 * time.Minute},
+		Linger:           30 * time.Second,
+		OpenTimeout:      5 * time.Second,
+		Feeds:            1000,
+		Replays:          64,
+		ReplaysPerClient: 16,
+		ReplayBytes:      4 << 20,
+		Discovery:        2 * time.Second,
+		BatchBytes:       256 << 10,
 	}
 }
 
@@ -50,6 +61,8 @@ func (c Config) Validate() error {
 		{"window.bytes", c.Window.Bytes},
 		{"feeds", c.Feeds},
 		{"replays", c.Replays},
+		{"replays_per_client", c.ReplaysPerClient},
+		{"replay_bytes", c.ReplayBytes},
 		{"batch_bytes", c.BatchBytes},
 	} {
 		if v.n < 1 {
@@ -65,5 +78,13 @@ func (c Config) Validate() error {
 	if c.OpenTimeout <= 0 {
 		return fmt.Errorf("subscribe.open_timeout is %v: it must be more than 0, or no stream could be opened", c.OpenTimeout)
 	}
+	if c.Discovery < 10*time.Millisecond {
+		return fmt.Errorf("subscribe.discovery is %v: it must be at least 10ms, since every broker is asked for all its topics", c.Discovery)
+	}
 	return nil
+}
+
+// replayWindow bounds the log of one replay.
+func (c Config) replayWindow() Window {
+	return Window{Messages: math.MaxInt, Bytes: c.ReplayBytes, Age: math.MaxInt64}
 }

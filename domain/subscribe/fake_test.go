@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"culvert/domain"
+	"culvert/ports"
 )
 
 // fakeBroker is a broker's log of one topic, as simple as can be: it keeps what was put into it until it is cut.
@@ -118,7 +119,17 @@ func (b *fakeBroker) addPartition() {
 func (b *fakeBroker) Capabilities(domain.Topic) domain.Capabilities { return b.capabilities }
 
 func (b *fakeBroker) Describe(context.Context, domain.Topic) (domain.TopicInfo, error) {
-	return domain.TopicInfo{}, nil
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	info := domain.TopicInfo{Topic: "t", Epoch: b.epoch}
+	for p, first := range b.first {
+		info.Partitions = append(info.Partitions, domain.Extent{Partition: int32(p), First: first, End: first + int64(len(b.partitions[p]))})
+	}
+	return info, nil
+}
+
+func (b *fakeBroker) List(context.Context) ([]ports.TopicEntry, bool, error) {
+	return []ports.TopicEntry{{Topic: "t"}}, true, nil
 }
 
 func (b *fakeBroker) readers() int {

@@ -16,6 +16,7 @@ type feed struct {
 	opened chan struct{} // closed when log or err is set
 	log    *log
 	err    error
+	bells  bells
 
 	viewers int         // guarded by the service's mutex, as is
 	linger  *time.Timer // what closes the feed after its last viewer
@@ -38,10 +39,12 @@ func (f *feed) run(ctx context.Context, broker ports.Tailer, cfg Config, forget 
 		f.err = cause(ctx, err)
 		forget()
 		close(f.opened)
+		f.bells.ringAll()
 		return
 	}
-	f.log = newLog(f.topic, cfg.Window, opening.Vector)
+	f.log = newLog(f.topic, cfg.Window, opening.Vector, &f.bells)
 	close(f.opened)
+	f.bells.ringAll()
 
 	err = domain.Errorf(domain.Unavailable, "the broker ended the reading of topic %q", f.topic)
 	for chunk, failed := range chunks {

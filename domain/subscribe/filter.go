@@ -9,6 +9,7 @@ import (
 // filter says which messages a viewer wants. The zero filter wants all.
 type filter struct {
 	keys    map[string]bool // nil: any
+	list    []string        // keys, each once
 	headers []domain.Header // all must be there
 }
 
@@ -17,7 +18,10 @@ func newFilter(keys [][]byte, headers []domain.Header) filter {
 	if len(keys) > 0 {
 		f.keys = make(map[string]bool, len(keys))
 		for _, k := range keys {
-			f.keys[string(k)] = true
+			if !f.keys[string(k)] {
+				f.keys[string(k)] = true
+				f.list = append(f.list, string(k))
+			}
 		}
 	}
 	return f

@@ -23,7 +23,7 @@ func printOf(incarnation uint32, next int64) uint32 { return incarnation<<printB
 
 func TestAPlaceOfAnotherIncarnationDoesNotComeIn(t *testing.T) {
 	now := time.Now()
-	l := newLog("t", wide, domain.NewVector(1, domain.Place{Next: 100, Fingerprint: printOf(1, 100)}))
+	l := newLog("t", wide, domain.NewVector(1, domain.Place{Next: 100, Fingerprint: printOf(1, 100)}), new(bells))
 	l.append(printed(1, 100, 110), now) // run 0
 	moved := printed(1, 110, 120)       // run 1
 	moved.Next = 125
@@ -74,7 +74,7 @@ func madeAnew(incarnation uint32, n int64) domain.Chunk {
 // A replay that began before the topic was made anew knows nothing of what the log holds after it, though the epoch is the same.
 func TestAReplayFromBeforeTheTopicWasMadeAnew(t *testing.T) {
 	now := time.Now()
-	l := newLog("t", wide, domain.NewVector(1, domain.Place{Next: 0}))
+	l := newLog("t", wide, domain.NewVector(1, domain.Place{Next: 0}), new(bells))
 	for i := range int64(5) {
 		l.append(printed(1, i, i+1), now) // runs 0 to 4
 	}
@@ -94,14 +94,14 @@ func TestAReplayFromBeforeTheTopicWasMadeAnew(t *testing.T) {
 // A viewer who came in ahead of the log has seen offsets that come again with other messages.
 func TestAViewerAheadOfATopicThatIsMadeAnew(t *testing.T) {
 	now := time.Now()
-	l := newLog("t", wide, domain.NewVector(1, domain.Place{}))
+	l := newLog("t", wide, domain.NewVector(1, domain.Place{}), new(bells))
 	l.append(printed(1, 0, 5), now)
-	s := newStream(l, ports.View{}, 1<<20, nil, nil)
+	s := bareTrack(t, l)
 	s.at, s.vector, s.own = 1, domain.NewVector(1, domain.Place{Next: 8, Fingerprint: printOf(1, 8)}), true
 	l.append(madeAnew(2, 3), now)
 	s.gather()
-	if len(s.spans) != 2 || s.spans[0].Run.Gap == nil || len(s.spans[1].Run.Messages) != 3 {
-		t.Fatalf("was given %+v, want a gap and three messages", s.spans)
+	if spans := s.s.spans; len(spans) != 2 || spans[0].Run.Gap == nil || len(spans[1].Run.Messages) != 3 {
+		t.Fatalf("was given %+v, want a gap and three messages", spans)
 	}
 	if want := domain.NewVector(1, domain.Place{Next: 3, Fingerprint: printOf(2, 3)}); !s.vector.Equal(want) || s.own {
 		t.Errorf("the place is %+v, want the log's", s.vector)
@@ -140,10 +140,11 @@ func TestACursorOfATopicMadeAnewUnderTheSameEpoch(t *testing.T) {
 		if *r.Resumed || r.Reason != ports.ResumeEpoch || r.Cursor.String() != cursor.String() {
 			t.Fatalf("ready %+v", r)
 		}
-		if gap := next(t, resumed).Spans[0].Run.Gap; gap == nil || gap.Reason != domain.GapEpoch {
+		batch := next(t, resumed)
+		if gap := batch.Spans[0].Run.Gap; gap == nil || gap.Reason != domain.GapEpoch {
 			t.Fatalf("gap %+v", gap)
 		}
-		if got := payloads(next(t, resumed)); got[0] != "0/0" {
+		if got := payloads(batch); got[0] != "0/0" {
 			t.Fatalf("went on at %v", got)
 		}
 		synctest.Wait()

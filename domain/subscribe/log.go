@@ -19,6 +19,8 @@ const (
 type log struct {
 	topic  domain.Topic
 	window Window
+	bells  *bells         // of those who wait for more
+	origin *domain.Vector // where it began
 
 	mu    sync.RWMutex // guards what follows
 	runs  []*domain.Run
@@ -35,18 +37,28 @@ type log struct {
 	messages int
 	bytes    int
 	lag      time.Duration // of the newest message, when it was appended
-	wake     chan struct{} // closed by the next append, or when the log ends
+	index    *index        // nil while nobody asks for keys
 	ended    error
 }
 
-func newLog(topic domain.Topic, window Window, at *domain.Vector) *log {
-	return &log{topic: topic, window: window, tail: at, head: at, wake: make(chan struct{})}
+func newLog(topic domain.Topic, window Window, at *domain.Vector, bells *bells) *log {
+	return &log{topic: topic, window: window, bells: bells, origin: at, tail: at, head: at}
 }
 
 // append adds what a chunk tells, drops what the window has no more room for, and wakes the viewers.
 func (l *log) append(c domain.Chunk, now time.Time) {
+	l.add(c, now)
+	if c.Gap != nil {
+		l.bells.ringAll()
+	} else {
+		l.bells.ring(c.Messages)
+	}
+}
+
+func (l *log) add(c domain.Chunk, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	older := len(l.runs)
 	l.resolve(c)
 	if c.Gap != nil {
 		l.appendGap(c, now)
@@ -64,9 +76,7 @@ func (l *log) append(c domain.Chunk, now time.Time) {
 	if after := c.After(before); !ok || after != before {
 		l.head = l.head.With(after)
 	}
-	l.trim(now)
-	close(l.wake)
-	l.wake = make(chan struct{})
+	l.trim(older, now)
 }
 
 // appendGap adds the hole before a chunk's messages, and lets a new epoch begin where the chunk says so.
@@ -103,16 +113,23 @@ func (l *log) push(r *domain.Run) {
 	l.messages += len(r.Messages)
 	l.bytes += size
 	l.head = r.After
+	if l.index != nil {
+		l.index.add(l.end()-1, r)
+	}
 }
 
-// trim drops the oldest runs while the window is exceeded. The newest one stays whatever it is.
-func (l *log) trim(now time.Time) {
+// trim drops the oldest of the older runs while the window is exceeded. What was appended last stays whatever it is: else a chunk larger than the window could be
+// seen by nobody.
+func (l *log) trim(older int, now time.Time) {
 	n := 0
-	for n < len(l.runs)-1 && (l.messages > l.window.Messages || l.bytes > l.window.Bytes || now.Sub(l.runs[n].Appended) > l.window.Age) {
+	for n < older && (l.messages > l.window.Messages || l.bytes > l.window.Bytes || now.Sub(l.runs[n].Appended) > l.window.Age) {
 		l.messages -= len(l.runs[n].Messages)
 		l.bytes -= l.sizes[n]
 		if l.first+uint64(n) >= l.floor {
 			l.floor, l.tail = l.first+uint64(n)+1, l.runs[n].After
+		}
+		if l.index != nil {
+			l.index.drop(l.first+uint64(n), l.runs[n])
 		}
 		n++
 	}
@@ -129,10 +146,9 @@ func (l *log) end() uint64 { return l.first + uint64(len(l.runs)) }
 // finish ends the log: who has read it to its end is told err.
 func (l *log) finish(err error) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.ended = err
-	close(l.wake)
-	l.wake = make(chan struct{})
+	l.mu.Unlock()
+	l.bells.ringAll()
 }
 
 // stats are the messages in the log, about their bytes, and the lag of the newest.
@@ -183,6 +199,61 @@ func (l *log) enter(v *domain.Vector, checked uint64) (uint64, bool) {
 	return l.floor + uint64(covered), true
 }
 
+// admission is whether a viewer can come into a log.
+type admission int
+
+const (
+	tooLate  admission = iota // the log cannot say what the viewer lacks
+	tooEarly                  // it will be able to before long: the viewer is ahead of it
+	inside
+)
+
+// admits tells whether a viewer who has seen v, which nobody held against the broker's log, can come in.
+func (l *log) admits(v *domain.Vector) admission {
+	if _, ok := l.enter(v, unchecked); ok {
+		return inside
+	}
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if l.ended == nil && precedes(l.tail, v) && ahead(v, l.head) {
+		return tooEarly
+	}
+	return tooLate
+}
+
+// dropped reports whether the log no longer holds where it began.
+func (l *log) dropped() bool {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.first > 0
+}
+
+// precedes reports whether who reads on from had comes past v, and soon.
+func precedes(had, v *domain.Vector) bool {
+	if had.Epoch != v.Epoch || !had.Since.IsZero() || !v.Since.IsZero() || had.Last > 0 || len(had.Places()) != len(v.Places()) {
+		return false
+	}
+	distance := int64(0)
+	for _, place := range had.Places() {
+		want, ok := v.At(place.Partition)
+		if !ok || want.Pending() || place.Pending() || want.Next < place.Next {
+			return false
+		}
+		distance += want.Next - place.Next
+	}
+	return distance <= near
+}
+
+// ahead reports whether v has seen what lies past head.
+func ahead(v, head *domain.Vector) bool {
+	for _, want := range v.Places() {
+		if have, ok := head.At(want.Partition); ok && !have.Pending() && want.Next > have.Next {
+			return true
+		}
+	}
+	return false
+}
+
 // covers reports whether a viewer who has seen v lacks nothing that came up to after.
 func covers(v, after *domain.Vector) bool {
 	for _, place := range after.Places() {
@@ -211,13 +282,30 @@ func reaches(have domain.Place, v *domain.Vector) bool {
 // taken is what a viewer at some place is given.
 type taken struct {
 	runs []*domain.Run
+	// size is about how many bytes they are.
+	size int
 	// fell says that the place is no longer in the log.
 	fell bool
-	// wake, where there are no runs, is closed when it is worth asking again.
-	wake <-chan struct{}
-	// head, where there are no runs, is the vector at the end.
+	// head, where there are no runs, is the vector at the end, and ended why no more will come.
 	head  *domain.Vector
 	ended error
+}
+
+// lastOf is the vector n offsets before the end of each partition; false where the log does not reach back that far.
+func (l *log) lastOf(n int64) (*domain.Vector, bool) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	places := make([]domain.Place, 0, len(l.head.Places()))
+	for _, end := range l.head.Places() {
+		began, ok := l.tail.At(end.Partition)
+		if end.Pending() || ok && (began.Pending() || end.Next-n < began.Next) || !ok && end.Next < n {
+			return nil, false
+		}
+		place := domain.Place{Partition: end.Partition, Next: end.Next - n}
+		place.Fingerprint = l.fingerprint(place.Partition, place.Next)
+		places = append(places, place)
+	}
+	return domain.NewVector(l.head.Epoch, places...), true
 }
 
 // take gives the runs from number at on, about as many as limit bytes hold, appended to dst.
@@ -227,14 +315,15 @@ func (l *log) take(dst []*domain.Run, at uint64, limit int) taken {
 	if at < l.first {
 		return taken{fell: true}
 	}
-	for i := int(at - l.first); i < len(l.runs) && limit > 0; i++ {
+	size := 0
+	for i := int(at - l.first); i < len(l.runs) && size < limit; i++ {
 		dst = append(dst, l.runs[i])
-		limit -= l.sizes[i]
+		size += l.sizes[i]
 	}
 	if len(dst) > 0 {
-		return taken{runs: dst}
+		return taken{runs: dst, size: size}
 	}
-	return taken{wake: l.wake, head: l.head, ended: l.ended}
+	return taken{head: l.head, ended: l.ended}
 }
 
 // runsOf cuts messages into runs.

@@ -29,7 +29,7 @@ func at(epoch domain.Epoch, next ...int64) *domain.Vector {
 
 func TestWhereAViewerComesIn(t *testing.T) {
 	now := time.Now()
-	l := newLog("t", wide, at(1, 100, 100))
+	l := newLog("t", wide, at(1, 100, 100), new(bells))
 	l.append(chunk(0, 100, 110), now) // run 0
 	l.append(chunk(1, 100, 105), now) // run 1
 	l.append(chunk(0, 110, 120), now) // run 2
@@ -61,7 +61,7 @@ func TestWhereAViewerComesIn(t *testing.T) {
 // Offsets of an epoch that has ended say nothing about those of the next.
 func TestNobodyComesInBeforeANewEpoch(t *testing.T) {
 	now := time.Now()
-	l := newLog("t", wide, at(1, 0))
+	l := newLog("t", wide, at(1, 0), new(bells))
 	l.append(chunk(0, 0, 5), now)
 	anew := chunk(0, 0, 3)
 	anew.Epoch, anew.Gap = 2, &domain.Gap{Reason: domain.GapEpoch, Lost: domain.LostUnknown}
@@ -83,23 +83,18 @@ func TestNobodyComesInBeforeANewEpoch(t *testing.T) {
 // seen less, must not be moved over what lies between.
 func TestAPartitionThatIsReadLate(t *testing.T) {
 	since := time.Now()
-	l := newLog("t", wide, at(1, 10).With(domain.Place{Partition: 1, Since: since}))
+	l := newLog("t", wide, at(1, 10).With(domain.Place{Partition: 1, Since: since}), new(bells))
 	mine := at(1, 10, 3)
 	entered, ok := l.enter(mine, unchecked)
 	if !ok {
 		t.Fatal("the log cannot say yet that it lacks anything")
 	}
 	l.append(chunk(1, 8, 12), time.Now())
-	began := ""
-	s := newStream(l, ports.View{}, 1000, nil, nil)
-	s.at, s.vector, s.own = entered, mine, true
-	s.replayFrom = func(from domain.Start) *replay {
-		began = domain.CursorOf("t", from.Vector()).String()
-		return &replay{}
-	}
-	s.gather()
-	if want := domain.CursorOf("t", mine).String(); began != want || len(s.spans) != 0 {
-		t.Errorf("a replay from %q, want from %q, and nothing before it: %v", began, want, s.spans)
+	tr := bareTrack(t, l)
+	tr.at, tr.vector, tr.own = entered, mine, true
+	tr.gather()
+	if tr.replay == nil || !tr.replay.from.Vector().Equal(mine) || len(tr.s.spans) != 0 {
+		t.Errorf("a replay %+v, want one from %+v, and nothing before it: %v", tr.replay, mine, tr.s.spans)
 	}
 	if _, ok := l.enter(at(1, 10, 3), unchecked); ok {
 		t.Error("came in past what the log lacks")
@@ -107,6 +102,17 @@ func TestAPartitionThatIsReadLate(t *testing.T) {
 	if _, ok := l.enter(at(1, 10).With(domain.Place{Partition: 1, Since: since}), unchecked); ok {
 		t.Error("a cursor that knows no place came in where the log's own beginning is known to nobody but the broker")
 	}
+}
+
+// bareTrack reads a live log that no feed fills.
+func bareTrack(t *testing.T, l *log) *track {
+	t.Helper()
+	service := newService(t, newFakeBroker(len(l.head.Places())), nil)
+	s := newStream(service, ports.View{}, nil)
+	tr := &track{s: s, topic: l.topic, feed: &feed{}, live: l, source: l, leaveFeed: func() {}}
+	s.tracks, s.room = []*track{tr}, 1<<20
+	t.Cleanup(s.end)
+	return tr
 }
 
 // Ids that are sent on some events only must not all be on events that a filter keeps back.

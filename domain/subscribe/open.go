@@ -8,62 +8,129 @@ import (
 	"culvert/ports"
 )
 
-// open finds the stream's first place, and waits for the broker where it must, at most for timeout.
-func (s *stream) open(ctx context.Context, topic domain.Topic, v ports.View, timeout time.Duration) error {
-	s.ready = ports.Ready{Stream: streamID(), Topics: []domain.Topic{topic}}
-	from := v.From
-	if v.Resume != nil {
-		had := v.Resume.Vector(topic)
-		if had == nil {
-			return domain.Errorf(domain.InvalidCursor, "the cursor is not one of topic %q", topic)
-		}
-		from = domain.StartVector(had)
-		resumed := true
-		s.ready.Resumed = &resumed
+// open finds the stream's first place in all its topics, and waits for the brokers where it must, at most for timeout.
+func (s *stream) open(ctx context.Context, v ports.View, timeout time.Duration) error {
+	if v.Resume != nil && !v.Resume.Shares(v.Topics) {
+		return domain.Errorf(domain.InvalidCursor, "the cursor is of other topics than %q", v.Topics)
 	}
-	if err := s.find(ctx, from, timeout); err != nil {
+	topics, err := s.resolve(ctx, v)
+	if err != nil {
 		return err
 	}
-	if s.given == nil {
-		s.given = s.vector
-	}
-	s.ready.Cursor = s.Cursor()
-	for _, p := range s.vector.Places() {
-		if p.Pending() {
-			s.ready.Pending = append(s.ready.Pending, ports.Pending{Topic: topic, Partition: p.Partition})
+	s.several = len(topics) > 1 || len(s.patterns) > 0
+	for _, topic := range topics {
+		if err := s.add(topic, s.beginning(topic, v)); err != nil {
+			return err
 		}
+	}
+	if err := s.arrive(ctx, timeout); err != nil {
+		return err
+	}
+	s.settle()
+	s.describe(v)
+	if !s.cursor().Fits() {
+		return domain.Errorf(domain.InvalidRequest, "%d topics with all their partitions are too many for one stream: their cursor would have more than %d bytes; view fewer of them on each", len(s.tracks), domain.MaxCursor)
 	}
 	return nil
 }
 
-func (s *stream) find(ctx context.Context, from domain.Start, timeout time.Duration) error {
-	if from.Latest() {
-		s.at, s.vector, _ = s.log.live()
-		return nil
-	}
-	if had := from.Vector(); had != nil {
-		if at, ok := s.log.enter(had, unchecked); ok {
-			s.at, s.vector, s.own = at, had, true
-			return nil
+// beginning is where a view begins in a topic.
+func (s *stream) beginning(topic domain.Topic, v ports.View) domain.Start {
+	if v.Resume != nil {
+		if had := v.Resume.Vector(topic); had != nil {
+			return domain.StartVector(had)
 		}
 	}
-	s.read(from)
+	return v.From
+}
+
+// add makes a track of topic.
+func (s *stream) add(topic domain.Topic, from domain.Start) error {
+	overflow, err := s.service.admit(topic, from, s.joining)
+	if err != nil {
+		return err
+	}
+	if to := s.joining.To; to != nil && to.Cursor != nil && to.Cursor.Vector(topic) == nil {
+		return domain.Errorf(domain.InvalidCursor, "the cursor in to says nothing of topic %q, so its end is not known", topic)
+	}
+	f, err := s.service.enter(topic)
+	if err != nil {
+		return err
+	}
+	t := &track{s: s, topic: topic, overflow: overflow, feed: f, from: from, leaveFeed: func() { s.service.leave(f) }}
+	if s.joining.To != nil {
+		t.until = newUntil(*s.joining.To, topic)
+	}
+	t.takeDown = f.bells.hang(s.bell, nil)
+	s.tracks = append(s.tracks, t)
+	return nil
+}
+
+// arrive waits until all tracks have their first place.
+func (s *stream) arrive(ctx context.Context, timeout time.Duration) error {
 	giveUp := time.NewTimer(timeout)
 	defer giveUp.Stop()
-	select {
-	case st := <-s.replay.steps:
-		if st.err != nil {
-			return st.err
+	for {
+		missing, err := s.advance()
+		if err != nil || missing == nil {
+			return err
 		}
-		if st.opening == nil {
+		select {
+		case <-s.bell:
+		case <-giveUp.C:
+			return missing.late(timeout)
+		case <-s.service.draining:
+			return domain.Errorf(domain.Unavailable, "this node is shutting down")
+		case <-ctx.Done():
 			return ctx.Err()
 		}
-		s.opened(*st.opening, from)
-		return nil
-	case <-giveUp.C:
-		s.replay.stop()
-		return domain.Errorf(domain.Unavailable, "no place to read topic %q from was found within %v", s.log.topic, timeout)
-	case <-ctx.Done():
-		return ctx.Err()
 	}
+}
+
+// advance gives one of the tracks that have no place yet, nil where all have one.
+func (s *stream) advance() (missing *track, err error) {
+	kept := s.tracks[:0]
+	for _, t := range s.tracks {
+		if err := t.advance(); err != nil {
+			return nil, err
+		}
+		if t.absent {
+			continue
+		}
+		kept = append(kept, t)
+		if t.source == nil {
+			missing = t
+		}
+	}
+	s.tracks = kept
+	return missing, nil
+}
+
+// describe fills in what opens the stream.
+func (s *stream) describe(v ports.View) {
+	s.ready = ports.Ready{Stream: streamID(), Topics: make([]domain.Topic, len(s.tracks)), Cursor: s.cursor()}
+	resumed := true
+	for i, t := range s.tracks {
+		s.ready.Topics[i] = t.topic
+		at := t.vector
+		if t.arrival != nil {
+			at = t.arrival.at
+			if resumed || s.ready.Reason == ports.ResumeTopics {
+				resumed, s.ready.Reason = false, t.arrival.reason()
+			}
+		}
+		for _, p := range at.Places() {
+			if p.Pending() {
+				s.ready.Pending = append(s.ready.Pending, ports.Pending{Topic: t.topic, Partition: p.Partition})
+			}
+		}
+		if v.Resume != nil && v.Resume.Vector(t.topic) == nil && resumed {
+			resumed, s.ready.Reason = false, ports.ResumeTopics
+		}
+	}
+	if v.Resume == nil {
+		s.ready.Reason = ""
+		return
+	}
+	s.ready.Resumed = &resumed
 }

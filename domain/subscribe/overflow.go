@@ -5,45 +5,51 @@ import (
 	"culvert/ports"
 )
 
-// fellOut does what the viewer asked for when the log no longer holds its place.
-func (s *stream) fellOut() {
-	switch s.overflow {
+// fellOut does what the viewer asked for when the live log no longer holds its place.
+func (t *track) fellOut() {
+	switch t.overflow {
 	case ports.OverflowDisconnect:
-		s.over = &domain.Bye{Reason: domain.ByeSlow, Reconnect: true}
+		t.s.over = &domain.Bye{Reason: domain.ByeSlow, Reconnect: true}
 	case ports.OverflowDrop:
-		s.jump()
+		t.jump()
+	case ports.OverflowLatest:
+		if !t.s.service.broker.Capabilities(t.topic).Has(domain.History) {
+			t.jump()
+			return
+		}
+		t.read(domain.StartVector(t.vector))
 	default:
-		s.read(domain.StartVector(s.vector))
+		t.read(domain.StartVector(t.vector))
 	}
 }
 
 // jump goes to the live end, and says how much was lost.
-func (s *stream) jump() {
-	at, head, anew := s.log.live()
-	before := s.at
-	s.at = at
-	if s.vector.Epoch != head.Epoch || before < anew {
+func (t *track) jump() {
+	at, head, anew := t.live.live()
+	before := t.at
+	t.at = at
+	if t.vector.Epoch != head.Epoch || before < anew {
 		gaps := make([]domain.Gap, len(head.Places()))
 		for i, place := range head.Places() {
 			gaps[i] = domain.Gap{Reason: domain.GapEpoch, Partition: place.Partition, Lost: domain.LostUnknown}
 		}
-		s.tellAll(gaps, s.vector, head)
-		s.vector, s.own = head, false
+		t.tellAll(gaps, t.vector, head)
+		t.vector, t.own = head, t.until != nil
 		return
 	}
 	for _, place := range head.Places() {
-		had, ok := s.vector.At(place.Partition)
+		had, ok := t.vector.At(place.Partition)
 		known := !place.Pending() && !had.Pending()
-		if ok && had == place || known && had.Next >= place.Next {
+		if ok && had == place || known && had.Next >= place.Next || t.until != nil && t.until.over(place.Partition) {
 			continue
 		}
 		lost := int64(domain.LostUnknown)
 		if known {
 			lost = place.Next - had.Next
 		}
-		after := s.vector.With(place)
-		s.tell(&domain.Gap{Reason: domain.GapOverflow, Partition: place.Partition, Lost: lost}, s.vector, after)
-		s.vector = after
+		after := t.vector.With(place)
+		t.tell(&domain.Gap{Reason: domain.GapOverflow, Partition: place.Partition, Lost: lost}, t.vector, after)
+		t.vector = after
 	}
-	s.own = !s.vector.Equal(head)
+	t.own = t.until != nil || !t.vector.Equal(head)
 }

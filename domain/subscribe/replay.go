@@ -2,66 +2,102 @@ package subscribe
 
 import (
 	"context"
+	"time"
 
 	"culvert/domain"
+	"culvert/ports"
 )
 
-// replay reads a topic from the broker's own log for one viewer.
+// replay reads a topic from the broker's own log on from some place, for all viewers who come by. They are places in a log of its own, which
+// grows only when one of them has read all there is: the reader goes as fast as the fastest, and who falls behind reads on with another replay.
 type replay struct {
-	// steps is closed after the last one. It is not buffered: a viewer that does not ask holds its reader, and nobody else's.
-	steps chan step
-	stop  context.CancelFunc
+	topic  domain.Topic
+	from   domain.Start
+	client string
+	stop   context.CancelFunc
+	bells  bells
+	// checked is the live log's anew when the replay began, which checks the places of from against the broker's log.
+	checked uint64
+	hungry  chan struct{} // holds one value when a viewer has read all there is
+
+	opened chan struct{} // closed when either log or err is set
+	log    *log
+	gaps   []domain.Gap // between from and where the log begins
+	err    error
+
+	// guarded by the service's mutex
+	viewers int
+	asked   bool // the broker has been asked where from is: what is relative to its end would be another place now
 }
 
-// step is one thing that a replay tells: first its opening, then chunks; an error is the last.
-type step struct {
-	opening *domain.Opening
-	chunk   domain.Chunk
-	err     error
-}
+// near is how many messages beyond what a replay has read a viewer may be, to wait for it rather than to have a reader of its own.
+const near = 20_000
 
-// startReplay begins to read from a place as soon as a slot for it is free. ctx ends it.
-func (s *Service) startReplay(ctx context.Context, topic domain.Topic, from domain.Start) *replay {
-	ctx, cancel := context.WithCancel(ctx)
-	r := &replay{steps: make(chan step), stop: cancel}
-	s.work.Add(1)
-	// Ends when the sequence does, or ctx.
-	go func() {
-		defer s.work.Done()
-		defer cancel()
-		defer close(r.steps)
-		select {
-		case s.replays <- struct{}{}:
-			defer func() { <-s.replays }()
-		case <-ctx.Done():
-			return
-		}
-		s.readReplay(ctx, topic, from, r.steps)
-	}()
-	return r
-}
-
-func (s *Service) readReplay(ctx context.Context, topic domain.Topic, from domain.Start, steps chan<- step) {
-	tell := func(st step) bool {
-		select {
-		case steps <- st:
-			return true
-		case <-ctx.Done():
-			return false
-		}
+// accepts reports whether a viewer who begins at from may come by. The caller holds the service's mutex.
+func (r *replay) accepts(from domain.Start) bool {
+	if r.from.Equal(from) {
+		_, relative := from.Last()
+		return !r.asked || !relative && !r.passed()
 	}
-	opening, chunks, err := s.broker.Tail(ctx, topic, from)
+	v := from.Vector()
+	if v == nil {
+		return false
+	}
+	select {
+	case <-r.opened:
+		return r.err == nil && r.log.admits(v) != tooLate
+	default:
+		had := r.from.Vector()
+		return had != nil && precedes(had, v)
+	}
+}
+
+// passed reports whether the log has dropped where it began, or never had it.
+func (r *replay) passed() bool {
+	select {
+	case <-r.opened:
+		return r.err != nil || r.log.dropped()
+	default:
+		return false
+	}
+}
+
+// more asks for what comes next.
+func (r *replay) more() {
+	select {
+	case r.hungry <- struct{}{}:
+	default:
+	}
+}
+
+// run reads until ctx ends or the broker's sequence does.
+func (r *replay) run(ctx context.Context, broker ports.Tailer, window Window) {
+	opening, chunks, err := broker.Tail(ctx, r.topic, r.from)
 	if err != nil {
-		tell(step{err: err})
+		r.fail(err)
 		return
 	}
-	if !tell(step{opening: &opening}) {
-		return
-	}
-	for chunk, err := range chunks {
-		if !tell(step{chunk: chunk, err: err}) || err != nil {
-			return
+	r.log, r.gaps = newLog(r.topic, window, opening.Vector, &r.bells), opening.Gaps
+	close(r.opened)
+	r.bells.ringAll()
+	err = domain.Errorf(domain.Unavailable, "the broker ended the reading of topic %q", r.topic)
+	for chunk, failed := range chunks {
+		if failed != nil {
+			err = failed
+			break
+		}
+		r.log.append(chunk, time.Now())
+		select {
+		case <-r.hungry:
+		case <-ctx.Done():
 		}
 	}
-	tell(step{err: domain.Errorf(domain.Unavailable, "the broker ended the reading of topic %q", topic)})
+	r.log.finish(err)
+}
+
+// fail ends a replay that could not begin.
+func (r *replay) fail(err error) {
+	r.err = err
+	close(r.opened)
+	r.bells.ringAll()
 }

@@ -15,15 +15,18 @@ import (
 type Broker interface {
 	ports.Tailer
 	ports.Describer
+	// List is that of ports.Topics.
+	List(ctx context.Context) (topics []ports.TopicEntry, complete bool, err error)
 }
 
 // Service implements ports.Viewer.
 type Service struct {
-	broker   Broker
-	cfg      Config
-	replays  chan struct{} // a slot for each replay that may run
-	draining chan struct{} // closed when no stream goes on
-	work     sync.WaitGroup
+	broker    Broker
+	cfg       Config
+	replays   replays
+	discovery discovery
+	draining  chan struct{} // closed when no stream goes on
+	work      sync.WaitGroup
 
 	mu      sync.Mutex // guards what follows
 	feeds   map[domain.Topic]*feed
@@ -36,80 +39,45 @@ func New(b Broker, cfg Config) (*Service, error) {
 		return nil, err
 	}
 	return &Service{
-		broker:   b,
-		cfg:      cfg,
-		replays:  make(chan struct{}, cfg.Replays),
-		draining: make(chan struct{}),
-		feeds:    map[domain.Topic]*feed{},
+		broker:    b,
+		cfg:       cfg,
+		replays:   newReplays(cfg),
+		discovery: discovery{list: b.List, every: cfg.Discovery},
+		draining:  make(chan struct{}),
+		feeds:     map[domain.Topic]*feed{},
 	}, nil
 }
 
 // View opens a stream as ports.Viewer says.
 func (s *Service) View(ctx context.Context, v ports.View) (ports.Stream, error) {
-	topic, one := v.Topics[0].Topic()
-	if !one || len(v.Topics) > 1 || v.To != nil {
-		return nil, domain.Errorf(domain.Unsupported, "several topics, and to, are not supported by this server")
-	}
-	if err := s.admit(topic, &v); err != nil {
+	st := newStream(s, v, ctx.Done())
+	if err := st.open(ctx, v, s.cfg.OpenTimeout); err != nil {
+		st.end()
 		return nil, err
 	}
-	f, err := s.feed(ctx, topic)
-	if err != nil {
-		return nil, err
-	}
-	st := newStream(f.log, v, s.cfg.BatchBytes, ctx.Done(), s.draining)
-	st.replayFrom = func(from domain.Start) *replay { return s.startReplay(ctx, topic, from) }
-	if err := st.open(ctx, topic, v, s.cfg.OpenTimeout); err != nil {
-		s.leave(f)
-		return nil, err
-	}
-	context.AfterFunc(ctx, func() { s.leave(f) })
+	context.AfterFunc(ctx, st.end)
 	return st, nil
 }
 
-// admit refuses what the topic's broker cannot do, and settles the defaults that depend on it.
-func (s *Service) admit(topic domain.Topic, v *ports.View) error {
+// admit refuses what the topic's broker cannot do, and settles the default that depends on it. A cursor is admitted anywhere: what cannot be honoured is a gap.
+func (s *Service) admit(topic domain.Topic, from domain.Start, v ports.View) (ports.Overflow, error) {
 	can := s.broker.Capabilities(topic)
-	_, timed := v.From.Time()
-	if v.Resume == nil && v.From.Vector() == nil && !v.From.Latest() {
-		if !can.Has(domain.History) {
-			return domain.Errorf(domain.Unsupported, "the broker of topic %q keeps no log to read from: only from=latest is possible", topic)
-		}
-		if timed && !can.Has(domain.SeekTime) {
-			return domain.Errorf(domain.Unsupported, "the broker of topic %q cannot find a time", topic)
-		}
+	_, timed := from.Time()
+	switch {
+	case from.Vector() == nil && !from.Latest() && !can.Has(domain.History):
+		return "", domain.Errorf(domain.Unsupported, "the broker of topic %q keeps no log to read from: only from=latest is possible", topic)
+	case timed && !can.Has(domain.SeekTime):
+		return "", domain.Errorf(domain.Unsupported, "the broker of topic %q cannot find a time", topic)
+	case v.To != nil && !v.To.Time.IsZero() && !can.Has(domain.SeekTime):
+		return "", domain.Errorf(domain.Unsupported, "the broker of topic %q tells no times to end at: to=latest and a cursor are possible", topic)
+	case v.Overflow == ports.OverflowResume && !can.Has(domain.History):
+		return "", domain.Errorf(domain.Unsupported, "the broker of topic %q keeps no log to read on from: overflow=drop or disconnect is possible", topic)
+	case v.Overflow == ports.OverflowDefault && can.Has(domain.History):
+		return ports.OverflowResume, nil
+	case v.Overflow == ports.OverflowDefault:
+		return ports.OverflowDrop, nil
 	}
-	switch v.Overflow {
-	case ports.OverflowDefault:
-		v.Overflow = ports.OverflowDrop
-		if can.Has(domain.History) {
-			v.Overflow = ports.OverflowResume
-		}
-	case ports.OverflowResume:
-		if !can.Has(domain.History) {
-			return domain.Errorf(domain.Unsupported, "the broker of topic %q keeps no log to read on from: overflow=drop or disconnect is possible", topic)
-		}
-	}
-	return nil
-}
-
-// feed gives the feed of topic, opened, and counts the caller as a viewer of it and as work of the service.
-func (s *Service) feed(ctx context.Context, topic domain.Topic) (*feed, error) {
-	f, err := s.enter(topic)
-	if err != nil {
-		return nil, err
-	}
-	select {
-	case <-f.opened:
-		err = f.err
-	case <-ctx.Done():
-		err = ctx.Err()
-	}
-	if err != nil {
-		s.leave(f)
-		return nil, err
-	}
-	return f, nil
+	return v.Overflow, nil
 }
 
 // enter counts one viewer more in the feed of topic, and opens it for the first.

@@ -53,7 +53,9 @@ func next(t *testing.T, s ports.Stream) ports.Batch {
 func payloads(b ports.Batch) (all []string) {
 	for _, span := range b.Spans {
 		for _, e := range span.Events() {
-			all = append(all, string(e.Message.Payload))
+			if e.Message != nil {
+				all = append(all, string(e.Message.Payload))
+			}
 		}
 	}
 	return all
@@ -219,7 +221,7 @@ func TestACursorThatRetentionOvertook(t *testing.T) {
 		if gap == nil || gap.Lost != 3 || gap.Reason != domain.GapRetention {
 			t.Fatalf("gap %+v", gap)
 		}
-		if got := payloads(next(t, stream)); got[0] != "0/5" {
+		if got := payloads(batch); got[0] != "0/5" {
 			t.Fatalf("went on at %v", got)
 		}
 	})

@@ -2,59 +2,62 @@ package subscribe
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"time"
 
 	"culvert/domain"
 	"culvert/ports"
 )
 
-// stream is one viewer. Next is called by one goroutine at a time, and everything here is that goroutine's.
+// stream is one viewer: a place in each of its topics. Next is called by one goroutine at a time, and everything here is that goroutine's, but that the end of the
+// caller's context gives back what the tracks hold.
 type stream struct {
-	log        *log
+	service    *Service
+	life       <-chan struct{} // closed when the stream's caller is gone
+	client     string
 	filter     filter
-	overflow   ports.Overflow
 	heartbeat  time.Duration
 	batchBytes int
 	left       int64 // messages that may still be given, where there is a limit
-	replayFrom func(domain.Start) *replay
-	life       <-chan struct{} // closed when the stream's caller is gone
-	draining   <-chan struct{}
+	bell       bell
+
+	mu     sync.Mutex // is held while anything below is in use, but not while Next waits
+	closed bool
+	tracks []*track
+	// patterns are those whose topics join as they appear; what a topic that joins is given is as joining says.
+	patterns []domain.Pattern
+	joining  ports.View
+	seen     *[]domain.Topic // the topics that the patterns were held against
+	unwatch  func()
+	// several says that cursors are this stream's own, since they are of more than one topic.
+	several bool
+	turn    int // the track that is asked first
 
 	ready ports.Ready
-	// vector is the place: what has been gathered, or passed over since it did not match.
-	vector *domain.Vector
-	// given is the place after the last batch: what the client may be told.
-	given *domain.Vector
 	// cut, where it is not nil, is the place after the last message that the limit lets through.
-	cut *domain.Vector
-	// at is the number of the next run of the log; it means nothing during a replay.
-	at uint64
-	// own says that vector is not the log's at this place.
-	own bool
-	// replay, where it is not nil, reads what the log no longer has.
-	replay *replay
-	// checked is the log's anew when the replay began, which checks the vector against the broker's log.
-	checked uint64
+	cut *domain.Cursor
 	// unmarked says that the place moved over messages that did not match since the client was told a cursor.
 	unmarked bool
 	over     *domain.Bye
 
+	room  int           // about how many bytes the next batch may still get
 	spans []domain.Span // of the next batch
 	out   []domain.Span // of the last one, which is the caller's until it asks again
-	runs  []*domain.Run
 	timer *time.Timer
 }
 
-func newStream(l *log, v ports.View, batchBytes int, life, draining <-chan struct{}) *stream {
+func newStream(s *Service, v ports.View, life <-chan struct{}) *stream {
 	return &stream{
-		log:        l,
-		filter:     newFilter(v.Keys, v.Headers),
-		overflow:   v.Overflow,
-		heartbeat:  v.Heartbeat,
-		batchBytes: batchBytes,
-		left:       v.Limit,
+		service:    s,
 		life:       life,
-		draining:   draining,
+		client:     v.Client,
+		filter:     newFilter(v.Keys, v.Headers),
+		heartbeat:  v.Heartbeat,
+		batchBytes: s.cfg.BatchBytes,
+		left:       v.Limit,
+		bell:       newBell(),
+		joining:    v,
 	}
 }
 
@@ -63,45 +66,60 @@ func (s *stream) Ready() ports.Ready { return s.ready }
 
 // Cursor is the place after the last batch.
 func (s *stream) Cursor() domain.Cursor {
-	c := domain.CursorOf(s.log.topic, s.given)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cursor()
+}
+
+func (s *stream) cursor() domain.Cursor {
+	c := s.compose(func(t *track) *domain.Vector { return t.given })
+	if s.cut != nil {
+		c = *s.cut
+	}
 	c.End = s.over != nil && s.over.Reason == domain.ByeEnd
 	return c
 }
 
+// place is where the stream stands with all that was gathered, but in one track at v.
+func (s *stream) place(at *track, v *domain.Vector) domain.Cursor {
+	return s.compose(func(t *track) *domain.Vector {
+		if t == at {
+			return v
+		}
+		return t.vector
+	})
+}
+
+func (s *stream) compose(vector func(*track) *domain.Vector) domain.Cursor {
+	topics := make([]domain.TopicVector, 0, len(s.tracks)+len(s.patterns))
+	for _, t := range s.tracks {
+		if v := vector(t); v != nil {
+			topics = append(topics, domain.TopicVector{Topic: domain.Pattern(t.topic), Vector: v})
+		}
+	}
+	for _, p := range s.patterns {
+		topics = append(topics, domain.TopicVector{Topic: p, Vector: &domain.Vector{}})
+	}
+	return domain.Cursor{Topics: topics}
+}
+
 // Next gives the next batch as ports.Stream says.
 func (s *stream) Next(ctx context.Context) (ports.Batch, error) {
-	if s.over != nil {
-		return ports.Batch{}, s.over
-	}
 	clear(s.out)
-	if s.cut != nil {
-		return s.end(&domain.Bye{Reason: domain.ByeEnd})
-	}
-	beat := s.beat()
+	beat, beaten := s.beat(), false
 	for {
-		if bye := s.shutdown(); bye != nil {
-			return s.end(bye)
+		batch, some, err := s.take()
+		if some || err != nil {
+			return batch, err
 		}
-		wait := s.gather()
-		if len(s.spans) > 0 {
-			return s.batch(), nil
-		}
-		s.given = s.vector
-		if s.over != nil {
-			return ports.Batch{}, s.over
-		}
-		if wait == nil && s.replay == nil {
-			continue
+		if beaten {
+			return s.silence(), nil
 		}
 		select {
-		case <-wait:
-		case st, ok := <-s.steps():
-			if bye := s.step(st, ok); bye != nil {
-				return s.end(bye)
-			}
+		case <-s.bell:
 		case <-beat:
-			return s.silence(), nil
-		case <-s.draining:
+			beaten = true
+		case <-s.service.draining:
 		case <-s.life:
 			return ports.Batch{}, context.Canceled
 		case <-ctx.Done():
@@ -110,29 +128,86 @@ func (s *stream) Next(ctx context.Context) (ports.Batch, error) {
 	}
 }
 
+// take gives what there is, and tells whether that is something.
+func (s *stream) take() (batch ports.Batch, some bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return batch, false, context.Canceled
+	}
+	if s.over == nil && s.cut != nil {
+		s.over = &domain.Bye{Reason: domain.ByeEnd}
+	}
+	if s.over == nil {
+		s.over = s.shutdown()
+	}
+	for s.over == nil {
+		again := s.gather()
+		if len(s.spans) > 0 {
+			return s.batch(), true, nil
+		}
+		s.settle()
+		if s.over == nil && s.finished() {
+			s.over = &domain.Bye{Reason: domain.ByeEnd}
+		}
+		if s.over == nil && !again {
+			return batch, false, nil
+		}
+	}
+	return batch, false, s.over
+}
+
+// gather collects what the tracks hold, and reports whether it is worth asking again at once.
+func (s *stream) gather() (again bool) {
+	s.discover()
+	s.room = s.batchBytes
+	for i := range s.tracks {
+		t := s.tracks[(s.turn+i)%len(s.tracks)]
+		for s.over == nil && s.cut == nil && s.room > 0 && t.gather() {
+		}
+	}
+	s.turn++
+	s.tracks = slices.DeleteFunc(s.tracks, func(t *track) bool { return t.absent })
+	return s.room <= 0
+}
+
 // batch hands out what was gathered.
 func (s *stream) batch() ports.Batch {
 	s.out, s.spans = s.spans, s.out[:0]
-	s.given = s.vector
-	if s.cut != nil {
-		s.given = s.cut
-	}
+	s.settle()
 	return ports.Batch{Spans: s.out}
+}
+
+// settle makes what was gathered the place that the client may be told.
+func (s *stream) settle() {
+	for _, t := range s.tracks {
+		t.given = t.vector
+	}
+}
+
+// finished reports whether all has been given up to the end that was asked for.
+func (s *stream) finished() bool {
+	if s.joining.To == nil || s.joins() {
+		return false
+	}
+	return !slices.ContainsFunc(s.tracks, func(t *track) bool { return !t.finished() })
 }
 
 // shutdown is the bye of a service that drains; nil before that. It closes the feeds, too, whose end is no trouble of the broker's then.
 func (s *stream) shutdown() *domain.Bye {
 	select {
-	case <-s.draining:
+	case <-s.service.draining:
 		return &domain.Bye{Reason: domain.ByeShutdown, Reconnect: true}
 	default:
 		return nil
 	}
 }
 
-func (s *stream) end(bye *domain.Bye) (ports.Batch, error) {
-	s.over = bye
-	return ports.Batch{}, bye
+// fail ends the stream because one of its topics cannot be read.
+func (s *stream) fail(err error) {
+	if s.over = s.shutdown(); s.over == nil {
+		s.over = domain.ByeFor(err)
+	}
 }
 
 // beat is what ends a silence.
@@ -155,4 +230,17 @@ func (s *stream) silence() ports.Batch {
 	}
 	s.unmarked = false
 	return ports.Batch{Mark: s.Cursor().String()}
+}
+
+// end gives back what the stream holds.
+func (s *stream) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for _, t := range s.tracks {
+		t.end()
+	}
+	if s.unwatch != nil {
+		s.unwatch()
+	}
 }

@@ -2,65 +2,168 @@ package subscribe
 
 import "culvert/domain"
 
-// gather gives what the log holds past the stream's place. Where that is nothing it says what to wait for: nil where a
-// replay goes on, or where it is worth looking again at once.
-func (s *stream) gather() (wait <-chan struct{}) {
-	if s.replay != nil || len(s.spans) > 0 {
-		return nil
+// gather gives what the source holds past the track's place, and reports whether it is worth asking again at once.
+func (t *track) gather() (again bool) {
+	if t.absent {
+		return false
 	}
-	got := s.log.take(s.runs[:0], s.at, s.batchBytes)
-	if got.fell {
-		s.fellOut()
-		return nil
-	}
-	if got.runs == nil {
-		if got.ended != nil {
-			if s.over = s.shutdown(); s.over == nil {
-				s.over = domain.ByeFor(got.ended)
-			}
+	if t.source == nil || t.until != nil {
+		if err := t.prepare(); err != nil {
+			t.s.fail(err)
+			return false
 		}
-		s.own = s.own && !s.vector.Equal(got.head)
-		if !s.own {
-			s.vector = got.head
-		}
-		return got.wake
 	}
-	s.runs = got.runs
+	switch {
+	case t.source == nil, t.until != nil && t.finished():
+		return false
+	case t.arrival != nil:
+		t.tellArrival()
+		return true
+	case t.watching:
+		return t.gatherKeys()
+	}
+	limit := t.s.room
+	if t.conflates() {
+		limit = unlimited
+	}
+	got := t.source.take(t.runs[:0], t.at, limit)
+	switch {
+	case got.fell && t.replay != nil:
+		t.read(domain.StartVector(t.vector))
+		return true
+	case got.fell:
+		t.fellOut()
+		return true
+	case got.runs == nil:
+		return t.rest(got)
+	}
+	t.runs = got.runs
+	if t.conflates() && got.size > t.s.batchBytes {
+		t.conflate(got.runs)
+	}
 	for _, run := range got.runs {
-		if !s.walk(run) {
-			s.read(domain.StartVector(s.vector))
+		if !t.walk(run) {
+			t.readWith(domain.StartVector(t.vector), true)
 			break
 		}
-		s.at++
+		t.at++
 	}
-	clear(s.runs)
+	t.newest = nil
+	clear(t.runs)
+	t.s.room -= got.size
+	if t.replay != nil && t.source != nil {
+		t.splice()
+	}
+	// Where nothing more is to be done at the end of the log, the bell tells when there is more.
+	return got.size >= limit || t.own || t.replay != nil || t.s.filter.keys != nil
+}
+
+// prepare does what had to wait for the broker.
+func (t *track) prepare() error {
+	if t.source == nil {
+		if err := t.advance(); err != nil {
+			return err
+		}
+	}
+	if t.until != nil {
+		return t.until.hear()
+	}
 	return nil
 }
 
-// walk moves over one run of the log. False says that the log lacks something before it that this viewer has not seen.
-func (s *stream) walk(run *domain.Run) bool {
-	if !s.own || run.After.Epoch != s.vector.Epoch || again(run.Base, run.Gap) {
-		s.own = false
-		s.give(run, 0, nil)
-		s.vector = run.After
+// rest is what there is to do at the end of the source.
+func (t *track) rest(got taken) (again bool) {
+	if got.ended != nil {
+		t.s.fail(got.ended)
+		return false
+	}
+	t.catchUp(got.head)
+	if t.replay != nil {
+		if t.splice() {
+			return true
+		}
+		t.replay.more()
+		return false
+	}
+	return !t.own && t.s.filter.keys != nil && t.watch()
+}
+
+// catchUp moves to the end of the source, of which all runs have been walked.
+func (t *track) catchUp(head *domain.Vector) {
+	if !t.own {
+		t.vector = head
+		return
+	}
+	if t.until != nil {
+		t.vector = t.until.catchUp(t.vector, head)
+		return
+	}
+	t.vector = later(t.vector, head)
+	t.own = !t.vector.Equal(head)
+}
+
+// later is the later place of both in each partition.
+func later(v, head *domain.Vector) *domain.Vector {
+	if v.Epoch != head.Epoch {
+		return v
+	}
+	for _, place := range head.Places() {
+		if had, ok := v.At(place.Partition); !ok || !place.Pending() && (had.Pending() || had.Next < place.Next) {
+			v = v.With(place)
+		}
+	}
+	return v
+}
+
+// walk moves over one run of the source. False says that the source lacks something before it that this viewer has not seen.
+func (t *track) walk(run *domain.Run) bool {
+	anew := t.vector.Epoch != run.After.Epoch || again(run.Base, run.Gap)
+	if !t.own || anew {
+		if t.until != nil && anew {
+			t.until.passed = true
+		}
+		t.own = t.until != nil
+		t.give(run, 0, run.Len(), nil)
+		t.vector = run.After
 		return true
 	}
-	seen := s.vector.Next(run.Partition)
-	if base, ok := run.Base.At(run.Partition); ok && !base.Pending() && run.Gap == nil && base.Next > seen && !s.pending(run.Partition) {
+	seen := t.vector.Next(run.Partition)
+	if t.until != nil && t.until.over(run.Partition) {
+		return true
+	}
+	base, ok := run.Base.At(run.Partition)
+	if ok && !base.Pending() && base.Next > seen && !t.pending(run.Partition) {
 		return false
 	}
 	after, _ := run.After.At(run.Partition)
-	before := s.vector
-	if after.Next > seen || s.pending(run.Partition) {
-		s.vector = s.vector.With(after)
-		s.give(run, unseen(run, seen), before)
+	if after.Next <= seen && !t.pending(run.Partition) {
+		t.own = t.until != nil || !t.vector.Equal(run.After)
+		return true
 	}
-	s.own = !s.vector.Equal(run.After)
+	if gap := run.Gap; gap != nil && run.Base.Next(run.Partition) < seen {
+		// It has seen some of what is lost to the others.
+		after := t.vector.With(after)
+		t.tell(&domain.Gap{Reason: gap.Reason, Partition: gap.Partition, Lost: min(gap.Lost, after.Next(run.Partition)-seen)}, t.vector, after)
+		t.vector = after
+		t.own = t.until != nil || !t.vector.Equal(run.After)
+		return true
+	}
+	before, from, to := t.vector, unseen(run, seen), run.Len()
+	if t.until != nil {
+		if to = t.until.cut(run, from); to < run.Len() {
+			after, _ = run.VectorAt(to).At(run.Partition)
+		}
+	}
+	if to > from || to == run.Len() {
+		t.vector = t.vector.With(after)
+	}
+	t.give(run, from, to, before)
+	t.own = t.until != nil || !t.vector.Equal(run.After)
 	return true
 }
 
-func (s *stream) pending(partition int32) bool {
-	place, ok := s.vector.At(partition)
+func (t *track) pending(partition int32) bool {
+	place, ok := t.vector.At(partition)
 	return ok && place.Pending()
 }
 
@@ -73,43 +176,59 @@ func unseen(run *domain.Run, seen int64) int {
 	return i
 }
 
-// give adds what matches of run, from event i on, to the batch. own is the viewer's vector before it, where that is not the run's.
-func (s *stream) give(run *domain.Run, i int, own *domain.Vector) {
-	if s.filter.wantsAll() || run.Gap != nil {
-		s.span(run, i, run.Len(), own)
+// give adds what matches of run, from event i up to end, to the batch. own is the viewer's vector before it, where that is not the run's.
+func (t *track) give(run *domain.Run, i, end int, own *domain.Vector) {
+	if !t.filtered() || run.Gap != nil {
+		t.span(run, i, end, own)
 		return
 	}
 	if own == nil && run.Thinned() {
 		// The ids of the frames that everybody shares may be on messages that this viewer does not get.
 		own = run.Base
 	}
-	for i < run.Len() {
+	for i < end {
 		from := i
-		for i < run.Len() && s.filter.wants(run.Messages[i]) {
+		for i < end && t.wants(run.Messages[i]) {
 			i++
 		}
-		s.span(run, from, i, own)
-		for i < run.Len() && !s.filter.wants(run.Messages[i]) {
-			s.unmarked = true
+		t.span(run, from, i, own)
+		for i < end && !t.wants(run.Messages[i]) {
+			t.s.unmarked = true
 			i++
 		}
 	}
 }
 
-func (s *stream) span(run *domain.Run, from, to int, own *domain.Vector) {
-	if s.cut != nil || from == to {
+// filtered reports whether this viewer is not given everything.
+func (t *track) filtered() bool { return t.newest != nil || !t.s.filter.wantsAll() }
+
+func (t *track) wants(m *domain.Message) bool {
+	return t.s.filter.wants(m) && (t.newest == nil || m.Key == nil || t.newest[string(m.Key)] == m)
+}
+
+// span adds events of run to the batch, as far as the limit lets them through.
+func (t *track) span(run *domain.Run, from, to int, own *domain.Vector) {
+	s := t.s
+	if s.cut != nil || from >= to {
 		return
 	}
 	span := domain.Span{Run: run, From: from, To: to}
+	if own == nil && s.several {
+		own = run.Base
+		if run.Gap != nil {
+			own = run.After // which may take away places of other partitions, too
+		}
+	}
 	if own != nil {
-		cursor := domain.CursorOf(run.Topic, own)
-		span.Own = &cursor
+		place := s.place(t, own)
+		span.Own = &place
 	}
 	if run.Gap == nil && s.left > 0 {
 		span.To = min(to, from+int(min(s.left, int64(run.Len()))))
 		s.left -= int64(span.To - from)
 		if s.left == 0 {
-			s.cut = span.After(span.To - 1).Vector(run.Topic)
+			cut := span.After(span.To - 1)
+			s.cut = &cut
 		}
 	}
 	s.spans = append(s.spans, span)

@@ -1,0 +1,88 @@
+package subscribe
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"culvert/domain"
+	"culvert/ports"
+)
+
+// joins reports whether topics that appear now still join the stream.
+func (s *stream) joins() bool {
+	to := s.joining.To
+	return len(s.patterns) > 0 && (to == nil || to.Time.After(time.Now()))
+}
+
+// matches reports whether topic is one that a pattern of the stream names.
+func (s *stream) matches(topic domain.Topic) bool {
+	return slices.ContainsFunc(s.patterns, func(p domain.Pattern) bool { return p.Matches(topic) })
+}
+
+// has reports whether topic is one of the stream's.
+func (s *stream) has(topic domain.Topic) bool {
+	return slices.ContainsFunc(s.tracks, func(t *track) bool { return t.topic == topic })
+}
+
+// discover lets topics join that have appeared since the last look. They are read from their beginning: before it there was nothing.
+func (s *stream) discover() {
+	if len(s.patterns) == 0 {
+		return
+	}
+	known := s.service.discovery.known.Load()
+	if known == nil || known == s.seen || !s.joins() {
+		return
+	}
+	s.seen = known
+	for _, topic := range *known {
+		if s.has(topic) || !s.matches(topic) {
+			continue
+		}
+		from := domain.StartEarliest()
+		if !s.service.broker.Capabilities(topic).Has(domain.History) {
+			from = domain.StartLatest()
+		}
+		if err := s.add(topic, from); err != nil {
+			s.fail(err)
+			return
+		}
+	}
+}
+
+// resolve gives the topics that a view is of now, and where each begins, in the order in which they are asked for.
+func (s *stream) resolve(ctx context.Context, v ports.View) (topics []domain.Topic, err error) {
+	add := func(topic domain.Topic) {
+		if !slices.Contains(topics, topic) {
+			topics = append(topics, topic)
+		}
+	}
+	for _, p := range v.Topics {
+		if topic, one := p.Topic(); one {
+			add(topic)
+		} else if !slices.Contains(s.patterns, p) {
+			s.patterns = append(s.patterns, p)
+		}
+	}
+	if len(s.patterns) == 0 {
+		return topics, nil
+	}
+	s.unwatch = s.service.discovery.watch(s.bell, &s.service.work)
+	known, err := s.service.discovery.now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, topic := range known {
+		if s.matches(topic) {
+			add(topic)
+		}
+	}
+	if v.Resume != nil {
+		for _, had := range v.Resume.Topics {
+			if topic, one := had.Topic.Topic(); one && s.matches(topic) {
+				add(topic)
+			}
+		}
+	}
+	return topics, nil
+}
