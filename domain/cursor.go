@@ -62,20 +62,27 @@ func (c Cursor) Vector(topic Topic) *Vector {
 // Has reports whether the cursor names the topic, or the pattern, as it stands.
 func (c Cursor) Has(topic Pattern) bool { return c.find(topic) >= 0 }
 
-// Shares reports whether the cursor says something of one of topics.
-func (c Cursor) Shares(topics []Pattern) bool {
+// Of is what c says of topics: its own vectors for them, and for those that fit a pattern among them.
+func (c Cursor) Of(topics []Pattern) Cursor {
+	of := Cursor{End: c.End}
 	for _, want := range topics {
-		if topic, one := want.Topic(); one && c.Vector(topic) != nil || c.Has(want) {
-			return true
+		if topic, one := want.Topic(); one {
+			if v := c.Vector(topic); v != nil {
+				of = of.With(want, v)
+			}
+			continue
 		}
 		for _, had := range c.Topics {
-			if topic, one := had.Topic.Topic(); one && want.Matches(topic) {
-				return true
+			if topic, one := had.Topic.Topic(); had.Topic == want || one && want.Matches(topic) {
+				of = of.With(had.Topic, had.Vector)
 			}
 		}
 	}
-	return false
+	return of
 }
+
+// Shares reports whether c says something of one of topics.
+func (c Cursor) Shares(topics []Pattern) bool { return len(c.Of(topics).Topics) > 0 }
 
 // With is c with another vector for a topic or a pattern. c stays as it is.
 func (c Cursor) With(topic Pattern, v *Vector) Cursor {

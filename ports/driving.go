@@ -68,13 +68,12 @@ type View struct {
 func (v View) Place(now time.Time) domain.Cursor {
 	var place domain.Cursor
 	if v.Resume != nil {
-		place = *v.Resume
+		place = v.Resume.Of(v.Topics)
 	}
 	for _, topic := range v.Topics {
-		if name, one := topic.Topic(); place.Has(topic) || one && place.Vector(name) != nil {
-			continue
+		if !place.Has(topic) {
+			place = place.With(topic, v.From.VectorAt(now))
 		}
-		place = place.With(topic, v.From.VectorAt(now))
 	}
 	return place
 }
