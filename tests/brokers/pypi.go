@@ -64,8 +64,9 @@ func findPython(ctx context.Context) (interpreter, error) {
 if sys.version_info < (3, 10):
     sys.exit(1)
 print(sys.executable, platform.python_version())`
-	for _, path := range []string{"python3", "/usr/bin/python3"} {
-		answer, err := exec.CommandContext(ctx, path, "-c", ask).Output()
+	// The first in the path may be another than the one that is fit.
+	for _, folder := range filepath.SplitList(os.Getenv("PATH")) {
+		answer, err := exec.CommandContext(ctx, filepath.Join(folder, "python3"), "-c", ask).Output()
 		if err != nil {
 			continue
 		}

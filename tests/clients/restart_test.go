@@ -130,7 +130,7 @@ func (p *program) hasAll(texts []string) bool {
 func (r *run) eachHas(what string, holds func(p *program) bool) {
 	r.t.Helper()
 	if late := r.eventually(holds); late != nil {
-		r.t.Fatalf("not within %v: %s %s; it printed %d lines, the last of them %+v", patience, late.name, what, len(late.printed()), late.end())
+		r.t.Fatalf("not within %v, or before its end: %s %s; it printed %d lines, the last of them %+v", patience, late.name, what, len(late.printed()), late.end())
 	}
 }
 

@@ -49,6 +49,26 @@ func TestStrictlyACompilerMustBeThere(t *testing.T) {
 	}
 }
 
+func TestStrictlyClientsMustBeThere(t *testing.T) {
+	folder := bareMachine(t)
+	told := filepath.Join(folder, "told")
+	script(t, filepath.Join(folder, "command"), "#!/bin/sh\n: >"+told+"\n")
+
+	if code := run("none", []string{filepath.Join(folder, "command")}); code != 0 {
+		t.Errorf("the exit code is %d where nothing is strict", code)
+	}
+	if err := os.Remove(told); err != nil {
+		t.Errorf("the command was not run: %v", err)
+	}
+	t.Setenv("CI", "true")
+	if code := run("none", []string{filepath.Join(folder, "command")}); code == 0 {
+		t.Error("the exit code is 0")
+	}
+	if _, err := os.Stat(told); err == nil {
+		t.Error("the command was run all the same")
+	}
+}
+
 // bareMachine lets the test see a path with nothing in it but a shell and a go that names its C compiler. It returns the folder that this path is.
 func bareMachine(t *testing.T) string {
 	t.Helper()

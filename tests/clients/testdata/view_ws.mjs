@@ -1,4 +1,4 @@
-// Views a topic over a WebSocket with npm's ws, gives credit for what it has read, and prints every frame.
+// Views a topic over a WebSocket with npm's ws, gives credit when it has done what it had credit for, and prints every frame.
 import WebSocket from 'ws'
 
 const [url, topic] = process.argv.slice(2)
@@ -19,12 +19,13 @@ function connect() {
       return
     }
     console.log(JSON.stringify({ event: 'message', data: frame.text, cursor }))
-    credit--
-    if (credit < 0) throw new Error('more messages came than there was credit for')
-    if (credit <= most / 2) {
-      send({ op: 'credit', sub: 'a', n: most - credit })
+    if (credit === 0) throw new Error('more messages came than there was credit for')
+    if (--credit > 0) return
+    // There would be work to do now.
+    setTimeout(() => {
       credit = most
-    }
+      send({ op: 'credit', sub: 'a', n: most })
+    }, 5)
   })
   socket.on('error', () => {}) // 'close' comes next
   socket.on('close', () => setTimeout(connect, 500))
