@@ -8,12 +8,11 @@ import (
 	"time"
 
 	"culvert/domain"
-	"culvert/ports"
 )
 
 // discovery watches which topics there are, for the streams that show topics by patterns. It asks the brokers only while there are such streams.
 type discovery struct {
-	list  func(context.Context) ([]ports.TopicEntry, bool, error)
+	list  func(context.Context) ([]domain.Topic, error)
 	every time.Duration
 	// known are the topics found last, by name; what is stored is never changed.
 	known atomic.Pointer[[]domain.Topic]
@@ -57,12 +56,7 @@ func (d *discovery) now(ctx context.Context) ([]domain.Topic, error) {
 
 // look gives the topics that patterns can name, by name.
 func (d *discovery) look(ctx context.Context) (topics []domain.Topic, err error) {
-	entries, _, err := d.list(ctx)
-	for _, e := range entries {
-		if !e.Hidden {
-			topics = append(topics, e.Topic)
-		}
-	}
+	topics, err = d.list(ctx)
 	slices.Sort(topics)
 	return topics, err
 }

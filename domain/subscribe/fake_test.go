@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"culvert/domain"
-	"culvert/ports"
 )
 
 // fakeBroker is a broker's log of one topic, as simple as can be: it keeps what was put into it until it is cut.
@@ -128,9 +127,7 @@ func (b *fakeBroker) Describe(context.Context, domain.Topic) (domain.TopicInfo, 
 	return info, nil
 }
 
-func (b *fakeBroker) List(context.Context) ([]ports.TopicEntry, bool, error) {
-	return []ports.TopicEntry{{Topic: "t"}}, true, nil
-}
+func (b *fakeBroker) Topics(context.Context) ([]domain.Topic, error) { return []domain.Topic{"t"}, nil }
 
 func (b *fakeBroker) readers() int {
 	b.mu.Lock()

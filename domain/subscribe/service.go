@@ -15,8 +15,8 @@ import (
 type Broker interface {
 	ports.Tailer
 	ports.Describer
-	// List is that of ports.Topics.
-	List(ctx context.Context) (topics []ports.TopicEntry, complete bool, err error)
+	// Topics are those that patterns can name.
+	ports.Catalogue
 }
 
 // Service implements ports.Viewer.
@@ -42,7 +42,7 @@ func New(b Broker, cfg Config) (*Service, error) {
 		broker:    b,
 		cfg:       cfg,
 		replays:   newReplays(cfg),
-		discovery: discovery{list: b.List, every: cfg.Discovery},
+		discovery: discovery{list: b.Topics, every: cfg.Discovery},
 		draining:  make(chan struct{}),
 		feeds:     map[domain.Topic]*feed{},
 	}, nil

@@ -242,6 +242,10 @@ func TestListWithABrokerAway(t *testing.T) {
 		away := &listing{listErr: context.DeadlineExceeded}
 		b := newBroker(t, &listing{topics: []domain.Topic{"plain"}}, away)
 		expectList(t, b, false, ports.TopicEntry{Topic: "plain", Broker: "main"})
+		// But then nobody knows which topics a pattern names.
+		if topics, err := b.Topics(t.Context()); domain.CodeOf(err) != domain.Unavailable {
+			t.Fatalf("got %v, %v", topics, err)
+		}
 		b = newBroker(t, &listing{listErr: errors.New("broken")}, away)
 		if _, _, err := b.List(t.Context()); domain.CodeOf(err) != domain.Unavailable {
 			t.Fatalf("got %v", err)

@@ -19,6 +19,31 @@ const listTimeout = 5 * time.Second
 // List implements ports.Topics: by topic, each with its broker's configured name, the hidden ones too. Where a broker cannot list, or cannot be reached, the
 // topics are told that were used here so far, and the list is not complete. It is Unavailable when no broker that can list could be reached.
 func (b *Broker) List(ctx context.Context) (entries []ports.TopicEntry, complete bool, err error) {
+	entries, complete, failures := b.list(ctx)
+	if len(failures) == len(b.brokers) {
+		return nil, false, domain.Errorf(domain.Unavailable, "no broker could list its topics").Because(errors.Join(failures...))
+	}
+	return entries, complete, nil
+}
+
+// Topics implements ports.Catalogue, for patterns: the topics of List but the hidden ones. It is Unavailable when any broker that can list could not be reached: nobody
+// knows then which topics a pattern names.
+func (b *Broker) Topics(ctx context.Context) ([]domain.Topic, error) {
+	entries, _, failures := b.list(ctx)
+	if len(failures) > 0 {
+		return nil, domain.Errorf(domain.Unavailable, "a broker could not list its topics, so it is not known which ones a pattern names").Because(errors.Join(failures...))
+	}
+	topics := make([]domain.Topic, 0, len(entries))
+	for _, e := range entries {
+		if !e.Hidden {
+			topics = append(topics, e.Topic)
+		}
+	}
+	return topics, nil
+}
+
+// list asks all brokers for their topics. failures are of those that can list and could not be reached.
+func (b *Broker) list(ctx context.Context) (entries []ports.TopicEntry, complete bool, failures []error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
 	var mu sync.Mutex // guards found
@@ -36,7 +61,6 @@ func (b *Broker) List(ctx context.Context) (entries []ports.TopicEntry, complete
 	})
 
 	complete = true
-	var failures []error
 	for name, err := range results {
 		if err == nil {
 			continue
@@ -51,26 +75,13 @@ func (b *Broker) List(ctx context.Context) (entries []ports.TopicEntry, complete
 			}
 		}
 	}
-	if len(failures) == len(b.brokers) {
-		return nil, false, domain.Errorf(domain.Unavailable, "no broker could list its topics").Because(errors.Join(failures...))
-	}
 	entries = make([]ports.TopicEntry, 0, len(found))
 	for topic, name := range found {
 		r := b.route(topic)
 		entries = append(entries, ports.TopicEntry{Topic: topic, Broker: name, Hidden: r != nil && r.Hidden})
 	}
 	slices.SortFunc(entries, func(a, b ports.TopicEntry) int { return cmp.Compare(a.Topic, b.Topic) })
-	return entries, complete, nil
-}
-
-// Topics implements ports.Catalogue: the topics of List.
-func (b *Broker) Topics(ctx context.Context) ([]domain.Topic, error) {
-	entries, _, err := b.List(ctx)
-	topics := make([]domain.Topic, len(entries))
-	for i, e := range entries {
-		topics[i] = e.Topic
-	}
-	return topics, err
+	return entries, complete, failures
 }
 
 var errNoCatalogue = errors.New("the broker has no catalogue")
