@@ -2,6 +2,7 @@ package subscribe
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"culvert/domain"
@@ -31,6 +32,7 @@ func (s *stream) open(ctx context.Context, v ports.View, timeout time.Duration) 
 	if !s.cursor().Fits() {
 		return domain.Errorf(domain.InvalidRequest, "%d topics with all their partitions are too many for one stream: their cursor would have more than %d bytes; view fewer of them on each", len(s.tracks), domain.MaxCursor)
 	}
+	s.tracks = slices.DeleteFunc(s.tracks, (*track).told)
 	return nil
 }
 
@@ -89,29 +91,22 @@ func (s *stream) arrive(ctx context.Context, timeout time.Duration) error {
 
 // advance gives one of the tracks that have no place yet, nil where all have one.
 func (s *stream) advance() (missing *track, err error) {
-	kept := s.tracks[:0]
 	for _, t := range s.tracks {
 		if err := t.advance(); err != nil {
 			return nil, err
 		}
-		if t.absent {
-			continue
-		}
-		kept = append(kept, t)
-		if t.source == nil {
+		if t.source == nil && !t.absent {
 			missing = t
 		}
 	}
-	s.tracks = kept
 	return missing, nil
 }
 
 // describe fills in what opens the stream.
 func (s *stream) describe(v ports.View) {
-	s.ready = ports.Ready{Stream: streamID(), Topics: make([]domain.Topic, len(s.tracks)), Cursor: s.cursor()}
+	s.ready = ports.Ready{Stream: streamID(), Cursor: s.cursor()}
 	resumed := true
-	for i, t := range s.tracks {
-		s.ready.Topics[i] = t.topic
+	for _, t := range s.tracks {
 		at := t.vector
 		if t.arrival != nil {
 			at = t.arrival.at
@@ -119,6 +114,10 @@ func (s *stream) describe(v ports.View) {
 				resumed, s.ready.Reason = false, t.arrival.reason()
 			}
 		}
+		if t.absent {
+			continue
+		}
+		s.ready.Topics = append(s.ready.Topics, t.topic)
 		for _, p := range at.Places() {
 			if p.Pending() {
 				s.ready.Pending = append(s.ready.Pending, ports.Pending{Topic: t.topic, Partition: p.Partition})

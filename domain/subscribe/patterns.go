@@ -35,6 +35,7 @@ func (s *stream) discover() {
 		return
 	}
 	s.seen = known
+	s.tracks = slices.DeleteFunc(s.tracks, (*track).told)
 	for _, topic := range *known {
 		if s.has(topic) || !s.matches(topic) {
 			continue
@@ -43,7 +44,12 @@ func (s *stream) discover() {
 		if !s.service.broker.Capabilities(topic).Has(domain.History) {
 			from = domain.StartLatest()
 		}
-		if err := s.add(topic, from); err != nil {
+		err := s.add(topic, from)
+		if domain.CodeOf(err) == domain.Unsupported {
+			s.over = &domain.Bye{Reason: domain.ByeUnavailable, Reconnect: true, Cause: err} // who comes back is told by a status
+			return
+		}
+		if err != nil {
 			s.fail(err)
 			return
 		}

@@ -167,7 +167,6 @@ func (s *stream) gather() (again bool) {
 		}
 	}
 	s.turn++
-	s.tracks = slices.DeleteFunc(s.tracks, func(t *track) bool { return t.absent })
 	return s.room <= 0
 }
 

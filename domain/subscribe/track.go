@@ -67,12 +67,7 @@ func (t *track) advance() error {
 			return nil
 		}
 		if err := t.feed.err; err != nil {
-			if t.s.matches(t.topic) && (domain.CodeOf(err) == domain.UnknownTopic || domain.CodeOf(err) == domain.NotAllowed) {
-				t.absent = true
-				t.end()
-				return nil
-			}
-			return err
+			return t.miss(err)
 		}
 		t.live = t.feed.log
 		t.begin()
@@ -81,6 +76,31 @@ func (t *track) advance() error {
 		return t.arrive()
 	}
 	return nil
+}
+
+// miss does without a topic that only a pattern names: who had seen something of it is told that it is gone. Any other is missed with err.
+func (t *track) miss(err error) error {
+	if code := domain.CodeOf(err); !t.s.matches(t.topic) || code != domain.UnknownTopic && code != domain.NotAllowed {
+		return err
+	}
+	t.absent = true
+	if had := t.from.Vector(); had != nil && len(had.Places()) > 0 {
+		gaps := make([]domain.Gap, len(had.Places()))
+		for i, place := range had.Places() {
+			gaps[i] = domain.Gap{Reason: domain.GapEpoch, Partition: place.Partition, Lost: domain.LostUnknown}
+		}
+		t.vector, t.arrival = had, &arrival{gaps, &domain.Vector{}}
+	}
+	return nil
+}
+
+// told reports whether the stream can forget the track.
+func (t *track) told() bool {
+	if t.absent && t.arrival == nil {
+		t.end()
+		return true
+	}
+	return false
 }
 
 // begin finds the first place, in the live log where that has it.
@@ -231,7 +251,7 @@ func (t *track) late(after time.Duration) error {
 
 // finished reports whether all has been gathered up to the end that was asked for.
 func (t *track) finished() bool {
-	return t.source != nil && t.arrival == nil && t.until.reached(t.vector)
+	return t.arrival == nil && (t.absent || t.source != nil && t.until.reached(t.vector))
 }
 
 // tellArrival tells the gaps with which a replay began.
@@ -240,7 +260,9 @@ func (t *track) tellArrival() {
 	t.arrival = nil
 	t.tellAll(a.gaps, t.vector, a.at)
 	t.vector = a.at
-	t.splice()
+	if t.replay != nil {
+		t.splice()
+	}
 }
 
 // tellAll tells the gaps that lead from before to a vector. Only the last one leads to all of it: who breaks off in between must hear of

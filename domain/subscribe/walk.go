@@ -4,21 +4,16 @@ import "culvert/domain"
 
 // gather gives what the source holds past the track's place, and reports whether it is worth asking again at once.
 func (t *track) gather() (again bool) {
-	if t.absent {
+	if err := t.prepare(); err != nil {
+		t.s.fail(err)
 		return false
-	}
-	if t.source == nil || t.until != nil {
-		if err := t.prepare(); err != nil {
-			t.s.fail(err)
-			return false
-		}
 	}
 	switch {
-	case t.source == nil, t.until != nil && t.finished():
-		return false
 	case t.arrival != nil:
 		t.tellArrival()
 		return true
+	case t.source == nil, t.until != nil && t.finished():
+		return false
 	case t.watching:
 		return t.gatherKeys()
 	}
@@ -60,9 +55,12 @@ func (t *track) gather() (again bool) {
 
 // prepare does what had to wait for the broker.
 func (t *track) prepare() error {
-	if t.source == nil {
+	if t.source == nil && !t.absent {
 		if err := t.advance(); err != nil {
 			return err
+		}
+		if t.given == nil && t.vector != nil && !t.s.place(nil, nil).Fits() {
+			return domain.Errorf(domain.TooManyRequests, "topic %q has joined, and the cursor of so many no longer fits %d bytes", t.topic, domain.MaxCursor)
 		}
 	}
 	if t.until != nil {
