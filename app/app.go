@@ -111,6 +111,9 @@ func (a *App) observe() {
 	})
 	a.metrics.Observe("feeds", "Topics that are read for viewers at this moment.", sum(func(subscribe.FeedStats) float64 { return 1 }))
 	a.metrics.Observe("feed_viewers", "Viewers of all feeds.", sum(func(f subscribe.FeedStats) float64 { return float64(f.Viewers) }))
+	a.metrics.Observe("replays", "Readers of the brokers' own logs for viewers who lack what is no longer in memory; those that wait for their turn included.", func() float64 {
+		return float64(a.viewer.Replays())
+	})
 	a.metrics.Observe("feed_log_messages", "Messages in the logs of all feeds.", sum(func(f subscribe.FeedStats) float64 { return float64(f.Messages) }))
 	a.metrics.Observe("feed_log_bytes", "Memory that the logs of all feeds hold, about.", sum(func(f subscribe.FeedStats) float64 { return float64(f.Bytes) }))
 	a.metrics.Observe("feed_lag_seconds", "How old the newest message was when it came into the log, by its broker's time; of the feed that is furthest behind.", func() (most float64) {

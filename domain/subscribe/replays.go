@@ -144,3 +144,13 @@ func (rs *replays) waits(r *replay) bool {
 	defer rs.mu.Unlock()
 	return r != nil && !r.asked
 }
+
+// Replays is how many readers of the brokers' own logs there are for viewers, those that wait for their turn included.
+func (s *Service) Replays() (n int) {
+	s.replays.mu.Lock()
+	defer s.replays.mu.Unlock()
+	for _, running := range s.replays.topics {
+		n += len(running)
+	}
+	return n
+}
