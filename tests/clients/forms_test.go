@@ -153,7 +153,7 @@ func TestLinesOfJSON(t *testing.T) {
 		}
 	}
 	for _, p := range programs {
-		if err := p.wait(); err != nil {
+		if err := p.wait(t); err != nil {
 			t.Errorf("%s ended with %v", p.name, err)
 		}
 		compare(t, p, append(slices.Clone(want), line{Event: "bye"}))

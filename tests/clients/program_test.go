@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -128,10 +129,16 @@ func (p *program) gone() bool {
 	}
 }
 
-// wait returns how the program ended by itself.
-func (p *program) wait() error {
-	<-p.ended
-	return p.err
+// wait returns how the program ended by itself, and fails the test where it does not.
+func (p *program) wait(t *testing.T) error {
+	t.Helper()
+	select {
+	case <-p.ended:
+		return p.err
+	case <-time.After(patience):
+		t.Fatalf("%s has not ended within %v; it printed %+v", p.name, patience, p.printed())
+		return nil
+	}
 }
 
 // kill ends the program, if it has not ended.

@@ -15,7 +15,7 @@ func TestRawSockets(t *testing.T) {
 	b := bridge.Start(t, "CULVERT_BROKER=inproc")
 	for file, text := range map[string]string{"raw_ws.mjs": "text of ws: ž", "raw_websockets.py": "text of websockets: ž"} {
 		p := start(t, file, strings.Replace(b.URL, "http", "ws", 1)+"/v1/topics/"+brokers.Topic(t)+"/ws?mode=both")
-		if err := p.wait(); err != nil {
+		if err := p.wait(t); err != nil {
 			t.Errorf("%s ended with %v", file, err)
 		}
 		want := []line{{Event: "text", Data: text}, {Event: "bytes", Data: "ff000a"}, {Event: "close", Data: "1000"}}
