@@ -133,7 +133,7 @@ func (c *compiled) readQuery(raw string, injects bool) (q query) {
 		as, renamed := c.parameters[plain]
 		text, wrong := url.QueryUnescape(value)
 		switch {
-		case err != nil || wrong != nil || strings.Contains(pair, ";") || !renamed || injects && as == asQueue:
+		case err != nil || wrong != nil || !renamed || injects && as == asQueue:
 			rest = append(rest, pair)
 		case as == asTopic:
 			q.once(plain, q.named)
