@@ -49,6 +49,24 @@ func ask[T any](ctx context.Context, b *Broker, topic domain.Topic, f func(*admi
 	return v, translate(topic, err)
 }
 
+// askController is ask for what the cluster's controller is asked for. Since Kafka has no ZooKeeper that is whatever broker the last metadata named, and sarama keeps to it though it be gone.
+func askController[T any](ctx context.Context, b *Broker, topic domain.Topic, f func(*admin) (T, error)) (T, error) {
+	const attempts = 3
+	return ask(ctx, b, topic, func(a *admin) (v T, err error) {
+		for range attempts {
+			v, err = f(a)
+			var refused sarama.KError
+			if err == nil || errors.As(err, &refused) || ctx.Err() != nil {
+				break
+			}
+			if lost := a.client.RefreshMetadata(); lost != nil { // no broker answers
+				break
+			}
+		}
+		return v, err
+	})
+}
+
 // topology is what the cluster tells of a topic.
 type topology struct {
 	epoch   domain.Epoch
@@ -59,7 +77,7 @@ const noLeader = -1
 
 // topology asks for it. A topic that is not there is UnknownTopic.
 func (b *Broker) topology(ctx context.Context, topic domain.Topic) (topology, error) {
-	return ask(ctx, b, topic, func(a *admin) (topology, error) {
+	return askController(ctx, b, topic, func(a *admin) (topology, error) {
 		found, err := a.DescribeTopics([]string{string(topic)})
 		if err != nil {
 			return topology{}, err
@@ -189,7 +207,7 @@ func (b *Broker) Describe(ctx context.Context, topic domain.Topic) (domain.Topic
 
 // Topics implements ports.Catalogue. Kafka's own topics, and those of names that cannot be asked for, are not shown.
 func (b *Broker) Topics(ctx context.Context) ([]domain.Topic, error) {
-	return ask(ctx, b, "", func(a *admin) ([]domain.Topic, error) {
+	return askController(ctx, b, "", func(a *admin) ([]domain.Topic, error) {
 		found, err := a.DescribeTopics(nil)
 		if err != nil {
 			return nil, err
@@ -223,7 +241,7 @@ func (b *Broker) ensure(ctx context.Context, topic domain.Topic) (topology, erro
 	if !ok {
 		return shape, err
 	}
-	_, err = ask(ctx, b, topic, func(a *admin) (struct{}, error) {
+	_, err = askController(ctx, b, topic, func(a *admin) (struct{}, error) {
 		err := a.CreateTopic(string(topic), &sarama.TopicDetail{NumPartitions: spec.Partitions, ReplicationFactor: spec.Replicas}, false)
 		if errors.Is(err, sarama.ErrTopicAlreadyExists) { // another node was faster
 			err = nil
@@ -250,7 +268,7 @@ func (b *Broker) awaitLeaders(ctx context.Context, topic domain.Topic) (topology
 
 // Ping implements ports.Lifecycle.
 func (b *Broker) Ping(ctx context.Context) error {
-	_, err := ask(ctx, b, "", func(a *admin) (struct{}, error) {
+	_, err := askController(ctx, b, "", func(a *admin) (struct{}, error) {
 		_, _, err := a.DescribeCluster()
 		return struct{}{}, err
 	})

@@ -3,7 +3,6 @@ package kafka
 import (
 	"context"
 	"fmt"
-	"maps"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -16,6 +15,8 @@ type fetcher struct {
 	broker *Broker
 	topic  domain.Topic
 	leader int32
+	// unsettled are the places of which the leader must tell before they can be read: pending ones, and those that it said are not in its log.
+	unsettled []domain.Place
 	// places are the offsets to go on from, astray those that the leader said are not in its log. Both belong to the fetcher until run returns.
 	places map[int32]int64
 	astray []int32
@@ -27,6 +28,9 @@ type fetcher struct {
 
 // run reads until ctx ends or no partition is left that can be read. What goes wrong is told to trouble.
 func (f *fetcher) run(ctx context.Context) {
+	if err := f.settle(ctx); err != nil {
+		f.trouble(fmt.Errorf("asking broker %d for places: %w", f.leader, err))
+	}
 	conn, err := f.connect(ctx)
 	if err != nil {
 		f.trouble(fmt.Errorf("connecting to broker %d: %w", f.leader, err))
@@ -51,6 +55,39 @@ func (f *fetcher) run(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// settle makes offsets of places that are pending, and leads those back that the log overtook. Where the leader does not tell of them the others are read all the same.
+func (f *fetcher) settle(ctx context.Context) error {
+	partitions, queries := make([]int32, len(f.unsettled)), make(map[int32]int64)
+	for i, place := range f.unsettled {
+		partitions[i] = place.Partition
+		if place.Pending() {
+			queries[place.Partition] = timeQuery(place)
+		}
+	}
+	extents, err := f.broker.extents(ctx, f.topic, partitions)
+	if err != nil {
+		return err
+	}
+	found, err := f.broker.offsets(ctx, f.topic, queries)
+	if err != nil {
+		return err
+	}
+	for _, place := range f.unsettled {
+		p := place.Partition
+		c := domain.Chunk{Partition: p}
+		if offset, ok := found[p]; ok {
+			c.Next = at(extents[p], offset).Next
+		} else {
+			c.Next, c.Gap = wayBack(extents[p], place.Next)
+		}
+		if err := f.emit(ctx, c); err != nil {
+			return err
+		}
+		f.places[p], f.live[p] = c.Next, int64(f.broker.cfg.FetchPartitionBytes)
+	}
+	return nil
 }
 
 // connect opens a connection to the leader that ends with ctx.
@@ -153,11 +190,16 @@ func (f *fetcher) take(ctx context.Context, p int32, block *sarama.FetchResponse
 // maxFetch is the largest batch that can be read. Kafka itself has no larger ones.
 const maxFetch = 1<<31 - 1
 
-// newFetcher reads places from leader.
-func (t *tail) newFetcher(leader int32, places map[int32]int64, trouble func(error)) *fetcher {
-	f := &fetcher{broker: t.broker, topic: t.topic, leader: leader, places: places, live: maps.Clone(places), emit: t.emit, trouble: trouble}
-	for p := range f.live {
-		f.live[p] = int64(t.broker.cfg.FetchPartitionBytes)
+// newFetcher reads partitions of leader.
+func (t *tail) newFetcher(leader int32, partitions []int32, trouble func(error)) *fetcher {
+	f := &fetcher{broker: t.broker, topic: t.topic, leader: leader, places: make(map[int32]int64), live: make(map[int32]int64), emit: t.emit, trouble: trouble}
+	for _, p := range partitions {
+		place := t.places[p]
+		if place.Pending() || t.astray[p] {
+			f.unsettled = append(f.unsettled, place)
+			continue
+		}
+		f.places[p], f.live[p] = place.Next, int64(t.broker.cfg.FetchPartitionBytes)
 	}
 	return f
 }

@@ -18,9 +18,6 @@ var errChanged = errors.New("the topic's metadata have changed")
 // generation reads all partitions that have a leader, until something about the topic changes or ctx ends; where something goes wrong, for pause longer, so that the
 // partitions that are well are read meanwhile. It returns what ended it. Then places are where everything before them was emitted.
 func (t *tail) generation(ctx context.Context, pause time.Duration) error {
-	if err := t.resolve(ctx); err != nil {
-		return err
-	}
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	var running sync.WaitGroup
@@ -34,8 +31,8 @@ func (t *tail) generation(ctx context.Context, pause time.Duration) error {
 		})
 	}
 	var fetchers []*fetcher
-	for leader, places := range t.byLeader() {
-		f := t.newFetcher(leader, places, trouble)
+	for leader, partitions := range t.shape.byLeader() {
+		f := t.newFetcher(leader, partitions, trouble)
 		fetchers = append(fetchers, f)
 		running.Go(func() { f.run(ctx) }) // ends with the generation
 	}
@@ -44,25 +41,13 @@ func (t *tail) generation(ctx context.Context, pause time.Duration) error {
 	for _, f := range fetchers {
 		for p, next := range f.places {
 			t.places[p] = domain.Place{Partition: p, Next: next}
+			delete(t.astray, p)
 		}
 		for _, p := range f.astray {
 			t.astray[p] = true
 		}
 	}
 	return context.Cause(ctx)
-}
-
-// byLeader are the offsets to go on from, by the leader that has them.
-func (t *tail) byLeader() map[int32]map[int32]int64 {
-	by := make(map[int32]map[int32]int64)
-	for _, p := range t.shape.readable() {
-		leader := t.shape.leaders[p]
-		if by[leader] == nil {
-			by[leader] = make(map[int32]int64)
-		}
-		by[leader][p] = t.places[p].Next
-	}
-	return by
 }
 
 // watch returns when ctx ends, and ends the generation when the metadata change. An unreachable cluster is no change: the fetchers notice what matters.
@@ -84,43 +69,6 @@ func (t *tail) watch(ctx context.Context, end context.CancelCauseFunc) {
 			return
 		}
 	}
-}
-
-// resolve makes offsets of pending places whose partitions can be read now, and leads those back that the log overtook.
-func (t *tail) resolve(ctx context.Context) error {
-	queries := make(map[int32]int64)
-	var asked []int32
-	for _, p := range t.shape.readable() {
-		pending := t.places[p].Pending()
-		if pending {
-			queries[p] = timeQuery(t.places[p])
-		}
-		if pending || t.astray[p] {
-			asked = append(asked, p)
-		}
-	}
-	extents, err := t.broker.extents(ctx, t.topic, asked)
-	if err != nil {
-		return err
-	}
-	found, err := t.broker.offsets(ctx, t.topic, queries)
-	if err != nil {
-		return err
-	}
-	for _, p := range asked {
-		c := domain.Chunk{Partition: p, Next: t.places[p].Next}
-		if offset, ok := found[p]; ok {
-			c.Next = at(extents[p], offset).Next
-		} else {
-			c.Next, c.Gap = wayBack(extents[p], c.Next)
-		}
-		if err := t.emit(ctx, c); err != nil {
-			return err
-		}
-		t.places[p] = domain.Place{Partition: p, Next: c.Next}
-		delete(t.astray, p)
-	}
-	return nil
 }
 
 // wayBack is where to go on from an offset that the leader said is not in its log, and the hole that this makes, if any: by now it may be there.

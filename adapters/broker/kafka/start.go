@@ -1,41 +1,92 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"culvert/domain"
 )
 
-// locate finds where from begins in every partition of topic, and the holes between that and what there is. Partitions without a leader are pending,
-// unless from knows their offset.
+// promptly is how long a leader may take to tell of its partitions once another one has: then they count as pending.
+const promptly = 2 * time.Second
+
+// locate finds where from begins in every partition of topic, and the holes between that and what there is. Partitions without a leader, or whose leader does not answer while others
+// do, are pending, unless from knows their offset.
 func (b *Broker) locate(ctx context.Context, topic domain.Topic, shape topology, from domain.Start) ([]domain.Place, []domain.Gap, error) {
-	extents, err := b.extents(ctx, topic, shape.readable())
-	if err != nil {
-		return nil, nil, err
+	type answer struct {
+		locator
+		places []domain.Place
+		err    error
 	}
-	l := locator{shape: shape, extents: extents, now: time.Now()}
-	asked := make(map[int32]domain.Place, len(shape.leaders))
-	queries := make(map[int32]int64)
+	ctx, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	led := shape.byLeader()
+	now, answers := time.Now(), make(chan answer, len(led))
+	for _, partitions := range led {
+		go func() { // ends with its answer, which ctx ends
+			a := answer{locator: locator{shape: shape, now: now}}
+			a.places, a.err = b.locateLed(ctx, topic, &a.locator, partitions, from)
+			answers <- a
+		}()
+	}
+	all := locator{shape: shape, now: now}
+	found := make(map[int32]domain.Place, len(shape.leaders))
+	var failed error
+	for range led {
+		a := <-answers
+		if a.err != nil {
+			failed = a.err
+			continue
+		}
+		if len(found) == 0 {
+			defer time.AfterFunc(promptly, giveUp).Stop()
+		}
+		for _, p := range a.places {
+			found[p.Partition] = p
+		}
+		all.gaps = append(all.gaps, a.gaps...)
+	}
+	if len(found) == 0 && failed != nil {
+		return nil, nil, failed
+	}
+	places := make([]domain.Place, 0, len(shape.leaders))
 	for _, p := range shape.partitions() {
-		asked[p] = l.ask(from, p)
-		if _, readable := extents[p]; readable && asked[p].Pending() {
-			queries[p] = timeQuery(asked[p])
+		place, ok := found[p]
+		if !ok {
+			place = all.ask(from, p)
+		}
+		places = append(places, place)
+	}
+	slices.SortFunc(all.gaps, func(a, b domain.Gap) int { return cmp.Compare(a.Partition, b.Partition) })
+	return places, all.gaps, nil
+}
+
+// locateLed is locate for partitions of one leader, which tells of them.
+func (b *Broker) locateLed(ctx context.Context, topic domain.Topic, l *locator, partitions []int32, from domain.Start) ([]domain.Place, error) {
+	extents, err := b.extents(ctx, topic, partitions)
+	if err != nil {
+		return nil, err
+	}
+	l.extents = extents
+	places, queries := make([]domain.Place, len(partitions)), make(map[int32]int64)
+	for i, p := range partitions {
+		places[i] = l.ask(from, p)
+		if places[i].Pending() {
+			queries[p] = timeQuery(places[i])
 		}
 	}
 	found, err := b.offsets(ctx, topic, queries)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	places := make([]domain.Place, 0, len(asked))
-	for _, p := range shape.partitions() {
-		place := asked[p]
+	for i, p := range partitions {
 		if offset, ok := found[p]; ok {
-			place = at(extents[p], offset)
+			places[i] = at(extents[p], offset)
 		}
-		places = append(places, place)
 	}
-	return places, l.gaps, nil
+	return places, nil
 }
 
 // timeQuery is how the cluster is asked for the offset of a pending place.
@@ -55,7 +106,7 @@ var theBeginning = time.UnixMilli(1)
 // locator says where a start begins in each partition: an offset, or a time that is yet to be looked up.
 type locator struct {
 	shape   topology
-	extents map[int32]domain.Extent // of readable partitions
+	extents map[int32]domain.Extent // of partitions that can be read
 	now     time.Time
 	gaps    []domain.Gap
 }

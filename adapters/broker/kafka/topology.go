@@ -18,3 +18,12 @@ func (t topology) readable() []int32 {
 	}
 	return with
 }
+
+// byLeader are the readable partitions by the leader that has them.
+func (t topology) byLeader() map[int32][]int32 {
+	by := make(map[int32][]int32)
+	for _, p := range t.readable() {
+		by[t.leaders[p]] = append(by[t.leaders[p]], p)
+	}
+	return by
+}
