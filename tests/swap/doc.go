@@ -18,6 +18,8 @@
 //	→ s {"op":"unsub","id":"8","sub":"x"}  a text frame, or a line, for the stream s; several in one message are a block below
 //	→ s binary "\xff"                      a binary frame; text "…" is one that is no JSON
 //	← s.x {"op":"end",…}                   the next frame of s that belongs to its sub x, or else to the id x
+//	← a.prices                             the next event of a stream from /v1/events that is of the topic prices
+//	← a.mark, ← s.x.mark                   the next mark of a stream, of a sub
 //	→ a finish                             the client has sent its last line
 //	→ a close                              the client goes away
 //	← a end                                the server ended the stream; a WebSocket's is close, with code and reason
@@ -28,7 +30,10 @@
 //
 // A line that begins with # is for readers. In what is sent {4*x} stands for xxxx, and a body in quotes is Go's way to write any bytes.
 //
-// Streams run side by side, so what they give is recorded apart for each stream, and for each sub and id of a WebSocket, in the order in which the script asks for
-// it. Heartbeats are passed over, and so is assign: when partitions are dealt out is the broker's affair. What differs from run to run is masked, where it has the
-// form that the protocol gives it. <receipt-position> is partition and offset where the broker has that capability, and must be nothing where it has it not.
+// Streams run side by side, so what they give is recorded apart for each stream, for each topic where a stream has several, and for each sub and id of a WebSocket, in
+// the order in which the script asks for it. Heartbeats are passed over, and so are marks that the script does not ask for, and assign: when partitions are dealt out
+// is the broker's affair. What differs from run to run is masked, where it has the form that the protocol gives it. <receipt-position> is partition and offset where
+// the broker has that capability, and must be nothing where it has it not.
+//
+// A chapter is played with script.yaml, or with a configuration of its own that is called as it is.
 package swap

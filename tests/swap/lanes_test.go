@@ -2,6 +2,7 @@ package swap
 
 import (
 	"errors"
+	"strings"
 	"sync"
 	"time"
 )
@@ -73,12 +74,18 @@ func (l *lanes) next(name string) (string, error) {
 	}
 }
 
-// left is what came and was not asked for.
+// markLane is where marks are, or how the lane of a sub's marks ends.
+const markLane = "mark"
+
+// left is what came and was not asked for, but for marks.
 func (l *lanes) left() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var left []string
-	for _, one := range l.lanes {
+	for name, one := range l.lanes {
+		if strings.HasSuffix(name, markLane) {
+			continue
+		}
 		left = append(left, one.waiting...)
 	}
 	return left

@@ -2,6 +2,7 @@ package swap
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -121,6 +122,14 @@ func (s *script) String() string {
 
 // name is what the chapter is called in reports.
 func (s *script) name() string { return strings.TrimSuffix(filepath.Base(s.path), ".txt") }
+
+// configuration is the file of testdata that a chapter of TestSwap is played with: its own where it has one, as 9-marks.yaml, else that of all.
+func (s *script) configuration() string {
+	if _, err := os.Stat(filepath.Join("testdata", s.name()+".yaml")); err == nil {
+		return s.name() + ".yaml"
+	}
+	return "script.yaml"
+}
 
 var (
 	referenceForm = regexp.MustCompile(`\{[a-z][a-z0-9.-]*(:[a-z0-9_]+)?\}`)

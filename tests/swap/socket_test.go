@@ -79,10 +79,12 @@ func (s *socket) frame(message []byte) {
 		s.got.put("", "unreadable "+string(message))
 		return
 	}
-	if f.Op == "mark" || f.Op == "assign" {
+	switch {
+	case f.Op == "assign":
 		return
-	}
-	if f.Sub == "" {
+	case f.Op == "mark":
+		f.Sub += "." + markLane
+	case f.Sub == "":
 		f.Sub = f.ID
 	}
 	s.got.put(f.Sub, string(message))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 )
 
@@ -26,16 +27,17 @@ var clients = &http.Client{Transport: &http.Transport{DisableKeepAlives: true, E
 
 // stream is SSE, or NDJSON in one direction or both.
 type stream struct {
-	got   lanes
-	stop  context.CancelFunc
-	body  io.WriteCloser // takes the lines that are sent; nil where none are
-	ended chan struct{}  // closed when the reader has ended
+	got     lanes
+	several bool // whether it shows several topics, each in a lane of its own
+	stop    context.CancelFunc
+	body    io.WriteCloser // takes the lines that are sent; nil where none are
+	ended   chan struct{}  // closed when the reader has ended
 }
 
 // openStream sends a request, and gives what its answer holds as it comes.
 func openStream(request *http.Request) (*stream, error) {
 	ctx, stop := context.WithCancel(request.Context())
-	s := &stream{stop: stop, ended: make(chan struct{})}
+	s := &stream{several: request.URL.Path == "/v1/events", stop: stop, ended: make(chan struct{})}
 	request = request.WithContext(ctx)
 	if request.Method == http.MethodPost {
 		request.Body, s.body = io.Pipe()
@@ -81,23 +83,33 @@ func (s *stream) read(ctx context.Context, r *bufio.Reader, contentType string) 
 		line = strings.TrimSuffix(line, "\n")
 		switch {
 		case contentType != "text/event-stream":
-			if !strings.HasPrefix(line, `{"op":"mark"`) && !strings.HasPrefix(line, `{"op":"assign"`) {
-				s.got.put("", line)
-			}
+			s.event(line)
 		case line != "":
 			block = append(block, line)
 		default:
-			if event := strings.Join(block, "\n"); !passedOver(event) {
-				s.got.put("", "\n"+event)
-			}
+			s.event("\n" + strings.Join(block, "\n"))
 			block = nil
 		}
 	}
 }
 
-// passedOver are the events that come when they like.
-func passedOver(event string) bool {
-	return strings.HasPrefix(event, ":") || strings.HasPrefix(event, "event: mark") || strings.HasPrefix(event, "event: assign")
+// ofTopic is what of an envelope, or of a gap, tells its topic.
+var ofTopic = regexp.MustCompile(`(?m)^(?:data: )?\{(?:"op":"(?:msg|gap)",)?(?:"reason":"[a-z]+",)?"topic":"([^"]+)"`)
+
+// event puts an event, or a line of NDJSON, where it belongs: to its topic where there are several. A mark has a lane of its own, as it comes when it likes.
+func (s *stream) event(text string) {
+	name, _, _ := strings.Cut(strings.TrimPrefix(text, "\n"), "\n")
+	switch {
+	case strings.HasPrefix(name, ":"), name == "event: assign", strings.HasPrefix(name, `{"op":"assign"`):
+	case name == "event: mark", strings.HasPrefix(name, `{"op":"mark"`):
+		s.got.put(markLane, text)
+	default:
+		lane := ""
+		if found := ofTopic.FindStringSubmatch(text); s.several && found != nil {
+			lane = found[1]
+		}
+		s.got.put(lane, text)
+	}
 }
 
 func (s *stream) given() *lanes { return &s.got }

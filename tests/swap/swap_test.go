@@ -28,7 +28,7 @@ func TestSwap(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			for _, chapter := range all {
 				t.Run(chapter.name(), func(t *testing.T) {
-					play(t, chapter, bridge.Start(t, append(s.environment(t), configuration(t, "script.yaml"))...))
+					play(t, chapter, bridge.Start(t, append(s.environment(t), configuration(t, chapter.configuration()))...))
 				})
 			}
 		})
