@@ -39,10 +39,9 @@ func open(t *testing.T, environment ...string) *hall {
 }
 
 // flood publishes for a while as fast as it is acked, and gives how many messages a second each of the audience saw, up to and with the last one.
-func (h *hall) flood(ctx context.Context, t *testing.T, length time.Duration) float64 {
-	t.Helper()
+func (h *hall) flood(ctx context.Context, length time.Duration) (float64, error) {
 	begun := time.Now()
-	all := h.round(ctx, t, publishers, func(w io.Writer) error {
+	all, err := h.round(ctx, publishers, func(w io.Writer) error {
 		for time.Since(begun) < length {
 			if err := publish(w, 50, messageSize); err != nil {
 				return err
@@ -50,19 +49,21 @@ func (h *hall) flood(ctx context.Context, t *testing.T, length time.Duration) fl
 		}
 		return nil
 	})
+	if err != nil {
+		return 0, err
+	}
 	rate := 0.0
 	for _, one := range all {
 		rate += float64(one.messages) / one.over.Sub(begun).Seconds()
 	}
-	return rate / float64(len(all))
+	return rate / float64(len(all)), nil
 }
 
 // drizzle publishes at a fixed rate, far below what there is room for, and gives the 99th percentile of the time from before a message was sent until one of the audience saw it. At full rate that
 // would be how long the queue is, which is what the publishers make it.
-func (h *hall) drizzle(ctx context.Context, t *testing.T, length time.Duration) time.Duration {
-	t.Helper()
+func (h *hall) drizzle(ctx context.Context, length time.Duration) (time.Duration, error) {
 	const every, some = 5 * time.Millisecond, 10
-	all := h.round(ctx, t, 1, func(w io.Writer) error {
+	all, err := h.round(ctx, 1, func(w io.Writer) error {
 		tick := time.NewTicker(every)
 		defer tick.Stop()
 		for range length / every {
@@ -73,24 +74,26 @@ func (h *hall) drizzle(ctx context.Context, t *testing.T, length time.Duration) 
 		}
 		return nil
 	})
+	if err != nil {
+		return 0, err
+	}
 	var latencies []time.Duration
 	for _, one := range all {
 		latencies = append(latencies, one.latencies...)
 	}
 	slices.Sort(latencies)
-	return latencies[len(latencies)*99/100]
+	return latencies[len(latencies)*99/100], nil
 }
 
 // fill makes the logs hold as much as they may.
-func (h *hall) fill(ctx context.Context, t *testing.T) {
-	t.Helper()
+func (h *hall) fill(ctx context.Context) error {
 	const large = 50_000
-	h.round(ctx, t, 1, func(w io.Writer) error { return publish(w, 3*logBytes/large, large) })
+	_, err := h.round(ctx, 1, func(w io.Writer) error { return publish(w, 3*logBytes/large, large) })
+	return err
 }
 
 // round publishes what each of some publishers writes, and returns when the audience has seen it all.
-func (h *hall) round(ctx context.Context, t *testing.T, some int, write func(io.Writer) error) []heard {
-	t.Helper()
+func (h *hall) round(ctx context.Context, some int, write func(io.Writer) error) ([]heard, error) {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	var posts errgroup.Group
@@ -105,13 +108,9 @@ func (h *hall) round(ctx context.Context, t *testing.T, some int, write func(io.
 		})
 	}
 	if err != nil {
-		t.Fatalf("publishing: %v", err)
+		return nil, fmt.Errorf("publishing: %w", err)
 	}
-	all, err := h.audience.hear(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
+	return h.audience.hear(ctx)
 }
 
 // post publishes lines while they are written, in one request. It returns when all are acked.

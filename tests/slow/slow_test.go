@@ -5,10 +5,11 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"culvert/tests/bridge"
 	"culvert/tests/brokers"
@@ -47,16 +48,24 @@ func TestWhoNeverReadsIsNobodyElsesTrouble(t *testing.T) {
 	without, with := open(t, forever...), open(t, forever...)
 	members := crowd(t.Context(), t, with.bridge, with.topic, idlers)
 	for _, h := range []*hall{without, with} { // the crowd fills its buffers, and the garbage collectors find their pace
-		h.flood(t.Context(), t, time.Second)
+		if _, err := h.flood(t.Context(), time.Second); err != nil {
+			t.Fatal(err)
+		}
 	}
 
 	rate, latency := &verdict{what: "time for a message at full rate"}, &verdict{what: "99th percentile of the latency"}
-	const least, length = 7, 500 * time.Millisecond
+	const least, length = 7, 300 * time.Millisecond
 	begun := time.Now()
-	for n := 1; n <= least || !(rate.fine() && latency.fine()) && time.Since(begun) < 25*time.Second; n++ {
-		alone, beside := both(without, with, func(h *hall) float64 { return h.flood(t.Context(), t, length) })
+	for n := 1; n <= least || !(rate.fine() && latency.fine()) && time.Since(begun) < 30*time.Second; n++ {
+		alone, beside, err := both(without, with, func(h *hall) (float64, error) { return h.flood(t.Context(), length) })
+		if err != nil {
+			t.Fatal(err)
+		}
 		rate.add(alone / beside)
-		calm, crowded := both(without, with, func(h *hall) time.Duration { return h.drizzle(t.Context(), t, length) })
+		calm, crowded, err := both(without, with, func(h *hall) (time.Duration, error) { return h.drizzle(t.Context(), length) })
+		if err != nil {
+			t.Fatal(err)
+		}
 		latency.add(float64(crowded) / float64(calm))
 		t.Logf("%6.0f messages/s alone, %6.0f beside the crowd; p99 %v and %v", alone, beside, calm, crowded)
 	}
@@ -81,12 +90,12 @@ func TestWhoNeverReadsIsNobodyElsesTrouble(t *testing.T) {
 }
 
 // both runs f for two halls at the same time.
-func both[T any](one, other *hall, f func(*hall) T) (a, b T) {
-	var running sync.WaitGroup
-	running.Go(func() { a = f(one) })
-	running.Go(func() { b = f(other) })
-	running.Wait()
-	return a, b
+func both[T any](one, other *hall, f func(*hall) (T, error)) (a, b T, err error) {
+	var running errgroup.Group
+	running.Go(func() (err error) { a, err = f(one); return err })
+	running.Go(func() (err error) { b, err = f(other); return err })
+	err = running.Wait()
+	return a, b, err
 }
 
 // wake lets one viewer of each overflow read on: it is told what it has lost, or that it was let go.
@@ -111,12 +120,21 @@ func wake(t *testing.T, members []*idler) {
 func TestWhoTakesNothingIsLetGoWithItsMemory(t *testing.T) {
 	b := bridge.Start(t, settings("CULVERT_SSE_WRITE_TIMEOUT=2s", "CULVERT_WS_WRITE_TIMEOUT=2s", "CULVERT_WS_CLOSE_TIMEOUT=1s")...)
 	h := &hall{bridge: b, topic: "slow", audience: seat(t, b, "slow", 1)}
-	h.fill(t.Context(), t)
+	fill := func() {
+		t.Helper()
+		if err := h.fill(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fill()
 	threads := series(t, b, "go_goroutines")
 	before := heapOf(t, b)
 	members := crowd(t.Context(), t, b, h.topic, idlers)
 	brokers.Eventually(t, 30*time.Second, "the crowd is let go", func() bool {
-		h.drizzle(t.Context(), t, 100*time.Millisecond) // so little that nobody falls out of the window first
+		// So little that nobody falls out of the window first.
+		if _, err := h.drizzle(t.Context(), 100*time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
 		return series(t, b, "culvert_connections") == 1
 	})
 	sse := series(t, b, `culvert_slow_streams_total{edge="sse",mode="view",reason="write"}`)
@@ -126,7 +144,7 @@ func TestWhoTakesNothingIsLetGoWithItsMemory(t *testing.T) {
 	}
 	const some = 20 // requests and connections come and go
 	brokers.Eventually(t, 10*time.Second, "their goroutines end", func() bool { return series(t, b, "go_goroutines") <= threads+some })
-	h.fill(t.Context(), t)
+	fill()
 	if after := heapOf(t, b); after > before+idlers*idlerBytes/10 {
 		t.Errorf("%d bytes are held after the crowd, %d before", after, before)
 	} else {
