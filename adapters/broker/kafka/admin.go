@@ -51,7 +51,7 @@ func ask[T any](ctx context.Context, b *Broker, topic domain.Topic, f func(*admi
 
 // askController is ask for what the cluster's controller is asked for. Since Kafka has no ZooKeeper that is whatever broker the last metadata named, and sarama keeps to it though it be gone.
 func askController[T any](ctx context.Context, b *Broker, topic domain.Topic, f func(*admin) (T, error)) (T, error) {
-	const attempts = 3
+	const attempts = 5
 	return ask(ctx, b, topic, func(a *admin) (v T, err error) {
 		for range attempts {
 			v, err = f(a)
