@@ -42,9 +42,10 @@ type cuttable struct {
 	reader reader
 	bytes  int // how many of them were read
 
-	events []shown
-	place  string // what the client comes back with: the last place that an event carried
-	behind int    // how many of events are before that place
+	events   []shown
+	messages int    // how many of events are such
+	place    string // what the client comes back with: the last place that an event carried
+	behind   int    // how many of events are before that place
 }
 
 // take reads the next n bytes.
@@ -78,6 +79,9 @@ func (c *cuttable) step() error {
 		return err
 	}
 	c.events = append(c.events, s)
+	if s.message() {
+		c.messages++
+	}
 	if s.place != "" {
 		c.place, c.behind = s.place, len(c.events)
 	}
@@ -196,28 +200,31 @@ func ask(ctx context.Context, base string, head []string) (conn net.Conn, arrivi
 	if conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", host); err != nil {
 		return nil, nil, "", err
 	}
-	defer func() {
-		if err != nil {
-			conn.Close()
-		}
-	}()
-	if end, ok := ctx.Deadline(); ok {
-		if err = conn.SetDeadline(end); err != nil {
-			return nil, nil, "", err
-		}
-	}
-	if _, err = io.WriteString(conn, strings.Join(head, "\r\n")+"\r\nHost: "+host+"\r\n\r\n"); err != nil {
+	arriving = bufio.NewReader(conn)
+	if answer, err = exchange(ctx, conn, arriving, strings.Join(head, "\r\n")+"\r\nHost: "+host+"\r\n\r\n"); err != nil {
+		conn.Close()
 		return nil, nil, "", err
 	}
-	arriving = bufio.NewReader(conn)
+	return conn, arriving, answer, nil
+}
+
+func exchange(ctx context.Context, conn net.Conn, arriving *bufio.Reader, request string) (answer string, err error) {
+	if end, ok := ctx.Deadline(); ok {
+		if err := conn.SetDeadline(end); err != nil {
+			return "", err
+		}
+	}
+	if _, err := io.WriteString(conn, request); err != nil {
+		return "", err
+	}
 	for !strings.HasSuffix(answer, "\r\n\r\n") {
 		line, err := arriving.ReadString('\n')
 		if err != nil {
-			return nil, nil, "", err
+			return "", err
 		}
 		answer += line
 	}
-	return conn, arriving, answer, nil
+	return answer, nil
 }
 
 // chunked is the body of an answer whose length is not known beforehand (RFC 9112 §7.1). What has arrived of a chunk is given before the rest of it has.
