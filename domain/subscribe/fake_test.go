@@ -15,15 +15,21 @@ type fakeBroker struct {
 	capabilities domain.Capabilities
 	// prints says that the broker tells incarnations of the topic apart by fingerprints, as its epoch means nothing.
 	prints bool
+	// marked says that some offsets carry no message but a mark of the broker's own, as transactions leave them: see mark.
+	marked bool
 
 	mu          sync.Mutex
 	epoch       domain.Epoch
 	incarnation uint32
 	first       []int64
-	partitions  [][]*domain.Message
+	partitions  [][]*domain.Message // nil where an offset carries no message
+	compacted   map[domain.Position]bool
+	leaderless  map[int32]bool
 	changed     chan struct{}
 	refuse      error
-	tails       int
+	deleted     bool
+	tails       int // that run
+	opened      int // that ever began
 }
 
 func newFakeBroker(partitions int) *fakeBroker {
@@ -33,6 +39,8 @@ func newFakeBroker(partitions int) *fakeBroker {
 		incarnation:  1,
 		first:        make([]int64, partitions),
 		partitions:   make([][]*domain.Message, partitions),
+		compacted:    map[domain.Position]bool{},
+		leaderless:   map[int32]bool{},
 		changed:      make(chan struct{}),
 	}
 }
@@ -48,21 +56,66 @@ func (b *fakeBroker) change(f func()) {
 	b.changed = make(chan struct{})
 }
 
+// put adds a message of now.
 func (b *fakeBroker) put(partition int32, key string) *domain.Message {
-	var m *domain.Message
+	m := &domain.Message{Key: []byte(key), Time: time.Now()}
+	b.add(partition, m)
+	return m
+}
+
+// add adds a message, which is given its position and a payload that tells it.
+func (b *fakeBroker) add(partition int32, m *domain.Message) {
 	b.change(func() {
-		offset := b.first[partition] + int64(len(b.partitions[partition]))
-		m = &domain.Message{
-			Key:      []byte(key),
-			Payload:  fmt.Appendf(nil, "%d/%d", partition, offset),
-			Position: domain.Position{Partition: partition, Offset: offset},
-		}
+		offset := b.offset(partition)
+		m.Payload, m.Position = fmt.Appendf(nil, "%d/%d", partition, offset), domain.Position{Partition: partition, Offset: offset}
 		if b.prints {
 			m.Fingerprint = b.incarnation<<printBits | uint32(offset+1)
 		}
 		b.partitions[partition] = append(b.partitions[partition], m)
 	})
-	return m
+}
+
+// mark reports whether an offset never carries a message.
+func (b *fakeBroker) mark(partition int32, offset int64) bool {
+	return b.marked && (int64(partition)+offset)%5 == 4
+}
+
+// offset is that of the next message of a partition, which the broker's marks before it are made to end at.
+func (b *fakeBroker) offset(partition int32) int64 {
+	for b.mark(partition, b.end(partition)) {
+		b.partitions[partition] = append(b.partitions[partition], nil)
+	}
+	return b.end(partition)
+}
+
+func (b *fakeBroker) end(partition int32) int64 {
+	return b.first[partition] + int64(len(b.partitions[partition]))
+}
+
+// compact takes the message at an offset out of the log, where there is one.
+func (b *fakeBroker) compact(partition int32, offset int64) {
+	b.change(func() {
+		if offset >= b.first[partition] && offset < b.end(partition) {
+			b.partitions[partition][offset-b.first[partition]] = nil
+			b.compacted[domain.Position{Partition: partition, Offset: offset}] = true
+		}
+	})
+}
+
+// carries reports whether every reader is given a message at an offset that was put.
+func (b *fakeBroker) carries(partition int32, offset int64) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.mark(partition, offset) && !b.compacted[domain.Position{Partition: partition, Offset: offset}]
+}
+
+// lead gives a partition a leader, or takes it away: then it cannot be read.
+func (b *fakeBroker) lead(partition int32, has bool) {
+	b.change(func() {
+		if delete(b.leaderless, partition); !has {
+			b.leaderless[partition] = true
+		}
+	})
 }
 
 // cut lets retention run over the first n messages of a partition.
@@ -83,8 +136,12 @@ func (b *fakeBroker) recreate() {
 		}
 		b.first = make([]int64, len(b.first))
 		b.partitions = make([][]*domain.Message, len(b.partitions))
+		clear(b.leaderless)
 	})
 }
+
+// remove deletes the topic.
+func (b *fakeBroker) remove() { b.change(func() { b.deleted = true }) }
 
 // restart gives the topic another epoch, as a broker that goes by fingerprints may when the bridge starts anew.
 func (b *fakeBroker) restart() { b.change(func() { b.epoch++ }) }
@@ -92,7 +149,7 @@ func (b *fakeBroker) restart() { b.change(func() { b.epoch++ }) }
 // place is where a reader of a partition begins that is to be at next.
 func (b *fakeBroker) place(partition int, next int64) domain.Place {
 	place := domain.Place{Partition: int32(partition), Next: next}
-	if i := next - 1 - b.first[partition]; i >= 0 && i < int64(len(b.partitions[partition])) {
+	if i := next - 1 - b.first[partition]; i >= 0 && i < int64(len(b.partitions[partition])) && b.partitions[partition][i] != nil {
 		place.Fingerprint = b.partitions[partition][i].Fingerprint
 	}
 	return place
@@ -104,8 +161,7 @@ func (b *fakeBroker) anew(v *domain.Vector, partition int) bool {
 		return v.Epoch != 0 && v.Epoch != b.epoch
 	}
 	had, _ := v.At(int32(partition))
-	end := b.first[partition] + int64(len(b.partitions[partition]))
-	return had.Next > end || had.Next >= b.first[partition] && had.Fingerprint != 0 && had.Fingerprint != b.place(partition, had.Next).Fingerprint
+	return had.Next > b.end(int32(partition)) || had.Next >= b.first[partition] && had.Fingerprint != 0 && had.Fingerprint != b.place(partition, had.Next).Fingerprint
 }
 
 func (b *fakeBroker) addPartition() {
@@ -135,36 +191,71 @@ func (b *fakeBroker) readers() int {
 	return b.tails
 }
 
+// since is the place of a partition that begins at a time: pending while it has no leader.
+func (b *fakeBroker) since(partition int, t time.Time) domain.Place {
+	if b.leaderless[int32(partition)] {
+		return domain.Place{Partition: int32(partition), Since: t}
+	}
+	i := 0
+	for i < len(b.partitions[partition]) && (b.partitions[partition][i] == nil || b.partitions[partition][i].Time.Before(t)) {
+		i++
+	}
+	return b.place(partition, b.first[partition]+int64(i))
+}
+
+// locate is where a reader from some start begins in a partition, and the hole before that.
+func (b *fakeBroker) locate(from domain.Start, p int) (domain.Place, *domain.Gap) {
+	first, end, readable := b.first[p], b.end(int32(p)), !b.leaderless[int32(p)]
+	beginning := b.place(p, first)
+	if !readable {
+		beginning = b.since(p, time.UnixMilli(1))
+	}
+	v := from.Vector()
+	if v != nil && b.anew(v, p) {
+		return beginning, &domain.Gap{Reason: domain.GapEpoch, Partition: int32(p), Lost: domain.LostUnknown}
+	}
+	if t, ok := from.Time(); ok {
+		return b.since(p, t), nil
+	}
+	if v == nil {
+		n, _ := from.Last()
+		switch {
+		case from.Earliest():
+			return beginning, nil
+		case !readable:
+			return b.since(p, time.Now()), nil
+		}
+		return b.place(p, max(first, end-n)), nil
+	}
+	had, ok := v.At(int32(p))
+	switch {
+	case !ok && v.Since.IsZero() && (v.Epoch == 0 || !readable):
+		return beginning, nil
+	case !ok && !v.Since.IsZero():
+		return b.since(p, v.Since), nil
+	case had.Pending():
+		return b.since(p, had.Since), nil
+	case readable && had.Next < first:
+		return beginning, &domain.Gap{Reason: domain.GapRetention, Partition: int32(p), Lost: first - had.Next}
+	}
+	return domain.Place{Partition: int32(p), Next: had.Next, Fingerprint: had.Fingerprint}, nil
+}
+
 func (b *fakeBroker) Tail(ctx context.Context, _ domain.Topic, from domain.Start) (domain.Opening, iter.Seq2[domain.Chunk, error], error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.refuse != nil {
 		return domain.Opening{}, nil, b.refuse
 	}
-	incarnation, at, gaps := b.incarnation, make([]int64, len(b.first)), []domain.Gap(nil)
+	incarnation, at, gaps := b.incarnation, make([]domain.Place, len(b.first)), []domain.Gap(nil)
 	for p := range at {
-		first, end := b.first[p], b.first[p]+int64(len(b.partitions[p]))
-		switch v := from.Vector(); {
-		case from.Earliest():
-			at[p] = first
-		case v == nil:
-			n, _ := from.Last()
-			at[p] = max(first, end-n)
-		case b.anew(v, p):
-			at[p] = first
-			gaps = append(gaps, domain.Gap{Reason: domain.GapEpoch, Partition: int32(p), Lost: domain.LostUnknown})
-		case v.Next(int32(p)) < first:
-			at[p] = first
-			gaps = append(gaps, domain.Gap{Reason: domain.GapRetention, Partition: int32(p), Lost: first - v.Next(int32(p))})
-		default:
-			at[p] = v.Next(int32(p))
+		var gap *domain.Gap
+		if at[p], gap = b.locate(from, p); gap != nil {
+			gaps = append(gaps, *gap)
 		}
 	}
-	places := make([]domain.Place, len(at))
-	for p := range at {
-		places[p] = b.place(p, at[p])
-	}
-	return domain.Opening{Vector: domain.NewVector(b.epoch, places...), Gaps: gaps}, func(yield func(domain.Chunk, error) bool) {
+	b.opened++
+	return domain.Opening{Vector: domain.NewVector(b.epoch, at...), Gaps: gaps}, func(yield func(domain.Chunk, error) bool) {
 		b.mu.Lock()
 		b.tails++
 		b.mu.Unlock()
@@ -174,7 +265,11 @@ func (b *fakeBroker) Tail(ctx context.Context, _ domain.Topic, from domain.Start
 			b.mu.Unlock()
 		}()
 		for {
-			chunks, changed := b.read(&incarnation, &at)
+			chunks, changed, err := b.read(&incarnation, &at)
+			if err != nil {
+				yield(domain.Chunk{}, err)
+				return
+			}
 			for _, c := range chunks {
 				if !yield(c, nil) {
 					return
@@ -194,36 +289,56 @@ func (b *fakeBroker) Tail(ctx context.Context, _ domain.Topic, from domain.Start
 }
 
 // read takes a few messages of each partition from the places at on.
-func (b *fakeBroker) read(incarnation *uint32, at *[]int64) ([]domain.Chunk, <-chan struct{}) {
-	const most = 3
+func (b *fakeBroker) read(incarnation *uint32, at *[]domain.Place) ([]domain.Chunk, <-chan struct{}, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.deleted {
+		return nil, nil, domain.Errorf(domain.UnknownTopic, "the topic is gone")
+	}
 	var chunks []domain.Chunk
 	anew := *incarnation != b.incarnation
 	if anew {
-		*incarnation, *at = b.incarnation, make([]int64, len(b.first))
+		*incarnation, *at = b.incarnation, make([]domain.Place, len(b.first))
 	}
 	for len(*at) < len(b.first) {
-		*at = append(*at, 0)
+		*at = append(*at, domain.Place{})
 	}
-	for p, next := range *at {
-		c := domain.Chunk{Partition: int32(p), Next: next}
-		switch {
-		case anew:
+	for p, place := range *at {
+		if b.leaderless[int32(p)] {
+			continue
+		}
+		var c domain.Chunk
+		if place.Pending() {
+			c.Next = b.since(p, place.Since).Next
+		} else {
+			c = b.chunk(p, place.Next)
+		}
+		c.Partition = int32(p)
+		if anew {
 			c.Gap, c.Epoch = &domain.Gap{Reason: domain.GapEpoch, Partition: int32(p), Lost: domain.LostUnknown}, b.epoch
-		case next < b.first[p]:
-			c.Gap = &domain.Gap{Reason: domain.GapRetention, Partition: int32(p), Lost: b.first[p] - next}
 		}
-		next = max(next, b.first[p])
-		i := int(next - b.first[p])
-		c.Messages = b.partitions[p][i:min(i+most, len(b.partitions[p]))]
-		c.Next = next + int64(len(c.Messages))
-		if c.Gap != nil || len(c.Messages) > 0 {
+		if c.Gap != nil || place.Pending() || c.Next != place.Next {
 			chunks = append(chunks, c)
-			(*at)[p] = c.Next
+			(*at)[p] = domain.Place{Next: c.Next}
 		}
 	}
-	return chunks, b.changed
+	return chunks, b.changed, nil
+}
+
+// chunk is what a reader finds at a place.
+func (b *fakeBroker) chunk(p int, next int64) (c domain.Chunk) {
+	const most = 3
+	if lost := b.first[p] - next; lost > 0 {
+		c.Gap = &domain.Gap{Reason: domain.GapRetention, Partition: int32(p), Lost: lost}
+		next = b.first[p]
+	}
+	c.Next = min(next+most, b.end(int32(p)))
+	for o := next; o < c.Next; o++ {
+		if m := b.partitions[p][o-b.first[p]]; m != nil {
+			c.Messages = append(c.Messages, m)
+		}
+	}
+	return c
 }
 
 func testConfig() Config {

@@ -32,7 +32,9 @@ type log struct {
 	tail  *domain.Vector
 	// anew is the number of the first run after the topic was last made anew under the same epoch, 0 where it never was: epochs do not
 	// tell who comes from before it.
-	anew     uint64
+	anew uint64
+	// late are the partitions that could not be read when the log began, and where they were read from when they could be: what lies before is not in the log.
+	late     map[int32]int64
 	head     *domain.Vector // after the last run, and what carried no message since
 	messages int
 	bytes    int
@@ -85,9 +87,9 @@ func (l *log) appendGap(c domain.Chunk, now time.Time) {
 	l.push(&domain.Run{Topic: l.topic, Partition: c.Partition, Base: before, Gap: c.Gap, After: after, Appended: now})
 	switch {
 	case after.Epoch != before.Epoch:
-		l.floor, l.tail = l.end(), after
+		l.floor, l.tail, l.late = l.end(), after, nil
 	case again(before, c.Gap):
-		l.floor, l.tail, l.anew = l.end(), after, l.end()
+		l.floor, l.tail, l.late, l.anew = l.end(), after, nil, l.end()
 	}
 }
 
@@ -101,6 +103,22 @@ func (l *log) resolve(c domain.Chunk) {
 		l.tail = l.tail.With(at)
 	}
 	l.head = l.head.With(at)
+	if l.late == nil {
+		l.late = map[int32]int64{}
+	}
+	l.late[at.Partition] = at.Next
+}
+
+// lacks reports whether a viewer who came in when some partitions could not be read has seen less of one than where the log began to read it.
+func (l *log) lacks(v *domain.Vector) bool {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	for partition, began := range l.late {
+		if place, _ := v.At(partition); v.Epoch == l.head.Epoch && !place.Pending() && place.Next < began {
+			return true
+		}
+	}
+	return false
 }
 
 func (l *log) push(r *domain.Run) {

@@ -28,7 +28,7 @@ type track struct {
 	vector *domain.Vector
 	// given is the place after the last batch: what the client may be told.
 	given *domain.Vector
-	// own says that vector is not the source's at this place.
+	// own says that vector is not the source's at this place, or that the track may end anywhere.
 	own bool
 	// arrival, where it is not nil, is what a replay found when it began, and is not told yet.
 	arrival *arrival
@@ -129,7 +129,7 @@ func (t *track) begin() {
 // follow goes on in the live log.
 func (t *track) follow(at uint64, v *domain.Vector, own bool) {
 	t.quit()
-	t.source, t.at, t.vector, t.own = t.live, at, v, own
+	t.source, t.at, t.vector, t.own = t.live, at, v, own || t.until != nil
 	t.takeDown = t.live.bells.hang(t.s.bell, nil)
 }
 
@@ -186,7 +186,7 @@ func (t *track) arrive() error {
 	case r.err != nil:
 		return r.err
 	case r.from.Equal(t.from):
-		t.source, t.at, t.own = r.log, 0, false
+		t.source, t.at, t.own = r.log, 0, t.until != nil
 		t.vector = r.log.origin
 		if before := t.from.Vector(); len(r.gaps) > 0 {
 			if before != nil {

@@ -75,6 +75,10 @@ func (t *track) rest(got taken) (again bool) {
 		t.s.fail(got.ended)
 		return false
 	}
+	if t.own && t.source.lacks(t.vector) {
+		t.readWith(domain.StartVector(t.vector), true)
+		return true
+	}
 	t.catchUp(got.head)
 	if t.replay != nil {
 		if t.splice() {
@@ -130,7 +134,7 @@ func (t *track) walk(run *domain.Run) bool {
 		return true
 	}
 	base, ok := run.Base.At(run.Partition)
-	if ok && !base.Pending() && base.Next > seen && !t.pending(run.Partition) {
+	if ok && !base.Pending() && base.Next > seen && !t.pending(run.Partition) && t.source.lacks(t.vector) {
 		return false
 	}
 	after, _ := run.After.At(run.Partition)
