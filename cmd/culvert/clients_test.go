@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -108,6 +109,41 @@ TIME orders/0:5 cat (8 bytes) \x89PNG\r\n\x00\n
 	}
 }
 
+// Several topics and patterns are one stream, which ends where it is told to.
+func TestTailOfSeveralTopics(t *testing.T) {
+	s := serveIn(t)
+	published(t, s, "p1\np2\n", "prices")
+	published(t, s, "a1\n", "alerts.eu")
+	published(t, s, "s1\n", "secrets")
+	tail := func(arguments ...string) string {
+		t.Helper()
+		stdout, stderr, status := run(t, s.at(), append([]string{"tail", "--from", "earliest", "-o", "raw"}, arguments...)...)
+		if status != 0 || stderr != "" {
+			t.Errorf("tail %q ended with %d\n%s", arguments, status, stderr)
+		}
+		lines := slices.Sorted(strings.Lines(stdout)) // each topic has its order, but which of them comes first is open
+		return strings.Join(lines, "")
+	}
+	wantText(t, "all that is there", tail("prices", "alerts.*", "--to", "latest"), "a1\np1\np2\n")
+	wantText(t, "one topic by a pattern", tail("al*", "--to", "latest"), "a1\n")
+	wantText(t, "what came before a time", tail("prices", "alerts.eu", "--to", "@1000"), "")
+	wantText(t, "so many", tail("prices", "nothing.*", "--limit", "2"), "p1\np2\n")
+	stdout, _, _ := run(t, s.at(), "tail", "prices", "--from", "earliest", "--limit", "1", "-o", "json")
+	cursor := regexp.MustCompile(`"cursor":"([^"]+)"`).FindStringSubmatch(stdout)
+	if cursor == nil {
+		t.Fatalf("no cursor in %s", stdout)
+	}
+	wantText(t, "what came before a cursor", tail("prices", "--to", cursor[1]), "p1\n")
+
+	f := follow(t, s.at(), "alerts.*", "--from", "earliest", "--limit", "2")
+	f.want(t, "a1")
+	published(t, s, "a2\n", "alerts.us")
+	f.want(t, "a2")
+	if err := f.Wait(); err != nil || f.said.Len() > 0 {
+		t.Errorf("it ended with %v\n%s", err, f.said.String())
+	}
+}
+
 func TestAMemberOfAQueue(t *testing.T) {
 	s := serveIn(t)
 	published(t, s, "1\n2\n3\n", "orders")
@@ -191,6 +227,9 @@ func TestProblemsAreTold(t *testing.T) {
 	for _, c := range []struct{ arguments, want string }{
 		{"tail a --from yesterday", "culvert: invalid-request: "},
 		{"tail a~b", "culvert: invalid-request: "},
+		{"tail a --to tomorrow", "culvert: invalid-request: "},
+		{"tail a b~c", "culvert: invalid-request: "},
+		{"tail a --queue b --peek", "culvert: unsupported: "},
 		{"queues a~b", "culvert: invalid-request: "},
 	} {
 		if _, stderr, status := run(t, s.at(), strings.Fields(c.arguments)...); status != 1 || !strings.HasPrefix(stderr, c.want) {

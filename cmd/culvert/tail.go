@@ -20,10 +20,10 @@ func tail() *cobra.Command {
 	var f tailFlags
 	c := &cobra.Command{
 		Use:     "tail TOPIC…",
-		Short:   "Follow a topic, or take part in a queue, in a terminal or a pipe",
+		Short:   "Follow topics, or take part in a queue, in a terminal or a pipe",
 		GroupID: groupClients,
-		Long: `Show the messages of a topic as they come. Nothing is consumed: every viewer sees every message. With --queue the messages of a queue are shared with its other
-members, and settled.
+		Long: `Show the messages of topics as they come. Nothing is consumed: every viewer sees every message. A topic with * in its name is a pattern: topics that fit it join as
+they appear. With --queue the messages of a queue of one topic are shared with its other members, and settled.
 
 Outputs (-o): text, a line for people: time, topic/partition:offset, key, [headers], payload, with line ends and control characters as escapes;
 json, each frame as the bridge sent it, a line each, with the cursor that --from takes; raw, the payload and a line end (tombstones have none).
@@ -32,7 +32,7 @@ Gaps, messages that the broker had and will not be shown, go to the standard err
 When the connection breaks tail comes back by itself: a view goes on where it was, without showing a message twice. It ends with 0 at the end that --to or
 --limit sets, at ^C, and when the program that it writes to ends; with 1 when trouble stays, in the words of the bridge; with 2 if the command line is wrong.
 
-The bridge of this version refuses --to, --peek and several topics at once, as unsupported.`,
+The bridge of this version refuses --peek, as unsupported.`,
 		Example: `  # what comes from now on
   culvert tail prices
 
@@ -41,6 +41,9 @@ The bridge of this version refuses --to, --peek and several topics at once, as u
 
   # a quarter of an hour, of one key, for a program
   culvert tail prices --from @-15m --key GOOG -o json | jq .payload
+
+  # all that is there of several topics, and end
+  culvert tail prices 'alerts.*' --from earliest --to latest
 
   # the first hundred payloads that are there, and end
   culvert tail prices --from earliest --limit 100 -o raw
