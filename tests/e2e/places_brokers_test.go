@@ -91,15 +91,16 @@ func leaderless(t *testing.T, first, second *brokers.KafkaProcess) {
 	s := newScribe(t, first.Cluster())
 	s.write(topic, 0, "m0", "m1")
 	s.write(topic, 1, "m2", "m3")
-	open := func(b *bridge.Bridge, from, cursor, resumed string, pending bool) []eyes {
+	open := func(node *bridge.Bridge, from, cursor, resumed string, pending bool) []eyes {
 		t.Helper()
-		all := eachEdge(ctx, t, b, topic, from, cursor)
-		for _, e := range all {
+		all := eachEdge(ctx, t, node, topic, from, cursor)
+		for i := range all {
 			which := "[]"
 			if pending {
 				which = fmt.Sprintf("[{%s 1}]", topic)
 			}
-			e.expect("ready, " + resumed + ", pending " + which)
+			all[i].edge += fmt.Sprintf(" from %s, %s, on the other node: %v", from, resumed, node == other)
+			all[i].expect("ready, " + resumed + ", pending " + which)
 		}
 		return all
 	}
@@ -139,10 +140,6 @@ func leaderless(t *testing.T, first, second *brokers.KafkaProcess) {
 
 	second.Start()
 	s.write(topic, 1, "m6")
-	later := append(open(b, "latest", pending, "resumed true", false), open(other, "latest", pending, "resumed true", false)...)
-	for _, e := range later {
-		isAll(t, e.edge, e.messages(2), 5, 7)
-	}
 	for _, e := range earliest {
 		e.expect("m2", "m3", "m6")
 	}
@@ -150,5 +147,9 @@ func leaderless(t *testing.T, first, second *brokers.KafkaProcess) {
 		for _, e := range all {
 			e.expect("m6")
 		}
+	}
+	later := append(open(b, "latest", pending, "resumed true", false), open(other, "latest", pending, "resumed true", false)...)
+	for _, e := range later {
+		isAll(t, e.edge, e.messages(2), 5, 7)
 	}
 }
