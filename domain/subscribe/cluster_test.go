@@ -15,19 +15,26 @@ type fakeCluster struct {
 	mu     sync.Mutex // guards what follows
 	topics map[domain.Topic]*fakeBroker
 	epochs domain.Epoch // that were given to topics
+	// compacted are the positions at which a topic lost a message in any of its lives.
+	compacted map[domain.Topic]map[domain.Position]bool
 }
 
 func newFakeCluster() *fakeCluster {
-	return &fakeCluster{topics: map[domain.Topic]*fakeBroker{}}
+	return &fakeCluster{topics: map[domain.Topic]*fakeBroker{}, compacted: map[domain.Topic]map[domain.Position]bool{}}
 }
 
-// create makes a topic, in an epoch that none was ever in.
+// create makes a topic, in an epoch that none was ever in. Those whose names end in 2 have marks among their messages.
 func (c *fakeCluster) create(topic domain.Topic, partitions int) *fakeBroker {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.epochs += 1000 // those in between are for topics that are made anew under their readers
 	b := newFakeBroker(partitions)
 	b.epoch = c.epochs
+	b.marked = topic[len(topic)-1] == '2'
+	if had := c.compacted[topic]; had != nil {
+		b.compacted = had
+	}
+	c.compacted[topic] = b.compacted
 	c.topics[topic] = b
 	return b
 }
@@ -68,7 +75,7 @@ func (c *fakeCluster) Capabilities(topic domain.Topic) domain.Capabilities {
 	if b := c.topic(topic); b != nil {
 		return b.Capabilities(topic)
 	}
-	return nil
+	return domain.Capabilities{domain.History, domain.SeekTime}
 }
 
 func (c *fakeCluster) Describe(ctx context.Context, topic domain.Topic) (domain.TopicInfo, error) {

@@ -49,6 +49,9 @@ func (d *discovery) now(ctx context.Context) ([]domain.Topic, error) {
 	l.topics, l.err = d.look(context.WithoutCancel(ctx)) // it is the answer of others, too
 	d.mu.Lock()
 	d.asking = nil
+	if l.err == nil {
+		d.learn(l.topics)
+	}
 	d.mu.Unlock()
 	close(l.done)
 	return l.topics, l.err
@@ -94,15 +97,18 @@ func (d *discovery) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		topics, err := d.now(ctx)
-		if had := d.known.Load(); err != nil || had != nil && slices.Equal(*had, topics) {
-			continue // a broker that cannot be reached now is asked again
-		}
-		d.known.Store(&topics)
-		d.mu.Lock()
-		for b := range d.bells {
-			b.ring()
-		}
-		d.mu.Unlock()
+		_, _ = d.now(ctx) // a broker that cannot be reached now is asked again
+	}
+}
+
+// learn tells the watchers where there are other topics than before. Whoever asked: a topic that is gone when somebody asks, and there again at the
+// next look, has to be noticed both times. The caller holds mu.
+func (d *discovery) learn(topics []domain.Topic) {
+	if had := d.known.Load(); had != nil && slices.Equal(*had, topics) {
+		return
+	}
+	d.known.Store(&topics)
+	for b := range d.bells {
+		b.ring()
 	}
 }

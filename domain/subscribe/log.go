@@ -113,8 +113,13 @@ func (l *log) resolve(c domain.Chunk) {
 func (l *log) lacks(v *domain.Vector) bool {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
+	return v.Epoch == l.head.Epoch && l.beganPast(v)
+}
+
+// beganPast reports whether the log began late in a partition of which v has seen less. The caller holds mu.
+func (l *log) beganPast(v *domain.Vector) bool {
 	for partition, began := range l.late {
-		if place, _ := v.At(partition); v.Epoch == l.head.Epoch && !place.Pending() && place.Next < began {
+		if place, _ := v.At(partition); !place.Pending() && place.Next < began {
 			return true
 		}
 	}
@@ -194,7 +199,7 @@ func (l *log) enter(v *domain.Vector, checked uint64) (uint64, bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	known := checked == l.anew
-	if v.Epoch != l.head.Epoch || !v.Since.IsZero() {
+	if v.Epoch != l.head.Epoch || !v.Since.IsZero() || l.beganPast(v) {
 		return 0, false
 	}
 	for _, have := range l.tail.Places() {

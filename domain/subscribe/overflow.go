@@ -40,7 +40,7 @@ func (t *track) jump() {
 	for _, place := range head.Places() {
 		had, ok := t.vector.At(place.Partition)
 		known := !place.Pending() && !had.Pending()
-		if ok && had == place || known && had.Next >= place.Next || t.until != nil && t.until.over(place.Partition) {
+		if ok && (had == place || place.Pending()) || known && had.Next >= place.Next || t.until != nil && t.until.over(place.Partition) {
 			continue
 		}
 		lost := int64(domain.LostUnknown)
