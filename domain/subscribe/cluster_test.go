@@ -14,13 +14,12 @@ import (
 type fakeCluster struct {
 	mu     sync.Mutex // guards what follows
 	topics map[domain.Topic]*fakeBroker
-	epochs domain.Epoch // that were given to topics
-	// compacted are the positions at which a topic lost a message in any of its lives.
-	compacted map[domain.Topic]map[domain.Position]bool
+	epochs domain.Epoch                 // that were given to topics
+	former map[domain.Topic]*fakeBroker // the last of each name, of which the next one remembers what was taken out of it
 }
 
 func newFakeCluster() *fakeCluster {
-	return &fakeCluster{topics: map[domain.Topic]*fakeBroker{}, compacted: map[domain.Topic]map[domain.Position]bool{}}
+	return &fakeCluster{topics: map[domain.Topic]*fakeBroker{}, former: map[domain.Topic]*fakeBroker{}}
 }
 
 // create makes a topic, in an epoch that none was ever in. Those whose names end in 2 have marks among their messages.
@@ -31,10 +30,10 @@ func (c *fakeCluster) create(topic domain.Topic, partitions int) *fakeBroker {
 	b := newFakeBroker(partitions)
 	b.epoch = c.epochs
 	b.marked = topic[len(topic)-1] == '2'
-	if had := c.compacted[topic]; had != nil {
-		b.compacted = had
+	if had := c.former[topic]; had != nil {
+		b.compacted, b.trimmed = had.compacted, had.trimmed
 	}
-	c.compacted[topic] = b.compacted
+	c.former[topic] = b
 	c.topics[topic] = b
 	return b
 }

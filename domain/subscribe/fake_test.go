@@ -24,6 +24,7 @@ type fakeBroker struct {
 	first       []int64
 	partitions  [][]*domain.Message // nil where an offset carries no message
 	compacted   map[domain.Position]bool
+	trimmed     map[int32]int64 // the highest that first ever was
 	leaderless  map[int32]bool
 	changed     chan struct{}
 	refuse      error
@@ -40,6 +41,7 @@ func newFakeBroker(partitions int) *fakeBroker {
 		first:        make([]int64, partitions),
 		partitions:   make([][]*domain.Message, partitions),
 		compacted:    map[domain.Position]bool{},
+		trimmed:      map[int32]int64{},
 		leaderless:   map[int32]bool{},
 		changed:      make(chan struct{}),
 	}
@@ -124,6 +126,7 @@ func (b *fakeBroker) cut(partition int32, n int) {
 		n = min(n, len(b.partitions[partition]))
 		b.partitions[partition] = b.partitions[partition][n:]
 		b.first[partition] += int64(n)
+		b.trimmed[partition] = max(b.trimmed[partition], b.first[partition])
 	})
 }
 

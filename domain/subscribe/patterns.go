@@ -34,8 +34,10 @@ func (s *stream) discover() {
 	if known == nil || known == s.seen || !s.joins() {
 		return
 	}
-	s.seen = known
 	s.tracks = slices.DeleteFunc(s.tracks, (*track).told)
+	if !slices.ContainsFunc(s.tracks, func(t *track) bool { return t.absent }) {
+		s.seen = known // else one that is there again joins when it was told that it had gone
+	}
 	for _, topic := range *known {
 		if s.has(topic) || !s.matches(topic) {
 			continue

@@ -73,8 +73,14 @@ func (w *witness) saw(b ports.Batch) {
 
 func (w *witness) gap(g domain.Gap, after *domain.Vector) {
 	if g.Reason == domain.GapEpoch {
+		if place, ok := after.At(g.Partition); ok && w.loosely != nil {
+			w.loosely = w.loosely.With(place)
+		}
 		if after.Epoch != w.epoch {
 			w.begins(after)
+			if w.loosely != nil {
+				w.loosely = after
+			}
 		}
 		w.next[g.Partition] = 0
 		for p := range w.next {
@@ -121,7 +127,7 @@ func (w *witness) skip(partition int32, to int64) {
 
 // due reports whether the viewer must hear of an offset.
 func (w *witness) due(partition int32, offset int64) bool {
-	if w.unplaced(partition) && (offset < w.b.first[partition] || w.early(partition, offset)) {
+	if w.unplaced(partition) && (offset < w.b.trimmed[partition] || w.early(partition, offset)) {
 		return false
 	}
 	return w.wants(keyOf(partition, offset)) && w.b.carries(partition, offset)
@@ -139,6 +145,9 @@ func (w *witness) unplaced(partition int32) bool {
 // early reports whether an offset lies before the time at which its partition was to begin.
 func (w *witness) early(partition int32, offset int64) bool {
 	place, _ := w.loosely.At(partition)
+	if place.Pending() && w.epoch != w.b.epoch {
+		return true // who knows
+	}
 	i := offset - w.b.first[partition]
 	return i < int64(len(w.b.partitions[partition])) && w.b.partitions[partition][i] != nil && w.b.partitions[partition][i].Time.Before(place.Since)
 }
