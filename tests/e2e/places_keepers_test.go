@@ -137,7 +137,11 @@ func remakeLog(t *testing.T, topic string) {
 			return false
 		}
 		defer ch.Close()
-		// What is published before it is bound is refused, and this binds it as the bridge is about to.
-		return ch.QueueBind(log, "", topic, false, nil) == nil
+		// What is published before it is bound is refused, and this binds it as the bridge is about to. It is ready when it can be read.
+		if ch.QueueBind(log, "", topic, false, nil) != nil || ch.Qos(1, 0, false) != nil {
+			return false
+		}
+		_, err = ch.Consume(log, "", false, false, false, false, amqp091.Table{"x-stream-offset": "first"})
+		return err == nil
 	})
 }
