@@ -1,6 +1,11 @@
 package subscribe
 
-import "math"
+import (
+	"iter"
+	"math"
+
+	"culvert/domain"
+)
 
 // unlimited takes all that a log has.
 const unlimited = math.MaxInt
@@ -18,12 +23,19 @@ func (t *track) watch() bool {
 
 // gatherKeys is gather for a viewer who watches keys.
 func (t *track) gatherKeys() (again bool) {
-	hits, next, got := t.live.takeKeys(t.at, t.s.filter.list, t.s.room)
+	limit := t.s.room
+	if t.conflates() {
+		limit = unlimited
+	}
+	hits, next, got := t.live.takeKeys(t.at, t.s.filter.list, limit)
 	if got.fell {
 		t.fellOut()
 		return true
 	}
 	for i := 0; i < len(hits); {
+		if t.conflates() && (i == 0 || hits[i-1].run.Gap != nil) {
+			t.conflate(eventsOfHits(hits[i:]))
+		}
 		run, from := hits[i].run, hits[i].i
 		to := from
 		for ; i < len(hits) && hits[i].run == run && hits[i].i == to; i++ {
@@ -37,7 +49,7 @@ func (t *track) gatherKeys() (again bool) {
 		}
 		t.vector = run.After
 	}
-	t.at = next
+	t.at, t.newest = next, nil
 	switch {
 	case got.head == nil:
 		return true
@@ -48,4 +60,19 @@ func (t *track) gatherKeys() (again bool) {
 		t.s.unmarked = true
 	}
 	return false
+}
+
+// eventsOfHits are the messages of hits, and nothing in place of a gap.
+func eventsOfHits(hits []hit) iter.Seq2[*domain.Run, *domain.Message] {
+	return func(yield func(*domain.Run, *domain.Message) bool) {
+		for _, h := range hits {
+			var m *domain.Message
+			if h.run.Gap == nil {
+				m = h.run.Messages[h.i]
+			}
+			if !yield(h.run, m) {
+				return
+			}
+		}
+	}
 }

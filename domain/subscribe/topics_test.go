@@ -24,13 +24,15 @@ type wanderer struct {
 	cancel context.CancelFunc
 	cursor *domain.Cursor
 	topics map[domain.Topic]*witness
+	gone   map[domain.Topic]bool // topics that were deleted while something of them was still to be told
 }
 
 // know makes a witness of a topic that has seen all before v.
 func (w *wanderer) know(t *rapid.T, topic domain.Topic, v *domain.Vector) {
 	b := w.c.topic(topic)
 	if b == nil {
-		return // it is gone again
+		w.gone[topic] = true
+		return
 	}
 	w.topics[topic] = &witness{t: t, b: b, wants: w.wants, loosely: v}
 	w.topics[topic].begins(v)
@@ -65,7 +67,7 @@ func (w *wanderer) read(ctx context.Context, t *rapid.T, s *Service) (something 
 
 func (w *wanderer) event(t *rapid.T, e domain.Event, after domain.Cursor) {
 	topic := w.topics[e.Topic]
-	if topic == nil || topic.epoch == 0 {
+	if !w.gone[e.Topic] && (topic == nil || topic.epoch == 0) {
 		// It has joined, maybe again.
 		w.know(t, e.Topic, &domain.Vector{Epoch: after.Vector(e.Topic).Epoch})
 		topic = w.topics[e.Topic]
@@ -77,6 +79,7 @@ func (w *wanderer) event(t *rapid.T, e domain.Event, after domain.Cursor) {
 		topic.b = w.c.topic(e.Topic)
 		if topic.b == nil {
 			delete(w.topics, e.Topic)
+			w.gone[e.Topic] = true
 		}
 	default:
 		topic.message(e.Message)
@@ -134,7 +137,7 @@ func (w *wanderer) open(ctx context.Context, t *rapid.T, s *Service) bool {
 		w.cancel()
 		return false
 	}
-	w.stream, w.topics = stream, map[domain.Topic]*witness{}
+	w.stream, w.topics, w.gone = stream, map[domain.Topic]*witness{}, map[domain.Topic]bool{}
 	ready := stream.Ready()
 	for _, topic := range ready.Topics {
 		w.know(t, topic, w.beginning(t, topic, view, ready))

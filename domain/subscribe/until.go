@@ -150,15 +150,19 @@ func (u *until) cut(run *domain.Run, i int) int {
 	if run.Gap != nil {
 		return run.Len()
 	}
-	since := u.time(run.Partition)
 	for ; i < run.Len(); i++ {
-		m := run.Messages[i]
-		if u.ends != nil && m.Offset >= u.ends.Next(run.Partition) || !since.IsZero() && !m.Time.Before(since) {
+		if u.past(run.Messages[i]) {
 			u.finished[run.Partition] = true
 			break
 		}
 	}
 	return i
+}
+
+// past reports whether a message lies past the end, as far as that is known.
+func (u *until) past(m *domain.Message) bool {
+	since := u.time(m.Partition)
+	return u.ends != nil && m.Offset >= u.ends.Next(m.Partition) || !since.IsZero() && !m.Time.Before(since)
 }
 
 // catchUp is v moved to the end of a log, in the partitions of which more is wanted.

@@ -33,10 +33,11 @@ func (t *track) gather() (again bool) {
 		return t.rest(got)
 	}
 	t.runs = got.runs
-	if t.conflates() && got.size > t.s.batchBytes {
-		t.conflate(got.runs)
-	}
-	for _, run := range got.runs {
+	conflated := t.conflates() && got.size > t.s.batchBytes
+	for i, run := range got.runs {
+		if conflated && (i == 0 || got.runs[i-1].Gap != nil) {
+			t.conflate(eventsOf(got.runs[i:]))
+		}
 		if !t.walk(run) {
 			t.readWith(domain.StartVector(t.vector), true)
 			break
