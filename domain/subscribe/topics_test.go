@@ -200,6 +200,9 @@ func (w *wanderer) finish(ctx context.Context, t *rapid.T, s *Service) {
 				if m == nil || !w.wants(m) {
 					continue
 				}
+				if w.gone[name] {
+					break
+				}
 				if topic == nil {
 					t.Fatalf("topic %q was never told of", name)
 				}

@@ -1,0 +1,216 @@
+package subscribe
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"culvert/domain"
+	"culvert/ports"
+)
+
+// comeBack opens streams at places of one topic, all at once, and reads each to the end.
+func comeBack(t *testing.T, s *Service, places []*domain.Vector, client func(i int) string) {
+	t.Helper()
+	var all sync.WaitGroup
+	for i, place := range places {
+		all.Go(func() {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			cursor := domain.CursorOf("t", place)
+			stream, err := s.View(ctx, ports.View{Topics: []domain.Pattern{"t"}, Resume: &cursor, Client: client(i)})
+			if err != nil {
+				t.Errorf("%v: %v", place.Places(), err)
+				return
+			}
+			due := map[int32]int64{}
+			for _, p := range place.Places() {
+				due[p.Partition] = p.Next
+			}
+			for left := int64(2000*len(due)) - total(place); left > 0; {
+				b, err := stream.Next(ctx)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				for _, span := range b.Spans {
+					for _, e := range span.Events() {
+						if e.Gap != nil || e.Message.Offset != due[e.Message.Partition] {
+							t.Errorf("%+v, %d was due", e, due[e.Message.Partition])
+							return
+						}
+						due[e.Message.Partition]++
+						left--
+					}
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+func total(v *domain.Vector) (n int64) {
+	for _, p := range v.Places() {
+		n += p.Next
+	}
+	return n
+}
+
+// Who comes back at once shares the readers. The first who comes behind all before needs one of its own, which the random order makes rare; those who lack
+// the same need one.
+func TestAStormOfViewersSharesTheReaders(t *testing.T) {
+	for name, c := range map[string]struct {
+		partitions, spread int64
+		most               int
+	}{
+		"one place":       {3, 1, 2},
+		"near each other": {1, 1000, 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newFakeBroker(int(c.partitions))
+				for p := range int32(c.partitions) {
+					for range 2000 {
+						b.put(p, "k")
+					}
+				}
+				s := newService(t, b, func(c *Config) { c.Window.Messages = 10 })
+				order := rand.New(rand.NewPCG(1, 2))
+				places := make([]*domain.Vector, 500)
+				for i := range places {
+					places[i] = domain.NewVector(b.epoch)
+					for p := range int32(c.partitions) {
+						places[i] = places[i].With(domain.Place{Partition: p, Next: order.Int64N(c.spread)})
+					}
+				}
+				comeBack(t, s, places, func(i int) string { return fmt.Sprint(i) })
+				synctest.Wait()
+				if b.opened > c.most {
+					t.Errorf("%d readers for %d viewers, want at most %d", b.opened, len(places), c.most)
+				}
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				if n := b.readers(); n != 0 {
+					t.Errorf("%d readers are left", n)
+				}
+			})
+		})
+	}
+}
+
+// far are places that no replay from one of them comes by soon.
+func far(b *fakeBroker, n int) []*domain.Vector {
+	places := make([]*domain.Vector, n)
+	for i := range places {
+		places[i] = domain.NewVector(b.epoch, domain.Place{Next: int64(n-i) * 10}) // each behind the one before
+	}
+	return places
+}
+
+func TestNoMoreReplaysRunThanMay(t *testing.T) {
+	for name, c := range map[string]struct {
+		client func(int) string
+		most   int
+	}{
+		"for all":        {func(i int) string { return fmt.Sprint(i) }, 5},
+		"for one client": {func(int) string { return "one" }, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newFakeBroker(1)
+				for range 500 {
+					b.put(0, "k")
+				}
+				s := newService(t, b, func(c *Config) { c.Window.Messages, c.Replays, c.ReplaysPerClient = 10, 5, 2 })
+				var streams []ports.Stream
+				refused := 0
+				for i, place := range far(b, 8) {
+					cursor := domain.CursorOf("t", place)
+					ctx, cancel := context.WithCancel(t.Context())
+					defer cancel()
+					stream, err := s.View(ctx, ports.View{Topics: []domain.Pattern{"t"}, Resume: &cursor, Client: c.client(i)})
+					switch {
+					case err == nil:
+						streams = append(streams, stream)
+					case domain.CodeOf(err) == domain.TooManyRequests:
+						refused++
+					default:
+						t.Error(err)
+					}
+				}
+				synctest.Wait()
+				if n := b.readers() - 1; n != c.most || len(streams) != c.most || refused != 8-c.most {
+					t.Errorf("%d replays for %d streams, %d refused; want %d", n, len(streams), refused, c.most)
+				}
+			})
+		})
+	}
+}
+
+// A viewer who waits for its turn gets it when another replay has ended.
+func TestWhoWaitsForAReplayGetsOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newFakeBroker(1)
+		for range 500 {
+			b.put(0, "k")
+		}
+		s := newService(t, b, func(c *Config) { c.Window.Messages, c.Replays = 10, 1 })
+		places := far(b, 2)
+		first := domain.CursorOf("t", places[0])
+		_, cancel := view(t, s, ports.View{Resume: &first})
+		time.AfterFunc(time.Second, cancel)
+		second := domain.CursorOf("t", places[1])
+		stream, leave := view(t, s, ports.View{Resume: &second})
+		defer leave()
+		if got := payloads(next(t, stream)); got[0] != "0/10" {
+			t.Errorf("got %v", got)
+		}
+	})
+}
+
+// A replay goes on for who came by when the one who began it leaves, and a viewer who takes nothing holds nobody up.
+func TestAReplayOutlivesWhoBeganIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newFakeBroker(1)
+		for range 500 {
+			b.put(0, "k")
+		}
+		s := newService(t, b, func(c *Config) { c.Window.Messages, c.ReplayBytes, c.BatchBytes = 10, 2000, 500 })
+		cursor := domain.CursorOf("t", domain.NewVector(b.epoch, domain.Place{Next: 5}))
+		_, leave := view(t, s, ports.View{Resume: &cursor})
+		slow, leaveSlow := view(t, s, ports.View{Resume: &cursor})
+		defer leaveSlow()
+		fast, leaveFast := view(t, s, ports.View{Resume: &cursor})
+		defer leaveFast()
+		if b.readers() != 2 {
+			t.Fatalf("%d readers", b.readers())
+		}
+		leave()
+		read := func(stream ports.Stream) {
+			for due := int64(5); due < 500; {
+				for _, span := range next(t, stream).Spans {
+					for _, e := range span.Events() {
+						if e.Message == nil || e.Message.Offset != due {
+							t.Fatalf("%+v, %d was due", e, due)
+						}
+						due++
+					}
+				}
+			}
+		}
+		read(fast)
+		synctest.Wait()
+		if b.opened != 2 {
+			t.Errorf("%d readers were needed for who kept up", b.opened-1)
+		}
+		read(slow) // with a replay of its own
+		synctest.Wait()
+		if n := b.readers(); n != 1 {
+			t.Errorf("%d readers are left, want the feed's alone", n)
+		}
+	})
+}
