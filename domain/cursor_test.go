@@ -6,6 +6,8 @@ import (
 	"hash/crc32"
 	"math"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +73,80 @@ func TestCursorRoundTrip(t *testing.T) {
 	})
 }
 
+// A stream whose cursor fits when it is opened goes on for ever: no place, time or mark that moves on makes its text too long.
+func TestACursorThatFitsGoesOnFitting(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var c domain.Cursor
+		for i := range rapid.IntRange(1, 30).Draw(t, "topics") {
+			v := &domain.Vector{Epoch: domain.Epoch(rapid.Uint64().Draw(t, "epoch"))}
+			printed := rapid.Bool().Draw(t, "printed")
+			for p := range int32(rapid.IntRange(0, 150).Draw(t, "partitions")) {
+				place := domain.Place{Partition: p * rapid.SampledFrom([]int32{1, 300, 1 << 20}).Draw(t, "step"), Next: rapid.Int64Range(0, 1<<40).Draw(t, "next")}
+				if printed {
+					place.Fingerprint = rapid.Uint32().Draw(t, "fingerprint")
+				}
+				v = v.With(place)
+			}
+			name := domain.Pattern(strings.Repeat("n", rapid.IntRange(1, 200).Draw(t, "length")) + strconv.Itoa(i))
+			c = c.With(name, v)
+		}
+		if !c.Fits() {
+			return
+		}
+		grown := domain.Cursor{End: true}
+		for _, topic := range c.Topics {
+			w := &domain.Vector{Epoch: math.MaxUint64, Since: drawTime(t)}
+			for _, p := range topic.Vector.Places() {
+				if rapid.IntRange(0, 3).Draw(t, "pending") == 0 {
+					p = domain.Place{Partition: p.Partition, Since: drawTime(t)}
+				} else if p.Next = 1 << 48; p.Fingerprint != 0 {
+					p.Fingerprint = math.MaxUint32
+				}
+				w = w.With(p)
+			}
+			grown = grown.With(topic.Topic, w)
+		}
+		if n := len(grown.String()); n > domain.MaxCursor {
+			t.Fatalf("a cursor that fitted grew to %d bytes, at most %d are possible", n, domain.MaxCursor)
+		}
+	})
+}
+
+func TestPatternsInCursors(t *testing.T) {
+	rest, orders, old := &domain.Vector{}, domain.NewVector(1, domain.Place{Next: 5}), domain.NewVector(2, domain.Place{Next: 7})
+	c := domain.CursorOf("b.orders", orders).With("b.*", rest).With("b.old", old)
+	back, err := domain.ParseCursor(c.String())
+	if err != nil || back.String() != c.String() || !back.Has("b.*") || back.Has("b.x") {
+		t.Fatalf("%+v came back as %+v: %v", c, back, err)
+	}
+	for topic, want := range map[domain.Topic]*domain.Vector{"b.orders": orders, "b.old": old, "b.new": rest, "b.": rest, "c": nil, "ab.x": nil} {
+		if got := c.Vector(topic); got != want {
+			t.Errorf("%s: %+v, want %+v", topic, got, want)
+		}
+	}
+	for _, w := range []struct {
+		topics []domain.Pattern
+		of     []domain.Pattern
+	}{
+		{[]domain.Pattern{"b.*"}, []domain.Pattern{"b.orders", "b.*", "b.old"}},
+		{[]domain.Pattern{"b.o*"}, []domain.Pattern{"b.orders", "b.old"}},
+		{[]domain.Pattern{"b.new"}, []domain.Pattern{"b.new"}},
+		{[]domain.Pattern{"c", "b.old"}, []domain.Pattern{"b.old"}},
+		{[]domain.Pattern{"c", "c*"}, nil},
+	} {
+		var names []domain.Pattern
+		for _, topic := range c.Of(w.topics).Topics {
+			names = append(names, topic.Topic)
+		}
+		if !slices.Equal(names, w.of) || c.Shares(w.topics) != (len(w.of) > 0) {
+			t.Errorf("%v: it says something of %v, want %v", w.topics, names, w.of)
+		}
+	}
+	if c.With("b.*", old); c.Vector("b.new") != rest {
+		t.Error("With changed the cursor")
+	}
+}
+
 func TestEveryDamageToACursorIsSeen(t *testing.T) {
 	text := domain.CursorOf("orders", domain.NewVector(77, domain.Place{Next: 5}, domain.Place{Partition: 1, Next: 900})).String()
 	for i := range text {
@@ -103,6 +179,7 @@ func TestAHundredPartitionsFitIntoACursor(t *testing.T) {
 func FuzzParseCursor(f *testing.F) {
 	f.Add(domain.CursorOf("orders", domain.NewVector(1, domain.Place{Next: 5})).String())
 	f.Add(domain.CursorOf("orders", domain.NewVector(1, domain.Place{Next: 5, Fingerprint: 9}, domain.Place{Partition: 1, Since: time.UnixMilli(7)})).String())
+	f.Add(domain.CursorOf("*", &domain.Vector{}).With("b.*-x", &domain.Vector{Last: 3}).With("b.1-x", domain.NewVector(9, domain.Place{Next: 1 << 48})).String())
 	f.Add("AQAA")
 	f.Fuzz(func(t *testing.T, s string) {
 		c, err := domain.ParseCursor(s)

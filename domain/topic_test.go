@@ -44,3 +44,51 @@ func TestNamesAreRefusedWithAReason(t *testing.T) {
 		}
 	}
 }
+
+func TestPatternsMatch(t *testing.T) {
+	for _, c := range []struct {
+		pattern string
+		topic   domain.Topic
+		want    bool
+	}{
+		{"*", "a", true},
+		{"b.*", "b.orders", true},
+		{"b.*", "b.", true},
+		{"b.*", "bxorders", false},
+		{"b.*", "ab.orders", false},
+		{"*.eu", "orders.eu", true},
+		{"*.eu", "orders.eu.old", false},
+		{"a*b*c", "a-b-b-c", true},
+		{"a**c", "ac", true},
+		{"orders", "orders", true},
+		{"orders", "orders2", false},
+	} {
+		p, err := domain.ParsePattern(c.pattern)
+		if err != nil || p.Matches(c.topic) != c.want {
+			t.Errorf("%s, %s: %v, %v", c.pattern, c.topic, p.Matches(c.topic), err)
+		}
+	}
+	for _, wrong := range []string{"", "..", "a?", "[a]*", `a\*`, "a b*", "ä*", strings.Repeat("*", 250)} {
+		if _, err := domain.ParsePattern(wrong); domain.CodeOf(err) != domain.InvalidRequest {
+			t.Errorf("%q: %v", wrong, err)
+		}
+	}
+}
+
+// A pattern matches what a regular expression of the same meaning does.
+func FuzzPatterns(f *testing.F) {
+	f.Add("b.*", "b.orders")
+	f.Add("a*b*c", "a-b-c")
+	f.Add("-*", "--")
+	f.Fuzz(func(t *testing.T, pattern, name string) {
+		p, err := domain.ParsePattern(pattern)
+		topic, wrong := domain.ParseTopic(name)
+		if err != nil || wrong != nil {
+			return
+		}
+		want := regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*`, ".*") + "$").MatchString(name)
+		if p.Matches(topic) != want {
+			t.Errorf("%q, %q: %v, want %v", pattern, name, !want, want)
+		}
+	})
+}
