@@ -289,12 +289,12 @@ func covers(v, after *domain.Vector) bool {
 }
 
 // reaches reports whether a log that begins at have holds all that v lacks of the partition. Where the log's own beginning is
-// not known yet, the viewer finds out when it is.
+// not known yet, the viewer finds out when it is; one that is to begin at another time would be given what came before that.
 func reaches(have domain.Place, v *domain.Vector) bool {
 	want, ok := v.At(have.Partition)
 	switch {
 	case ok && want.Pending():
-		return have.Pending() && !want.Since.Before(have.Since)
+		return have.Pending() && want.Since.UnixMilli() == have.Since.UnixMilli() // a cursor keeps no more
 	case have.Pending():
 		return true
 	default:

@@ -104,6 +104,17 @@ func TestAPartitionThatIsReadLate(t *testing.T) {
 	}
 }
 
+// A viewer who waits for a partition since noon came into a log that waits for it since the morning, and was given what lies between.
+func TestAPendingPlaceIsTheLogsOwnOrNone(t *testing.T) {
+	since := time.UnixMilli(1_700_000_000_000)
+	l := newLog("t", wide, at(1, 10).With(domain.Place{Partition: 1, Since: since}), new(bells))
+	for later, want := range map[time.Duration]bool{0: true, 300 * time.Microsecond: true, time.Hour: false, -time.Hour: false} {
+		if _, ok := l.enter(at(1, 10).With(domain.Place{Partition: 1, Since: since.Add(later)}), unchecked); ok != want {
+			t.Errorf("%v later: came in %v, want %v", later, ok, want)
+		}
+	}
+}
+
 // bareTrack reads a live log that no feed fills.
 func bareTrack(t *testing.T, l *log) *track {
 	t.Helper()
