@@ -44,6 +44,7 @@ func TestViewersOutliveTheirBridge(t *testing.T) {
 				defer opened()
 				if err := c.view(ctx, i, seen, opened); err != nil {
 					j.fail(fmt.Errorf("viewer %d: %w", i, err))
+					cancel()
 				}
 			})
 		}

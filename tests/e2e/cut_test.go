@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"culvert/tests/bridge"
 	"culvert/tests/brokers"
@@ -148,6 +149,8 @@ func (c *cutting) resume(ctx context.Context, cut *cuttable, log []shown) error 
 	if cut.behind < len(cut.events) {
 		return fmt.Errorf("%q has no place", cut.events[cut.behind])
 	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second) // which a message that was lost takes
+	defer cancel()
 	all := cut.events
 	if before := messagesOf(all); len(before) < len(log) {
 		s, err := c.ask(ctx, cut.place)

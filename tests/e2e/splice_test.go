@@ -14,7 +14,7 @@ import (
 )
 
 // spliceWindow is how many messages of a topic the bridge holds for live viewers.
-const spliceWindow = 50
+const spliceWindow = 30
 
 // While publishers write as fast as viewers can follow, viewers leave and come back a thousand times: at once, when the live window is about to leave their
 // place behind, and long after it has, so that a replay of the broker's log must meet messages that are just coming in. Each viewer is shown each message once, and in order.
@@ -80,7 +80,7 @@ func (r *splices) view(ctx context.Context, i int, v *oracle.Viewer, opened func
 		if err != nil {
 			return err
 		}
-		aim := r.chase.confirmed() + rand.N(spliceWindow)
+		aim := r.chase.confirmed() + 1 + rand.N(spliceWindow)
 		over, err := r.session(stream, i, v, &place, end, aim, opened)
 		stream.close()
 		if over || err != nil {
@@ -94,7 +94,7 @@ func (r *splices) view(ctx context.Context, i int, v *oracle.Viewer, opened func
 
 // session reads a stream until its viewer has seen aim messages in all, and then leaves if there are resumptions to be done. It reports whether the run is over.
 func (r *splices) session(stream *watch, i int, v *oracle.Viewer, place *string, end *finish, aim int, opened func()) (over bool, err error) {
-	for v.Seen() < aim || !r.leave() {
+	for ready := false; !ready || v.Seen() < aim || !r.leave(); {
 		t, err := stream.next()
 		if err != nil {
 			return false, err
@@ -104,6 +104,7 @@ func (r *splices) session(stream *watch, i int, v *oracle.Viewer, place *string,
 			if *place != "" && (t.Resumed == nil || !*t.Resumed) {
 				return false, fmt.Errorf("%q was not resumed: %+v", *place, t)
 			}
+			ready = true
 			opened()
 		case t.Op == "mark":
 		case t.Op == "msg" && t.Cursor != "":
