@@ -16,6 +16,9 @@ type until struct {
 	ends *domain.Vector
 	// finished are the partitions in which a message past the end has been met.
 	finished map[int32]bool
+	// asked is when the broker was asked for them, and behind the epoch of a track that was not yet in the incarnation that the broker told of then.
+	asked  time.Time
+	behind domain.Epoch
 	// passed says that the incarnation of the topic in which the end lies is over.
 	passed bool
 
@@ -76,6 +79,10 @@ func (u *until) timed() bool {
 // ask asks for the topic's end as of now, and does not wait for the answer.
 func (u *until) ask(t *track) {
 	s := t.s.service
+	u.asked = time.Now()
+	if t.vector != nil {
+		u.behind = t.vector.Epoch
+	}
 	if !s.broker.Capabilities(t.topic).Has(domain.History) {
 		_, head, _ := t.live.live()
 		u.answer <- answer{ends: head}
@@ -165,6 +172,11 @@ func (u *until) past(m *domain.Message) bool {
 	return u.ends != nil && m.Offset >= u.ends.Next(m.Partition) || !since.IsZero() && !m.Time.Before(since)
 }
 
+// anew notes that the topic was made anew by run. Where that came before the end was known, the end lies behind it.
+func (u *until) anew(run *domain.Run) {
+	u.passed = u.passed || u.ends != nil && !run.Appended.Before(u.asked)
+}
+
 // catchUp is v moved to the end of a log, in the partitions of which more is wanted.
 func (u *until) catchUp(v, head *domain.Vector) *domain.Vector {
 	for _, place := range later(v, head).Places() {
@@ -197,7 +209,7 @@ func (u *until) reached(v *domain.Vector) bool {
 
 // elsewhere reports whether the end is of another incarnation of the topic than v. Where the broker goes by fingerprints epochs do not say that.
 func (u *until) elsewhere(v *domain.Vector) bool {
-	if u.ends.Epoch == 0 || u.ends.Epoch == v.Epoch {
+	if u.ends.Epoch == 0 || u.ends.Epoch == v.Epoch || u.behind == v.Epoch {
 		return false
 	}
 	for _, place := range u.ends.Places() {

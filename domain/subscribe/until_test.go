@@ -52,13 +52,9 @@ func aStreamEndsWhereItWasTo(ctx context.Context, t *rapid.T) {
 	if rapid.Bool().Draw(t, "two topics") {
 		patterns = rapid.SampledFrom([][]domain.Pattern{{"a", "b"}, {"*"}, {"b*", "a"}}).Draw(t, "patterns")
 	}
-	for _, name := range []domain.Topic{"a", "b"}[:len(patterns[0])] {
-		c.create(name, rapid.IntRange(1, 3).Draw(t, "partitions")).marked = rapid.Bool().Draw(t, "marked")
-	}
-	if len(patterns) > 1 || patterns[0] == "*" {
-		if c.topic("b") == nil {
-			c.create("b", rapid.IntRange(1, 3).Draw(t, "partitions")).marked = rapid.Bool().Draw(t, "marked")
-		}
+	c.create("a", rapid.IntRange(1, 3).Draw(t, "partitions")).marked = rapid.Bool().Draw(t, "marked")
+	if patterns[0] != "a" || len(patterns) > 1 {
+		c.create("b", rapid.IntRange(1, 3).Draw(t, "partitions")).marked = rapid.Bool().Draw(t, "marked")
 	}
 	cfg := testConfig()
 	cfg.Window.Messages = rapid.IntRange(1, 20).Draw(t, "window")
@@ -172,25 +168,77 @@ func aStreamEndsWhereItWasTo(ctx context.Context, t *rapid.T) {
 	}
 }
 
+// The end of a partition may be a mark of the broker's, which no message tells of.
+func TestAStreamEndsPastWhatCarriesNoMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newFakeBroker(2)
+		b.marked = true
+		for range 3 {
+			b.put(1, "k")
+		}
+		b.change(func() { b.offset(1) }) // its end is past a mark now
+		s := newService(t, b, nil)
+		stream, cancel := view(t, s, ports.View{From: domain.StartEarliest(), To: &domain.Stop{Latest: true}, Heartbeat: time.Second})
+		defer cancel()
+		if got := payloads(next(t, stream)); len(got) != 3 {
+			t.Fatalf("got %v", got)
+		}
+		wantBye(t, stream, domain.ByeEnd)
+	})
+}
+
+// A topic that was made anew before the end came was taken for one that has none: nothing of it was given.
+func TestAStreamEndsInATopicThatWasMadeAnew(t *testing.T) {
+	for _, prints := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newFakeBroker(1)
+			b.prints = prints
+			b.put(0, "k")
+			s := newService(t, b, nil)
+			stream, cancel := view(t, s, ports.View{From: domain.StartEarliest(), To: &domain.Stop{Time: time.Now().Add(5 * time.Second)}})
+			defer cancel()
+			next(t, stream)
+			time.Sleep(time.Second)
+			b.recreate()
+			synctest.Wait()
+			b.put(0, "k")
+			b.put(0, "k")
+			time.Sleep(5 * time.Second)
+			b.put(0, "too late")
+			synctest.Wait()
+			batch := next(t, stream)
+			if gap := batch.Spans[0].Run.Gap; gap == nil || gap.Reason != domain.GapEpoch {
+				t.Fatalf("gap %+v", gap)
+			}
+			if got := payloads(batch); len(got) != 2 {
+				t.Fatalf("got %v, want both messages of before the end", got)
+			}
+			wantBye(t, stream, domain.ByeEnd)
+		})
+	}
+}
+
 // publisher fills topics, and knows where everything in them is.
 type publisher struct {
 	t *rapid.T
 	c *fakeCluster
 }
 
-// some publishes a few messages, each some time after the one before, into any partition.
+// some publishes a few messages at a time into any partition, which may end in marks of the broker's own.
 func (p publisher) some(when string) {
-	for range rapid.IntRange(0, 12).Draw(p.t, "messages "+when) {
+	for range rapid.IntRange(0, 5).Draw(p.t, "bursts "+when) {
 		names := p.c.names()
 		name := names[rapid.IntRange(0, len(names)-1).Draw(p.t, "topic")]
 		b := p.c.topic(name)
 		partition := int32(rapid.IntRange(0, len(b.first)-1).Draw(p.t, "partition"))
-		b.put(partition, string(rune('a'+rapid.IntRange(0, 2).Draw(p.t, "key"))))
+		for range rapid.IntRange(1, 6).Draw(p.t, "messages") {
+			b.put(partition, string(rune('a'+rapid.IntRange(0, 2).Draw(p.t, "key"))))
+			if rapid.Bool().Draw(p.t, "tick") {
+				time.Sleep(100 * time.Millisecond)
+			}
+		}
 		if rapid.Bool().Draw(p.t, "marks follow") {
 			b.change(func() { b.offset(partition) })
-		}
-		if rapid.Bool().Draw(p.t, "tick") {
-			time.Sleep(100 * time.Millisecond)
 		}
 	}
 	synctest.Wait()

@@ -123,7 +123,7 @@ func (t *track) walk(run *domain.Run) bool {
 	anew := t.vector.Epoch != run.After.Epoch || again(run.Base, run.Gap)
 	if !t.own || anew {
 		if t.until != nil && anew {
-			t.until.passed = true
+			t.until.anew(run)
 		}
 		t.own = t.until != nil
 		t.give(run, 0, run.Len(), nil)
