@@ -12,7 +12,7 @@ import (
 // open finds the stream's first place in all its topics, and waits for the brokers where it must, at most for timeout.
 func (s *stream) open(ctx context.Context, v ports.View, timeout time.Duration) error {
 	if v.Resume != nil && !v.Resume.Shares(v.Topics) {
-		return domain.Errorf(domain.InvalidCursor, "the cursor is of other topics than %q", v.Topics)
+		return domain.Errorf(domain.InvalidCursor, "the cursor is of none of the %d topics asked for", len(v.Topics))
 	}
 	topics, err := s.resolve(ctx, v)
 	if err != nil {
