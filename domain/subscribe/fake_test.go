@@ -307,13 +307,14 @@ func (b *fakeBroker) read(incarnation *uint32, at *[]domain.Place) ([]domain.Chu
 		*at = append(*at, domain.Place{})
 	}
 	for p, place := range *at {
-		if b.leaderless[int32(p)] {
-			continue
-		}
 		var c domain.Chunk
-		if place.Pending() {
+		switch {
+		case b.leaderless[int32(p)] && !anew:
+			continue
+		case b.leaderless[int32(p)]: // that much is known of it
+		case place.Pending():
 			c.Next = b.since(p, place.Since).Next
-		} else {
+		default:
 			c = b.chunk(p, place.Next)
 		}
 		c.Partition = int32(p)

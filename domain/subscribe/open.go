@@ -73,7 +73,9 @@ func (s *stream) arrive(ctx context.Context, timeout time.Duration) error {
 	giveUp := time.NewTimer(timeout)
 	defer giveUp.Stop()
 	for {
+		s.mu.Lock()
 		missing, err := s.advance()
+		s.mu.Unlock()
 		if err != nil || missing == nil {
 			return err
 		}
