@@ -33,6 +33,26 @@ type replay struct {
 // near is how many messages beyond what a replay has read a viewer may be, to wait for it rather than to have a reader of its own.
 const near = 20_000
 
+// lead is about how many messages, over all partitions, a replay begins before the place of the viewer who began it. Clients who come back after the same break lack about the
+// same, but each a little more or less of every partition: so one reader does for all of them.
+const lead = 1000
+
+// withLead is from with that lead, where it is places of which each is known.
+func withLead(from domain.Start) domain.Start {
+	v := from.Vector()
+	if v == nil || len(v.Places()) == 0 || !v.Since.IsZero() {
+		return from
+	}
+	earlier := make([]domain.Place, len(v.Places()))
+	for i, place := range v.Places() {
+		if place.Pending() {
+			return from
+		}
+		earlier[i] = domain.Place{Partition: place.Partition, Next: max(0, place.Next-max(1, lead/int64(len(earlier))))}
+	}
+	return domain.StartVector(domain.NewVector(v.Epoch, earlier...))
+}
+
 // accepts reports whether a viewer who begins at from may come by. The caller holds the service's mutex.
 func (r *replay) accepts(from domain.Start) bool {
 	if r.from.Equal(from) {

@@ -33,7 +33,8 @@ func newReplays(cfg Config) replays {
 	}
 }
 
-// replay gives the viewer of a bell a part in a replay of topic that begins at from, or passes it soon; alone asks for one that nobody has begun. leave is called once.
+// replay gives a viewer a part in a replay of topic that begins at from, or passes it soon; alone asks for one that nobody else has begun, and that begins just there. leave
+// is called once.
 func (s *Service) replay(topic domain.Topic, from domain.Start, checked uint64, client string, alone bool) (r *replay, leave func()) {
 	rs := &s.replays
 	rs.mu.Lock()
@@ -45,6 +46,9 @@ func (s *Service) replay(topic domain.Topic, from domain.Start, checked uint64, 
 				return have, func() { rs.leave(have) }
 			}
 		}
+	}
+	if !alone {
+		from = withLead(from)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r = &replay{

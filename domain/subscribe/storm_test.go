@@ -76,7 +76,9 @@ func TestAStormOfViewersSharesTheReaders(t *testing.T) {
 		most               int
 	}{
 		"one place":       {3, 1, 1},
-		"near each other": {1, 1000, 10},
+		"near each other": {1, 1000, 2},
+		"near each other in all of many partitions": {12, 80, 1},
+		"not quite so near":                         {3, 1000, 10},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -118,7 +120,7 @@ func TestAStormOfViewersSharesTheReaders(t *testing.T) {
 func far(b *fakeBroker, n int) []*domain.Vector {
 	places := make([]*domain.Vector, n)
 	for i := range places {
-		places[i] = domain.NewVector(b.epoch, domain.Place{Next: int64(n-i) * 10}) // each behind the one before
+		places[i] = domain.NewVector(b.epoch, domain.Place{Next: int64(n-i) * (lead + 1)}) // each behind the one before, and its lead
 	}
 	return places
 }
@@ -134,7 +136,7 @@ func TestNoMoreReplaysRunThanMay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newFakeBroker(1)
-				for range 500 {
+				for range 8*(lead+1) + 500 {
 					b.put(0, "k")
 				}
 				s := newService(t, b, func(c *Config) { c.Window.Messages, c.Replays, c.ReplaysPerClient = 10, 5, 2 })
@@ -167,7 +169,7 @@ func TestNoMoreReplaysRunThanMay(t *testing.T) {
 func TestWhoWaitsForAReplayGetsOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newFakeBroker(1)
-		for range 500 {
+		for range 2*(lead+1) + 500 {
 			b.put(0, "k")
 		}
 		s := newService(t, b, func(c *Config) { c.Window.Messages, c.Replays = 10, 1 })
@@ -178,7 +180,7 @@ func TestWhoWaitsForAReplayGetsOne(t *testing.T) {
 		second := domain.CursorOf("t", places[1])
 		stream, leave := view(t, s, ports.View{Resume: &second})
 		defer leave()
-		if got := payloads(next(t, stream)); got[0] != "0/10" {
+		if got := payloads(next(t, stream)); got[0] != fmt.Sprintf("0/%d", lead+1) {
 			t.Errorf("got %v", got)
 		}
 	})
