@@ -58,7 +58,7 @@ func (s *stream) discover() {
 	}
 }
 
-// resolve gives the topics that a view is of now, and where each begins, in the order in which they are asked for.
+// resolve gives the topics that a view is of now, in the order in which they are asked for, and from then on watches for those that its patterns name.
 func (s *stream) resolve(ctx context.Context, v ports.View) (topics []domain.Topic, err error) {
 	add := func(topic domain.Topic) {
 		if !slices.Contains(topics, topic) {
@@ -75,7 +75,13 @@ func (s *stream) resolve(ctx context.Context, v ports.View) (topics []domain.Top
 	if len(s.patterns) == 0 {
 		return topics, nil
 	}
-	s.unwatch = s.service.discovery.watch(s.bell, &s.service.work)
+	if s.unwatch, err = s.service.watch(s.bell); err != nil {
+		return nil, err
+	}
+	if v.To != nil && v.To.Time.After(time.Now()) {
+		// Ends with the stream. Where there are no topics, nothing else rings when none can join any more.
+		s.closing = time.AfterFunc(time.Until(v.To.Time), s.bell.ring)
+	}
 	known, err := s.service.discovery.now(ctx)
 	if err != nil {
 		return nil, err

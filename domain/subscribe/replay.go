@@ -25,7 +25,7 @@ type replay struct {
 	gaps   []domain.Gap // between from and where the log begins
 	err    error
 
-	// guarded by the service's mutex
+	// guarded by the mutex of replays
 	viewers int
 	asked   bool // the broker has been asked where from is: what is relative to its end would be another place now
 }
@@ -53,7 +53,7 @@ func withLead(from domain.Start) domain.Start {
 	return domain.StartVector(domain.NewVector(v.Epoch, earlier...))
 }
 
-// accepts reports whether a viewer who begins at from may come by. The caller holds the service's mutex.
+// accepts reports whether a viewer who begins at from may come by. The caller holds the mutex of replays.
 func (r *replay) accepts(from domain.Start) bool {
 	if r.from.Equal(from) {
 		_, relative := from.Last()

@@ -13,7 +13,7 @@ type replays struct {
 	slots chan struct{} // one for each reader that may run
 	most  int           // readers that one client may have opened
 
-	mu      sync.Mutex // guards what follows, and what the replays say
+	mu      sync.Mutex // guards what follows, and what the replays say; it is taken before the logs'
 	topics  map[domain.Topic][]*replay
 	clients map[string]*clientReplays
 }

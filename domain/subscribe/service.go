@@ -28,7 +28,7 @@ type Service struct {
 	draining  chan struct{} // closed when no stream goes on
 	work      sync.WaitGroup
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards what follows; it is taken before the discovery's and the logs'
 	feeds   map[domain.Topic]*feed
 	drained bool
 }
@@ -78,6 +78,16 @@ func (s *Service) admit(topic domain.Topic, from domain.Start, v ports.View) (po
 		return ports.OverflowDrop, nil
 	}
 	return v.Overflow, nil
+}
+
+// watch rings b when other topics are there than before. unwatch is called once.
+func (s *Service) watch(b bell) (unwatch func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.drained {
+		return nil, domain.Errorf(domain.Unavailable, "this node is shutting down")
+	}
+	return s.discovery.watch(b, &s.work), nil
 }
 
 // enter counts one viewer more in the feed of topic, and opens it for the first.

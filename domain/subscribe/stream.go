@@ -11,7 +11,7 @@ import (
 )
 
 // stream is one viewer: a place in each of its topics. Next is called by one goroutine at a time, and everything here is that goroutine's, but that the end of the
-// caller's context gives back what the tracks hold.
+// caller's context gives back what the tracks hold, and that the clock of a track's end asks the broker.
 type stream struct {
 	service    *Service
 	life       <-chan struct{} // closed when the stream's caller is gone
@@ -22,7 +22,7 @@ type stream struct {
 	left       int64 // messages that may still be given, where there is a limit
 	bell       bell
 
-	mu     sync.Mutex // is held while anything below is in use, but not while Next waits
+	mu     sync.Mutex // is held while anything below is in use, but not while Next waits; it is taken before all others of this package
 	closed bool
 	tracks []*track
 	// patterns are those whose topics join as they appear; what a topic that joins is given is as joining says.
@@ -30,6 +30,7 @@ type stream struct {
 	joining  ports.View
 	seen     *[]domain.Topic // the topics that the patterns were held against
 	unwatch  func()
+	closing  *time.Timer // rings when topics no longer join; nil where they always may, or never do
 	// several says that cursors are this stream's own, since they are of more than one topic.
 	several bool
 	turn    int // the track that is asked first
@@ -241,5 +242,8 @@ func (s *stream) end() {
 	}
 	if s.unwatch != nil {
 		s.unwatch()
+	}
+	if s.closing != nil {
+		s.closing.Stop()
 	}
 }

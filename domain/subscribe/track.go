@@ -7,7 +7,7 @@ import (
 	"culvert/ports"
 )
 
-// track is a stream's place in one topic. Everything here belongs to the goroutine that calls the stream's Next.
+// track is a stream's place in one topic. The stream's mutex guards everything here.
 type track struct {
 	s        *stream
 	topic    domain.Topic
@@ -207,11 +207,9 @@ func (t *track) arrive() error {
 				r.more()
 				return nil
 			}
-			t.readWith(t.from, true)
-			return nil
+			return t.arriveAlone()
 		case tooLate:
-			t.readWith(t.from, true)
-			return nil
+			return t.arriveAlone()
 		case inside:
 			at, _ := r.log.enter(v, unchecked)
 			t.source, t.at, t.vector, t.own = r.log, at, v, true
@@ -219,6 +217,12 @@ func (t *track) arrive() error {
 	}
 	t.splice()
 	return nil
+}
+
+// arriveAlone is arrive with a replay that begins just where this track goes on.
+func (t *track) arriveAlone() error {
+	t.readWith(t.from, true)
+	return t.arrive() // it may have opened, or failed, before the bell hung there
 }
 
 // splice leaves the replay where the live log holds all that the vector lacks.
