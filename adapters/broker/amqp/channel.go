@@ -50,7 +50,8 @@ func (l *link) channelOf(ctx context.Context, conn *amqp091.Connection) (*channe
 	return ch, nil
 }
 
-// call runs f, which asks the server for something. Where the server does not answer in time the channel is of no use any more.
+// call runs f, which asks the server for something. Where the server does not answer in time the channel is of no use any more. f may still be running then, so that
+// what it sets is read only where there is no error.
 func (c *channel) call(ctx context.Context, f func(*amqp091.Channel) error) error {
 	return c.within(ctx, func() error { return c.use(f) }, c.close)
 }

@@ -202,13 +202,16 @@ func (s *stream) end(ctx context.Context) (*domain.Message, error) {
 }
 
 // counted asks the server how many messages it has counted in the log.
-func (s *stream) counted(ctx context.Context) (n int, err error) {
-	err = s.ch.call(ctx, func(ch *amqp091.Channel) error {
-		q, err := ch.QueueDeclarePassive(s.layout.log, true, false, false, false, nil)
-		n = q.Messages
+func (s *stream) counted(ctx context.Context) (int, error) {
+	var log amqp091.Queue
+	err := s.ch.call(ctx, func(ch *amqp091.Channel) (err error) {
+		log, err = ch.QueueDeclarePassive(s.layout.log, true, false, false, false, nil)
 		return err
 	})
-	return n, translate(s.layout.topic, err)
+	if err != nil {
+		return 0, translate(s.layout.topic, err)
+	}
+	return log.Messages, nil
 }
 
 func errEnded() error {
