@@ -91,17 +91,35 @@ func (s *stream) arrive(ctx context.Context, timeout time.Duration) error {
 	}
 }
 
-// advance gives one of the tracks that have no place yet, nil where all have one.
+// advance gives one of the tracks that have no place yet, nil where all have one. Where the stream itself has readers for which others of its tracks wait, those are to begin where they were
+// asked to, when they have their turn: it comes only when the stream is read.
 func (s *stream) advance() (missing *track, err error) {
+	var waiting []*track
+	reading := false
 	for _, t := range s.tracks {
 		if err := t.advance(); err != nil {
 			return nil, err
 		}
-		if t.source == nil && !t.absent {
+		switch {
+		case t.source != nil:
+			reading = reading || t.replay != nil
+		case t.absent:
+		case s.service.replays.waits(t.replay):
+			waiting = append(waiting, t)
+		default:
 			missing = t
 		}
 	}
-	return missing, nil
+	switch {
+	case missing != nil || len(waiting) == 0:
+		return missing, nil
+	case !reading:
+		return waiting[0], nil
+	}
+	for _, t := range waiting {
+		t.vector = t.from.VectorAt(time.Now())
+	}
+	return nil, nil
 }
 
 // describe fills in what opens the stream.

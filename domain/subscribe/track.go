@@ -165,6 +165,14 @@ func (t *track) quit() {
 	t.source, t.replay = nil, nil
 }
 
+// release ends the replay of a track that has all it was to have: other tracks may wait for their turn.
+func (t *track) release() {
+	if t.replay != nil && t.until.ends != nil {
+		t.quit()
+		t.source = t.live // which is not read any more
+	}
+}
+
 // end gives back everything. The stream's Next is not called any more.
 func (t *track) end() {
 	t.quit()

@@ -12,7 +12,10 @@ func (t *track) gather() (again bool) {
 	case t.arrival != nil:
 		t.tellArrival()
 		return true
-	case t.source == nil, t.until != nil && t.finished():
+	case t.source == nil:
+		return false
+	case t.until != nil && t.finished():
+		t.release()
 		return false
 	case t.watching:
 		return t.gatherKeys()
@@ -60,7 +63,8 @@ func (t *track) prepare() error {
 		if err := t.advance(); err != nil {
 			return err
 		}
-		if t.given == nil && t.vector != nil && !t.s.place(nil, nil).Fits() {
+		counted := t.given != nil && len(t.given.Places()) > 0
+		if t.source != nil && !counted && !t.s.place(nil, nil).Fits() {
 			return domain.Errorf(domain.TooManyRequests, "topic %q has joined, and the cursor of so many no longer fits %d bytes", t.topic, domain.MaxCursor)
 		}
 	}
