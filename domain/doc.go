@@ -13,6 +13,7 @@
 // One word for one idea, in code, logs and documents:
 //
 //   - topic: a named stream of messages in a broker.
+//   - pattern: a topic, or a name with * for those that fit it, also when they appear later.
 //   - queue: a named group of competing readers of one topic.
 //   - message: key, headers, payload, time and position. No payload at all is a tombstone.
 //   - position: where a message stands in its topic: partition and offset.
@@ -25,8 +26,13 @@
 //   - run: a chunk as it stands in the log: neighbours that are encoded once and shared by all viewers.
 //   - log: the bounded stretch of a topic that is kept in memory.
 //   - feed: the one reader of a topic in this node, and the log that it fills.
-//   - viewer: a place in a log. It is not a buffer.
-//   - replay: reading from the broker's own log until the feed's log is met.
+//   - stream: what a viewer is given of its topics, in one sequence and with one cursor.
+//   - viewer: a place in the log of each of its topics. It is not a buffer.
+//   - track: one of these places: a stream's in one topic.
+//   - bell: what wakes a viewer when one of its logs has something for it.
+//   - replay: reading from the broker's own log until the feed's log is met; the reader is shared by who lacks about the same.
+//   - splice: to leave a replay for the feed's log, where that has all that is lacking.
+//   - stop: where a stream was asked to end.
 //   - gap: messages that a viewer or a queue will never see, announced with their number.
 //   - lane: this node's membership in one queue, shared by the members connected to it.
 //   - claim: one partition that the broker has given to this node's lane.

@@ -2,7 +2,7 @@
 // nothing of it.
 //
 // There is no label for topics, queues, keys or clients: strangers choose those, and each new one would be a new series for ever. Labels have values from closed
-// sets only: the edge, the result (a code of domain.Code, or ok), the reason of a gap or of letting a client go.
+// sets only: the edge, the mode, the result (a code of domain.Code, or ok), the reason of a gap or of letting a client go.
 package metrics
 
 import (
