@@ -27,7 +27,9 @@ func newListener(what, address string, handler http.Handler, cfg Config, log *sl
 		ReadHeaderTimeout: cfg.HTTP.ReadHeaderTimeout,
 		IdleTimeout:       cfg.HTTP.IdleTimeout,
 		ConnContext:       edge.ConnContext,
-		// No WriteTimeout: it would end streams. The connections that edge.Listen accepts bound writes by whether they get on, and edges by times of their own.
+		// On the connections that edge.Listen accepts this ends no stream: they bound writes by whether they get on. Their own time is gone with the first answer,
+		// after which net/http takes a connection's write deadline away; this one is set for each request. Edges have times of their own besides.
+		WriteTimeout:   cfg.HTTP.WriteTimeout,
 		MaxHeaderBytes: cfg.HTTP.HeaderBytes + cfg.Limits.URLBytes,
 		// What strangers do wrong below HTTP is not worth more.
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
