@@ -59,6 +59,24 @@ func TestWhatIsWrongWithRoutesIsSaid(t *testing.T) {
 	}
 }
 
+// A list of what may be used, with a last rule that allows nothing else, refused every route whose topic has a variable.
+func TestARouteWithAVariableMayLeadToSomeTopicsOnly(t *testing.T) {
+	cfg := load(t, write(t, `
+topics:
+  - {name: red.*}
+  - {name: "*", allow: false}
+routes:
+  - {path: "/work/{team}", topic: "{team}.orders"}
+`), nil)
+	cfg.Listen, cfg.Admin.Listen = "127.0.0.1:0", "127.0.0.1:0"
+	a := start(t, cfg)
+	for team, want := range map[string]int{"red": http.StatusOK, "blue": http.StatusForbidden} {
+		if got := ask(t, http.MethodPost, a.URL()+"/work/"+team, "x"); got.status != want {
+			t.Errorf("%s: %d %s", team, got.status, got.body)
+		}
+	}
+}
+
 // Routes are for strangers; operators have the topics themselves.
 func TestRoutesAreOnThePublicListener(t *testing.T) {
 	cfg := OnFreePorts()
