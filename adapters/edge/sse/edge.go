@@ -81,9 +81,10 @@ func passing(err error) bool {
 
 // strictly is how trouble that passes is told to a client that wants a status (PROTOCOL §2).
 func strictly(err error) error {
-	detail := "the stream cannot be opened now"
-	if e := domain.AsError(err); e.Code.Retryable() {
-		detail = edge.DetailOf(e)
+	e := domain.AsError(err)
+	if !e.Code.Retryable() {
+		return domain.Errorf(domain.Unavailable, "the stream cannot be opened now").Because(err)
 	}
-	return domain.Errorf(domain.Unavailable, "%s", detail).Because(err)
+	// The log is told the code besides, but not the same words again.
+	return domain.Errorf(domain.Unavailable, "%s", edge.DetailOf(e)).Because(&domain.Error{Code: e.Code, Cause: e.Cause})
 }
