@@ -291,7 +291,8 @@ func (c *cutting) cutAndResume(ctx context.Context, v *oracle.Viewer, n int) err
 		return err
 	}
 	defer cut.cut()
-	if err := cut.take(n); err != nil {
+	// With fewer ids among them all messages may take fewer bytes.
+	if err := cut.until(func(s *cuttable) bool { return s.bytes == n || c.complete(s) }); err != nil {
 		return err
 	}
 	kept := messagesOf(cut.events[:cut.behind])
