@@ -117,7 +117,7 @@ func (s *stream) advance() (missing *track, err error) {
 		return waiting[0], nil
 	}
 	for _, t := range waiting {
-		t.vector = t.from.VectorAt(time.Now())
+		t.await()
 	}
 	return nil, nil
 }

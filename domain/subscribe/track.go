@@ -165,6 +165,26 @@ func (t *track) quit() {
 	t.source, t.replay = nil, nil
 }
 
+// await gives a track that waits for its turn the place that it has until then. It may be long: a beginning that is relative to the end is relative to that of now.
+func (t *track) await() {
+	if n, ok := t.from.Last(); ok {
+		_, head, _ := t.live.live()
+		t.read(domain.StartVector(lastBefore(head, n)))
+	}
+	t.vector = t.from.VectorAt(time.Now())
+}
+
+// lastBefore is the vector n offsets before each place of an end.
+func lastBefore(end *domain.Vector, n int64) *domain.Vector {
+	places := make([]domain.Place, len(end.Places()))
+	for i, place := range end.Places() {
+		if places[i] = place; !place.Pending() {
+			places[i] = domain.Place{Partition: place.Partition, Next: max(0, place.Next-n)}
+		}
+	}
+	return domain.NewVector(end.Epoch, places...)
+}
+
 // release ends the replay of a track that has all it was to have: other tracks may wait for their turn.
 func (t *track) release() {
 	if t.replay != nil && t.until.ends != nil {

@@ -78,3 +78,35 @@ func TestATrackAtItsEndGivesItsTurnBack(t *testing.T) {
 		wantBye(t, stream, domain.ByeEnd)
 	})
 }
+
+// A track that waits for its turn began so many messages before the end as of then: what had come since the stream was opened was left out without a word.
+func TestATrackThatWaitsMissesNothingMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const last, messages, later = 5, 20, 10
+		c, topics := ofOld(messages, "a1", "a3", "b1", "b3")
+		s := newService(t, c, func(c *Config) { c.ReplaysPerClient = 2 })
+		stream, err := s.View(t.Context(), ports.View{Topics: topics, From: domain.StartLast(last), Heartbeat: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range later {
+			for _, topic := range topics {
+				c.topic(domain.Topic(topic)).put(0, "k")
+			}
+		}
+		synctest.Wait()
+		got := given{}
+		for n := 0; n < (last+later)*len(topics); {
+			b := next(t, stream)
+			if len(b.Spans) == 0 {
+				t.Fatalf("silence after %d messages", n)
+			}
+			n += got.take(b)
+		}
+		for at, offsets := range got {
+			if len(offsets) != last+later || offsets[0] != messages-last {
+				t.Errorf("of %s it was given %v", at.topic, offsets)
+			}
+		}
+	})
+}
