@@ -100,8 +100,10 @@ func (f *tailFlags) following(c *cobra.Command, topics []string) (client.Followi
 		return following, misusef("--limit %d: it must be at least 1", f.limit)
 	case f.queue == "" && (f.ack != "" || f.peek):
 		return following, misusef("--ack and --peek are for a queue: name it with --queue")
-	case f.queue != "" && (len(topics) > 1 || strings.Contains(topics[0], "*")):
-		return following, misusef("a queue is of one topic: %d are given, or a pattern", len(topics))
+	case f.queue != "" && len(topics) > 1:
+		return following, misusef("a queue is of one topic: %d are given", len(topics))
+	case f.queue != "" && strings.Contains(topics[0], "*"):
+		return following, misusef("a queue is of one topic: %s is a pattern", topics[0])
 	case f.queue != "" && f.limit > 0 && !following.Manual && !f.peek:
 		return following, misusef("--limit with --queue needs --ack manual: with auto what was sent counts as done, shown or not")
 	}
