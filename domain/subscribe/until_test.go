@@ -59,6 +59,7 @@ func aStreamEndsWhereItWasTo(ctx context.Context, t *rapid.T) {
 	cfg := testConfig()
 	cfg.Window.Messages = rapid.IntRange(1, 20).Draw(t, "window")
 	cfg.BatchBytes = rapid.IntRange(1, 2000).Draw(t, "batch")
+	cfg.ReplaysPerClient = rapid.IntRange(1, 2).Draw(t, "replays")
 	s, err := New(c, cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -136,7 +137,11 @@ func aStreamEndsWhereItWasTo(ctx context.Context, t *rapid.T) {
 	}
 
 	// The end is a place as any other: what follows is all the rest.
+	cancel()
+	synctest.Wait() // the stream that ended has given its readers back
 	v.To, v.Limit, v.Resume = nil, 0, &end
+	open, cancel = context.WithCancel(ctx)
+	defer cancel()
 	stream, err = s.View(open, v)
 	if err != nil {
 		t.Fatal(err)
