@@ -18,41 +18,70 @@ func (b bell) ring() {
 	}
 }
 
-// bells are those of all who wait for one log. The zero bells are none.
+// bells are those of all who wait for one log. Who waits for anything is rung once, and waits again when it says so: a viewer whose client does not read costs an append nothing. The
+// zero bells are none.
 type bells struct {
-	mu    sync.Mutex // guards what follows; nothing is waited for under it
-	all   map[bell]struct{}
-	keyed map[string]map[bell]struct{} // of viewers that wait for one of a few keys
+	mu      sync.Mutex // guards what follows, and the hooks; nothing is waited for under it
+	waiting []*hook
+	keyed   map[string]map[*hook]struct{} // of viewers that wait for messages with one of a few keys
 }
 
-// hang adds a bell that is rung for messages with one of keys, or for all where keys is nil, and whenever there is more to tell than messages. takeDown removes it; it is
-// called once. A viewer has one bell at a time here.
-func (bs *bells) hang(b bell, keys []string) (takeDown func()) {
+// hook is where a bell hangs.
+type hook struct {
+	bells *bells
+	bell  bell
+	keys  []string // nil: any message is waited for
+	at    int      // its place among the waiting, notWaiting where it is not one of them
+}
+
+const notWaiting = -1
+
+// hang adds a bell that is rung for messages with one of keys, or for whatever comes next where keys is nil, and whenever there is more to tell than messages.
+func (bs *bells) hang(b bell, keys []string) *hook {
+	h := &hook{bells: bs, bell: b, keys: keys, at: notWaiting}
+	h.wait()
 	bs.mu.Lock()
 	defer bs.mu.Unlock()
-	if bs.all == nil {
-		bs.all, bs.keyed = map[bell]struct{}{}, map[string]map[bell]struct{}{}
-	}
-	if keys == nil {
-		bs.all[b] = struct{}{}
-	}
 	for _, key := range keys {
-		if bs.keyed[key] == nil {
-			bs.keyed[key] = map[bell]struct{}{}
+		if bs.keyed == nil {
+			bs.keyed = map[string]map[*hook]struct{}{}
 		}
-		bs.keyed[key][b] = struct{}{}
+		if bs.keyed[key] == nil {
+			bs.keyed[key] = map[*hook]struct{}{}
+		}
+		bs.keyed[key][h] = struct{}{}
 	}
-	return func() { bs.takeDown(b, keys) }
+	return h
 }
 
-func (bs *bells) takeDown(b bell, keys []string) {
+// wait asks to be rung again. Who asks before it looks at the log misses nothing.
+func (h *hook) wait() {
+	if h.keys != nil {
+		return
+	}
+	bs := h.bells
 	bs.mu.Lock()
 	defer bs.mu.Unlock()
-	if keys == nil {
-		delete(bs.all, b)
+	if h.at == notWaiting {
+		h.at = len(bs.waiting)
+		bs.waiting = append(bs.waiting, h)
 	}
-	for _, key := range keys {
-		delete(bs.keyed[key], b)
+}
+
+// takeDown ends the waiting.
+func (h *hook) takeDown() {
+	bs := h.bells
+	bs.mu.Lock()
+	defer bs.mu.Unlock()
+	if h.at != notWaiting {
+		last := len(bs.waiting) - 1
+		bs.waiting[h.at] = bs.waiting[last]
+		bs.waiting[h.at].at = h.at
+		bs.waiting[last] = nil
+		bs.waiting, h.at = bs.waiting[:last], notWaiting
+	}
+	for _, key := range h.keys {
+		delete(bs.keyed[key], h)
 		if len(bs.keyed[key]) == 0 {
 			delete(bs.keyed, key)
 		}
@@ -63,16 +92,14 @@ func (bs *bells) takeDown(b bell, keys []string) {
 func (bs *bells) ring(messages []*domain.Message) {
 	bs.mu.Lock()
 	defer bs.mu.Unlock()
-	for b := range bs.all {
-		b.ring()
-	}
+	bs.ringWaiting()
 	if len(bs.keyed) == 0 {
 		return
 	}
 	for _, m := range messages {
 		if m.Key != nil {
-			for b := range bs.keyed[string(m.Key)] {
-				b.ring()
+			for h := range bs.keyed[string(m.Key)] {
+				h.bell.ring()
 			}
 		}
 	}
@@ -82,12 +109,20 @@ func (bs *bells) ring(messages []*domain.Message) {
 func (bs *bells) ringAll() {
 	bs.mu.Lock()
 	defer bs.mu.Unlock()
-	for b := range bs.all {
-		b.ring()
-	}
-	for _, waiting := range bs.keyed {
-		for b := range waiting {
-			b.ring()
+	bs.ringWaiting()
+	for _, hooks := range bs.keyed {
+		for h := range hooks {
+			h.bell.ring()
 		}
 	}
+}
+
+// ringWaiting rings who waits for anything. The caller holds mu.
+func (bs *bells) ringWaiting() {
+	for _, h := range bs.waiting {
+		h.at = notWaiting
+		h.bell.ring()
+	}
+	clear(bs.waiting)
+	bs.waiting = bs.waiting[:0]
 }

@@ -15,9 +15,9 @@ func (t *track) watch() bool {
 	if t.until != nil || !t.live.watch(t.at, t.s.filter.list) {
 		return false
 	}
-	t.takeDown()
+	t.hook.takeDown()
 	t.watching = true
-	t.takeDown = t.live.bells.hang(t.s.bell, t.s.filter.list)
+	t.hook = t.live.bells.hang(t.s.bell, t.s.filter.list)
 	return true
 }
 

@@ -182,7 +182,7 @@ func benchmarkKeys(b *testing.B, viewers int) {
 	for i := range streams {
 		key := fmt.Appendf(nil, "k%d", i)
 		s := newStream(service, ports.View{Keys: [][]byte{key}}, nil)
-		tr := &track{s: s, topic: "t", feed: &feed{}, live: l, source: l, vector: l.head, takeDown: func() {}, leaveFeed: func() {}}
+		tr := &track{s: s, topic: "t", feed: &feed{}, live: l, source: l, vector: l.head, hook: l.bells.hang(s.bell, nil), leaveFeed: func() {}}
 		s.tracks, streams[i], byKey[string(key)] = []*track{tr}, s, s
 		if !tr.watch() {
 			b.Fatal("the log does not hold its own beginning")

@@ -120,7 +120,7 @@ func bareTrack(t *testing.T, l *log) *track {
 	t.Helper()
 	service := newService(t, newFakeBroker(len(l.head.Places())), nil)
 	s := newStream(service, ports.View{}, nil)
-	tr := &track{s: s, topic: l.topic, feed: &feed{}, live: l, source: l, leaveFeed: func() {}}
+	tr := &track{s: s, topic: l.topic, feed: &feed{}, live: l, source: l, hook: l.bells.hang(s.bell, nil), leaveFeed: func() {}}
 	s.tracks, s.room = []*track{tr}, 1<<20
 	t.Cleanup(s.end)
 	return tr

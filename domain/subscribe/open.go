@@ -63,7 +63,7 @@ func (s *stream) add(topic domain.Topic, from domain.Start) error {
 	if s.joining.To != nil {
 		t.until = newUntil(*s.joining.To, topic)
 	}
-	t.takeDown = f.bells.hang(s.bell, nil)
+	t.hook = f.bells.hang(s.bell, nil)
 	s.tracks = append(s.tracks, t)
 	return nil
 }
@@ -97,6 +97,7 @@ func (s *stream) advance() (missing *track, err error) {
 	var waiting []*track
 	reading := false
 	for _, t := range s.tracks {
+		t.hook.wait()
 		if err := t.advance(); err != nil {
 			return nil, err
 		}

@@ -44,7 +44,7 @@ type track struct {
 	giveUp   time.Time
 
 	runs      []*domain.Run // memory for those that are walked
-	takeDown  func()        // of the bell at the source, or at what opens it; nil where it hangs nowhere
+	hook      *hook         // of the bell, at the source or at what opens it
 	leave     func()        // of the replay
 	leaveFeed func()
 }
@@ -130,7 +130,7 @@ func (t *track) begin() {
 func (t *track) follow(at uint64, v *domain.Vector, own bool) {
 	t.quit()
 	t.source, t.at, t.vector, t.own = t.live, at, v, own || t.until != nil
-	t.takeDown = t.live.bells.hang(t.s.bell, nil)
+	t.hook = t.live.bells.hang(t.s.bell, nil)
 }
 
 // read goes on in the broker's own log.
@@ -141,7 +141,7 @@ func (t *track) readWith(from domain.Start, alone bool) {
 	_, _, checked := t.live.live()
 	t.from = from
 	t.replay, t.leave = t.s.service.replay(t.topic, from, checked, t.s.client, alone)
-	t.takeDown = t.replay.bells.hang(t.s.bell, nil)
+	t.hook = t.replay.bells.hang(t.s.bell, nil)
 }
 
 // quit leaves the source.
@@ -150,10 +150,7 @@ func (t *track) quit() {
 		t.live.unwatch(t.s.filter.list)
 		t.watching = false
 	}
-	if t.takeDown != nil {
-		t.takeDown()
-		t.takeDown = nil
-	}
+	t.hook.takeDown()
 	if t.leave != nil {
 		t.leave()
 		t.leave = nil

@@ -4,6 +4,7 @@ import "culvert/domain"
 
 // gather gives what the source holds past the track's place, and reports whether it is worth asking again at once.
 func (t *track) gather() (again bool) {
+	t.hook.wait()
 	if err := t.prepare(); err != nil {
 		t.s.fail(err)
 		return false
