@@ -27,7 +27,10 @@ type replay struct {
 
 	// guarded by the mutex of replays
 	viewers int
+	mine    int  // viewers of the client who began it
 	asked   bool // the broker has been asked where from is: what is relative to its end would be another place now
+	// uncharge frees the slot of that client; nil until it has one. It may be called more than once, without the mutex.
+	uncharge func()
 }
 
 // near is how many messages beyond what a replay has read a viewer may be, to wait for it rather than to have a reader of its own.

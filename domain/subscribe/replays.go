@@ -42,8 +42,7 @@ func (s *Service) replay(topic domain.Topic, from domain.Start, checked uint64, 
 	if !alone {
 		for _, have := range rs.topics[topic] {
 			if have.accepts(from) {
-				have.viewers++
-				return have, func() { rs.leave(have) }
+				return have, rs.join(have, client)
 			}
 		}
 	}
@@ -53,8 +52,9 @@ func (s *Service) replay(topic domain.Topic, from domain.Start, checked uint64, 
 	ctx, cancel := context.WithCancel(context.Background())
 	r = &replay{
 		topic: topic, from: from, client: client, stop: cancel, checked: checked,
-		hungry: make(chan struct{}, 1), opened: make(chan struct{}), viewers: 1,
+		hungry: make(chan struct{}, 1), opened: make(chan struct{}),
 	}
+	leave = rs.join(r, client)
 	rs.topics[topic] = append(rs.topics[topic], r)
 	s.work.Add(1)
 	// Ends when the broker's sequence does, or when its last viewer leaves.
@@ -70,17 +70,36 @@ func (s *Service) replay(topic domain.Topic, from domain.Start, checked uint64, 
 		defer release()
 		r.run(ctx, s.broker, s.cfg.replayWindow())
 	}()
-	return r, func() { rs.leave(r) }
+	return r, leave
 }
 
-// leave counts one viewer less. The last one ends the reading.
-func (rs *replays) leave(r *replay) {
+// join counts one viewer more of r. The caller holds mu. leave counts it out: the last one ends the reading, and the last of the client who began it is not charged for it
+// any longer.
+func (rs *replays) join(r *replay, client string) (leave func()) {
+	r.viewers++
+	if client == r.client {
+		r.mine++
+	}
+	return func() {
+		if uncharge := rs.leave(r, client); uncharge != nil {
+			uncharge()
+		}
+	}
+}
+
+func (rs *replays) leave(r *replay, client string) (uncharge func()) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	if r.viewers--; r.viewers == 0 {
 		rs.remove(r)
 		r.stop()
 	}
+	if client == r.client {
+		if r.mine--; r.mine == 0 {
+			return r.uncharge
+		}
+	}
+	return nil
 }
 
 // forget takes a replay that ended out of sight, so that nobody else comes by.
@@ -101,30 +120,49 @@ func (rs *replays) remove(r *replay) {
 
 // acquire waits until r may read: first for its client's turn, then for its own. ctx ends the waiting.
 func (rs *replays) acquire(ctx context.Context, r *replay) (release func(), err error) {
-	mine, leave := rs.of(r.client)
-	for i, slots := range []chan struct{}{mine, rs.slots} {
-		select {
-		case slots <- struct{}{}:
-		case <-ctx.Done():
-			if i > 0 {
-				<-mine
-			}
-			leave()
-			return nil, ctx.Err()
-		}
+	if err := rs.charge(ctx, r); err != nil {
+		return nil, err
+	}
+	select {
+	case rs.slots <- struct{}{}:
+	case <-ctx.Done():
+		r.uncharge()
+		return nil, ctx.Err()
 	}
 	rs.mu.Lock()
 	r.asked = true
 	rs.mu.Unlock()
 	return func() {
 		<-rs.slots
-		<-mine
-		leave()
+		r.uncharge()
 	}, nil
 }
 
-// of are the slots of a client. leave is called when they are of no more use to the caller.
-func (rs *replays) of(client string) (slots chan struct{}, leave func()) {
+// charge waits for a slot of r's client, which r has until none of its viewers is of that client any more.
+func (rs *replays) charge(ctx context.Context, r *replay) error {
+	c := rs.of(r.client)
+	select {
+	case c.slots <- struct{}{}:
+	case <-ctx.Done():
+		rs.done(c, r.client)
+		return ctx.Err()
+	}
+	uncharge := sync.OnceFunc(func() {
+		<-c.slots
+		rs.done(c, r.client)
+	})
+	rs.mu.Lock()
+	r.uncharge = uncharge
+	gone := r.mine == 0
+	rs.mu.Unlock()
+	if gone {
+		uncharge()
+	}
+	return nil
+}
+
+// of is what a client has begun, until done is called.
+func (rs *replays) of(client string) *clientReplays {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	c := rs.clients[client]
@@ -133,12 +171,14 @@ func (rs *replays) of(client string) (slots chan struct{}, leave func()) {
 		rs.clients[client] = c
 	}
 	c.users++
-	return c.slots, func() {
-		rs.mu.Lock()
-		defer rs.mu.Unlock()
-		if c.users--; c.users == 0 {
-			delete(rs.clients, client)
-		}
+	return c
+}
+
+func (rs *replays) done(c *clientReplays, client string) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	if c.users--; c.users == 0 {
+		delete(rs.clients, client)
 	}
 }
 

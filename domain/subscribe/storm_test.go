@@ -186,6 +186,32 @@ func TestWhoWaitsForAReplayGetsOne(t *testing.T) {
 	})
 }
 
+// A client was charged for a reader that it had left to others, and waited for a turn of its own for as long as they were slow.
+func TestWhoHasLeftAReplayIsNotChargedForIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newFakeBroker(1)
+		for range 2*(lead+1) + 500 {
+			b.put(0, "k")
+		}
+		s := newService(t, b, func(c *Config) { c.Window.Messages, c.ReplaysPerClient = 10, 1 })
+		places := far(b, 2)
+		come := func(place *domain.Vector, client string) context.CancelFunc {
+			cursor := domain.CursorOf("t", place)
+			_, leave := view(t, s, ports.View{Resume: &cursor, Client: client})
+			return leave
+		}
+		leave := come(places[0], "one")
+		defer come(places[0], "another")() // and takes nothing
+		leave()
+		synctest.Wait()
+		defer come(places[1], "one")()
+		synctest.Wait()
+		if n := b.readers() - 1; n != 2 {
+			t.Errorf("%d replays, want two", n)
+		}
+	})
+}
+
 // A replay goes on for who came by when the one who began it leaves, and a viewer who takes nothing holds nobody up.
 func TestAReplayOutlivesWhoBeganIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
