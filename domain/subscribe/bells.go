@@ -23,6 +23,7 @@ func (b bell) ring() {
 type bells struct {
 	mu      sync.Mutex // guards what follows, and the hooks; nothing is waited for under it
 	waiting []*hook
+	spare   []*hook                       // memory for the next waiting
 	keyed   map[string]map[*hook]struct{} // of viewers that wait for messages with one of a few keys
 }
 
@@ -90,9 +91,9 @@ func (h *hook) takeDown() {
 
 // ring tells who waits for these messages.
 func (bs *bells) ring(messages []*domain.Message) {
+	bs.ringWaiting()
 	bs.mu.Lock()
 	defer bs.mu.Unlock()
-	bs.ringWaiting()
 	if len(bs.keyed) == 0 {
 		return
 	}
@@ -107,9 +108,9 @@ func (bs *bells) ring(messages []*domain.Message) {
 
 // ringAll tells everybody.
 func (bs *bells) ringAll() {
+	bs.ringWaiting()
 	bs.mu.Lock()
 	defer bs.mu.Unlock()
-	bs.ringWaiting()
 	for _, hooks := range bs.keyed {
 		for h := range hooks {
 			h.bell.ring()
@@ -117,12 +118,20 @@ func (bs *bells) ringAll() {
 	}
 }
 
-// ringWaiting rings who waits for anything. The caller holds mu.
+// ringWaiting rings who waits for anything. The mutex is not held meanwhile: those who wake take it at once, to wait again.
 func (bs *bells) ringWaiting() {
-	for _, h := range bs.waiting {
+	bs.mu.Lock()
+	rung := bs.waiting
+	bs.waiting, bs.spare = bs.spare, nil
+	for _, h := range rung {
 		h.at = notWaiting
+	}
+	bs.mu.Unlock()
+	for _, h := range rung {
 		h.bell.ring()
 	}
-	clear(bs.waiting)
-	bs.waiting = bs.waiting[:0]
+	clear(rung)
+	bs.mu.Lock()
+	bs.spare = rung[:0]
+	bs.mu.Unlock()
 }
