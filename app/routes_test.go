@@ -66,12 +66,12 @@ topics:
   - {name: red.*}
   - {name: "*", allow: false}
 routes:
-  - {path: "/work/{team}", topic: "{team}.orders"}
+  - {path: "/jobs/{team}", topic: "{team}.orders"}
 `), nil)
 	cfg.Listen, cfg.Admin.Listen = "127.0.0.1:0", "127.0.0.1:0"
 	a := start(t, cfg)
 	for team, want := range map[string]int{"red": http.StatusOK, "blue": http.StatusForbidden} {
-		if got := ask(t, http.MethodPost, a.URL()+"/work/"+team, "x"); got.status != want {
+		if got := ask(t, http.MethodPost, a.URL()+"/jobs/"+team, "x"); got.status != want {
 			t.Errorf("%s: %d %s", team, got.status, got.body)
 		}
 	}
