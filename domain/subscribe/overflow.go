@@ -7,17 +7,12 @@ import (
 
 // fellOut does what the viewer asked for when the live log no longer holds its place.
 func (t *track) fellOut() {
-	switch t.overflow {
-	case ports.OverflowDisconnect:
+	history := t.s.service.broker.Capabilities(t.topic).Has(domain.History)
+	switch {
+	case t.overflow == ports.OverflowDisconnect:
 		t.s.over = &domain.Bye{Reason: domain.ByeSlow, Reconnect: true}
-	case ports.OverflowDrop:
+	case t.overflow == ports.OverflowDrop, t.overflow == ports.OverflowLatest && !history:
 		t.jump()
-	case ports.OverflowLatest:
-		if !t.s.service.broker.Capabilities(t.topic).Has(domain.History) {
-			t.jump()
-			return
-		}
-		t.read(domain.StartVector(t.vector))
 	default:
 		t.read(domain.StartVector(t.vector))
 	}
@@ -51,5 +46,5 @@ func (t *track) jump() {
 		t.tell(&domain.Gap{Reason: domain.GapOverflow, Partition: place.Partition, Lost: lost}, t.vector, after)
 		t.vector = after
 	}
-	t.own = t.until != nil || !t.vector.Equal(head)
+	t.own = t.differs(head)
 }

@@ -107,7 +107,7 @@ func (t *track) catchUp(head *domain.Vector) {
 		return
 	}
 	t.vector = later(t.vector, head)
-	t.own = !t.vector.Equal(head)
+	t.own = t.differs(head)
 }
 
 // later is the later place of both in each partition.
@@ -145,7 +145,7 @@ func (t *track) walk(run *domain.Run) bool {
 	}
 	after, _ := run.After.At(run.Partition)
 	if after.Next <= seen && !t.pending(run.Partition) {
-		t.own = t.until != nil || !t.vector.Equal(run.After)
+		t.own = t.differs(run.After)
 		return true
 	}
 	if gap := run.Gap; gap != nil && run.Base.Next(run.Partition) < seen {
@@ -153,7 +153,7 @@ func (t *track) walk(run *domain.Run) bool {
 		after := t.vector.With(after)
 		t.tell(&domain.Gap{Reason: gap.Reason, Partition: gap.Partition, Lost: min(gap.Lost, after.Next(run.Partition)-seen)}, t.vector, after)
 		t.vector = after
-		t.own = t.until != nil || !t.vector.Equal(run.After)
+		t.own = t.differs(run.After)
 		return true
 	}
 	before, from, to := t.vector, unseen(run, seen), run.Len()
@@ -166,9 +166,12 @@ func (t *track) walk(run *domain.Run) bool {
 		t.vector = t.vector.With(after)
 	}
 	t.give(run, from, to, before)
-	t.own = t.until != nil || !t.vector.Equal(run.After)
+	t.own = t.differs(run.After)
 	return true
 }
+
+// differs reports whether the track keeps a vector of its own where the source has v.
+func (t *track) differs(v *domain.Vector) bool { return t.until != nil || !t.vector.Equal(v) }
 
 func (t *track) pending(partition int32) bool {
 	place, ok := t.vector.At(partition)
