@@ -133,7 +133,7 @@ func (a *App) makeListeners() error {
 	if err != nil {
 		return err
 	}
-	if a.requests, err = rest.New(m.Injector(onREST, injector), strangers.Topics(a.routed), m.Queues(onREST, queues), a.cfg.REST, a.cfg.Limits); err != nil {
+	if a.requests, err = rest.New(m.Injector(onREST, injector), strangers.Topics(a.routed), m.Queues(onREST, queues), strangers.QueueAdmin(a.queues), a.cfg.REST, a.cfg.Limits); err != nil {
 		return err
 	}
 	if a.sockets, err = ws.New(m.Injector(onWS, injector), m.Viewer(onWS, viewer), m.Queues(onWS, queues), a.cfg.WS, a.cfg.Limits, a.log); err != nil {

@@ -43,16 +43,6 @@ type Haul struct {
 	Messages []*Message
 }
 
-// QueueInfo is what a broker tells of a queue.
-type QueueInfo struct {
-	Queue Queue
-	// Lag is how far the place that the broker keeps is behind the end, in messages, over all partitions; LagUnknown where it does not tell.
-	Lag int64
-}
-
-// LagUnknown is the Lag of a queue whose broker does not tell it.
-const LagUnknown = -1
-
 // Order is what a queue promises of messages with the same key.
 type Order string
 

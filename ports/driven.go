@@ -86,6 +86,29 @@ type QueueCatalogue interface {
 	Queues(ctx context.Context, topic domain.Topic) ([]domain.QueueInfo, error)
 }
 
+// QueueKeeper is a broker whose queues can be looked at and forgotten. It declares domain.Peek where it tells their places.
+type QueueKeeper interface {
+	// Progress tells how far queue is, as of now. It moves and makes nothing. UnknownTopic, or UnknownQueue where the queue has not begun, or was forgotten.
+	Progress(ctx context.Context, topic domain.Topic, queue domain.Queue) (domain.Progress, error)
+	// Forget makes queue one that has not begun: its place is gone and, where the broker keeps its messages apart, so are they. Conflict while it has a member, on
+	// whatever node; UnknownTopic and UnknownQueue as Progress; NotAllowed where the configuration says that the queue is not ours.
+	Forget(ctx context.Context, topic domain.Topic, queue domain.Queue) error
+}
+
+// QueueMover is a broker that can move the places of queues. It declares domain.Reset, and domain.ResetTime where it finds times.
+type QueueMover interface {
+	// Move sets the place of queue, in all partitions, to where `to` begins, and returns how far it is then, when the broker keeps that. What was settled beyond the old place is forgotten.
+	// A place that retention has overtaken is kept as it is, so that the next member is told of the gap; one that the topic cannot have had (of another epoch, beyond its end) is
+	// InvalidCursor, and then nothing is moved. Conflict while the queue has a member, on whatever node; UnknownTopic and UnknownQueue as QueueKeeper.Progress.
+	Move(ctx context.Context, topic domain.Topic, queue domain.Queue, to domain.Start) ([]domain.Committed, error)
+}
+
+// QueueCreator is a broker whose queues can begin nowhere but at the end, so that one which shall miss nothing is made before it is joined.
+type QueueCreator interface {
+	// EnsureQueue returns nil when queue exists and is given what is published to topic from now on; UnknownQueue where the configuration keeps it from being made.
+	EnsureQueue(ctx context.Context, topic domain.Topic, queue domain.Queue) error
+}
+
 // Creator is a broker on which a topic can be made before its first use.
 type Creator interface {
 	// Ensure returns nil when topic exists, making it where the configuration lets it; else UnknownTopic.

@@ -143,10 +143,45 @@ type Queues interface {
 	Join(ctx context.Context, j Join) (Member, error)
 	// Settler finds the member of a stream of this node; else UnknownStream.
 	Settler(stream string) (Settler, error)
+	// Peek finds where queue goes on, so that a view from there shows what its members have before them: nothing is joined, consumed or committed. UnknownTopic or
+	// UnknownQueue where there is none, Unsupported where the topic's broker does not tell.
+	Peek(ctx context.Context, topic domain.Topic, queue domain.Queue) (domain.Start, error)
+}
+
+// QueueAdmin is the service that tells of queues, moves and forgets them. Its methods block while the broker answers, for some seconds at most, but for Redrive. What a
+// topic's broker cannot do is Unsupported; a broker that cannot be reached is Unavailable.
+type QueueAdmin interface {
 	// List lists the queues of topic by name; complete is false where the topic's broker did not tell its own, so that only those which this node knows
-	// are listed. It blocks while the broker answers, for some seconds at most. A topic that does not exist is UnknownTopic; it is
-	// Unavailable where the broker cannot be reached and this node knows no queue of the topic either.
+	// are listed. A topic that does not exist is UnknownTopic; it is Unavailable only where this node knows no queue of the topic either.
 	List(ctx context.Context, topic domain.Topic) (queues []QueueEntry, complete bool, err error)
+	// Inspect tells of one queue. UnknownTopic or UnknownQueue where there is none.
+	Inspect(ctx context.Context, topic domain.Topic, queue domain.Queue) (QueueState, error)
+	// Reset moves the place of queue to where `to` begins, and returns how far it is then. Conflict while anyone is in it, on whatever node; UnknownTopic or UnknownQueue where there is none;
+	// InvalidCursor where `to` is a place that the topic cannot have had.
+	Reset(ctx context.Context, topic domain.Topic, queue domain.Queue, to domain.Start) ([]domain.Committed, error)
+	// Delete forgets queue. Conflict and so on as for Reset.
+	Delete(ctx context.Context, topic domain.Topic, queue domain.Queue) error
+	// Redrive sends the dead letters of queue back to topic, oldest first, where among all queues of these nodes only that queue is given them. It takes those that were there when it began, at
+	// most limit of them where that is not 0, and returns how many were sent; also with an error, which ended it early. A letter is out of the way when the broker has confirmed that
+	// it was sent back; one that was not is there for the next Redrive.
+	Redrive(ctx context.Context, topic domain.Topic, queue domain.Queue, limit int64) (sent int64, err error)
+}
+
+// QueueState is what is known of one queue. Members and what follows are this node's.
+type QueueState struct {
+	Order      domain.Order       // as promised to members
+	Lag        int64              // domain.LagUnknown where the broker does not tell it
+	Partitions []domain.Committed // empty where the broker tells no places
+	// Lease, MaxAttempts and DeadLetter are what holds for members: how long a lease is, after how many tries (0: never) a message goes to which topic.
+	Lease       time.Duration
+	MaxAttempts int
+	DeadLetter  domain.Topic // empty where MaxAttempts is 0
+
+	Members  int
+	InFlight int // messages that members hold
+	// Oldest is how old the oldest unsettled message is, by its own time, or by when it came where it has none; 0 where all are settled, negative where this
+	// node reads nothing of the queue.
+	Oldest time.Duration
 }
 
 // QueueEntry is one line of the list of a topic's queues.

@@ -59,8 +59,8 @@ func (q *queues) Settler(stream string) (ports.Settler, error) {
 	return &settler{s, q}, nil
 }
 
-func (q *queues) List(ctx context.Context, topic domain.Topic) ([]ports.QueueEntry, bool, error) {
-	return q.next.List(ctx, topic)
+func (q *queues) Peek(ctx context.Context, topic domain.Topic, queue domain.Queue) (domain.Start, error) {
+	return q.next.Peek(ctx, topic, queue)
 }
 
 // member counts messages when they are given: the lease begins there, whatever becomes of the connection.

@@ -71,21 +71,26 @@ func (c *claim) free(s settings) int {
 	return s.window - len(c.entries)
 }
 
-// admit takes as many of the messages as the window has room for, and gives them to those who ask. It returns their number.
+// admit takes as many of the messages as the window has room for, and gives them to those who ask. It returns their number. What was sent back to another queue is settled.
 func (l *lane) admit(c *claim, messages []*domain.Message) int {
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	var told settlements
+	defer func() { l.tell(told) }()
 	if c.gone {
 		return len(messages)
 	}
 	messages = messages[:min(c.free(l.settings), len(messages))]
-	made := make([]entry, len(messages))
+	made, now := make([]entry, len(messages)), time.Now()
 	for i, m := range messages {
 		l.seq++
-		made[i] = entry{claim: c, message: m, seq: l.seq}
+		made[i] = entry{claim: c, message: m, seq: l.seq, came: now}
+		if l.name.elsewhere(m) {
+			told.add(&made[i])
+			continue
+		}
 		l.append(c, &made[i])
 	}
-	l.dispatch(time.Now())
+	l.dispatch(now)
 	return len(messages)
 }
 

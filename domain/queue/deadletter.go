@@ -12,13 +12,14 @@ import (
 
 // The headers that a dead letter carries after those of its message, to say where from and why.
 const (
-	headerTopic     = "culvert-dead-topic"
-	headerPartition = "culvert-dead-partition"
-	headerOffset    = "culvert-dead-offset"
-	headerTime      = "culvert-dead-time" // the message's own time, RFC 3339; left out where it had none
-	headerQueue     = "culvert-dead-queue"
-	headerAttempts  = "culvert-dead-attempts"
-	headerReason    = "culvert-dead-reason"
+	headerDead      = "culvert-dead-" // which opens all of their names
+	headerTopic     = headerDead + "topic"
+	headerPartition = headerDead + "partition"
+	headerOffset    = headerDead + "offset"
+	headerTime      = headerDead + "time" // the message's own time, RFC 3339; left out where it had none
+	headerQueue     = headerDead + "queue"
+	headerAttempts  = headerDead + "attempts"
+	headerReason    = headerDead + "reason"
 )
 
 const (
@@ -42,11 +43,23 @@ func (l *lane) ensureDeadLetter(ctx context.Context) error {
 	err := creator.Ensure(ctx, l.settings.deadLetter)
 	switch {
 	case err == nil:
-		return nil
+		return l.ensureRedrive(ctx)
 	case domain.CodeOf(err).Retryable():
 		return err
 	}
 	return domain.Errorf(domain.UnknownTopic, "the dead-letter topic %s of queue %s cannot be had", l.settings.deadLetter, l.name.queue).Because(err)
+}
+
+// ensureRedrive keeps the dead letters to come for a redrive. A queue whose letters cannot be sent back is no reason to refuse members.
+func (l *lane) ensureRedrive(ctx context.Context) error {
+	by, ok := l.service.cfg.redriver(l.name, l.settings)
+	if !ok {
+		return nil
+	}
+	if err := l.service.keepLetters(ctx, by); domain.CodeOf(err).Retryable() {
+		return err
+	}
+	return nil
 }
 
 // bury leaves a message to the undertaker. The caller holds mu.
@@ -122,6 +135,7 @@ func (l *lane) buried(e *entry, err error) {
 	var told settlements
 	switch {
 	case err == nil && (e.phase == burying || e.phase == dying):
+		l.tally.dead.Add(1)
 		told.add(e)
 		l.settle(e)
 	case e.phase == burying:

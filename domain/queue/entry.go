@@ -12,6 +12,7 @@ type entry struct {
 	line     *line           // the messages of its key; nil where its order is free
 	message  *domain.Message // nil once it is settled
 	seq      uint64          // the order in which the lane got it
+	came     time.Time       // when that was
 	attempts int
 	phase    phase
 	cause    string // why the last lease ended
@@ -49,6 +50,14 @@ type line struct {
 	leased  int
 	holder  *member // nil where leased is 0
 	head    *entry  // the one that is offered, nil where none is
+}
+
+// from is since when the message is there, as far as that is known. It is not settled.
+func (e *entry) from() time.Time {
+	if e.message.Time.IsZero() {
+		return e.came
+	}
+	return e.message.Time
 }
 
 // lend lets e's lease begin anew, as far as its holder may keep it.

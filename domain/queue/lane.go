@@ -14,7 +14,8 @@ type lane struct {
 	service  *Service
 	name     name
 	settings settings
-	from     *domain.Start           // as the member said that opened it
+	from     *domain.Start // as the member said that opened it
+	tally    *tally
 	cancel   context.CancelCauseFunc // ends the membership
 	opened   chan struct{}           // closed when the membership stands or could not be had
 	idle     chan struct{}           // closed when quiet and nothing is leased
@@ -44,10 +45,10 @@ type lane struct {
 }
 
 // newLane starts a membership. It is entered once already, for the one who opens it.
-func newLane(s *Service, key name, set settings, from *domain.Start) *lane {
+func newLane(s *Service, key name, set settings, from *domain.Start, counts *tally) *lane {
 	ctx, cancel := context.WithCancelCause(context.Background()) // it outlives whoever opens it
 	l := &lane{
-		service: s, name: key, settings: set, from: from, cancel: cancel,
+		service: s, name: key, settings: set, from: from, tally: counts, cancel: cancel,
 		opened: make(chan struct{}), idle: make(chan struct{}), ended: make(chan struct{}), graves: make(chan struct{}, 1),
 		interest: 1, members: make(map[*member]struct{}), claims: make(map[domain.Claim]*claim),
 		ready: newOffers(), deadlines: newDeadlines(), askers: newAskers(),

@@ -4,19 +4,15 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"time"
 
 	"culvert/domain"
 	"culvert/ports"
 )
 
-// listTimeout is how long the broker may take to tell its queues.
-const listTimeout = 5 * time.Second
-
-// List implements ports.Queues: what the broker tells, where it is a ports.QueueCatalogue, together with the queues that this node is in. A broker that is away
+// List implements ports.QueueAdmin: what the broker tells, where it is a ports.QueueCatalogue, together with the queues that this node is in. A broker that is away
 // hides none of these; their lag is then not known.
 func (s *Service) List(ctx context.Context, topic domain.Topic) (entries []ports.QueueEntry, complete bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
 	defer cancel()
 	infos, err := s.catalogue(ctx, topic)
 	// Looked at after the broker, so that who joins meanwhile is seen at least here.

@@ -150,6 +150,9 @@ func (m *member) collect() {
 		m.events = append(m.events, domain.Event{Topic: topic, Message: p.entry.message, Attempt: p.entry.attempts})
 		m.numbers = append(m.numbers, p.number)
 		m.taken = p.number
+		if p.entry.attempts > 1 {
+			m.lane.tally.redelivered.Add(1)
+		}
 	}
 	m.parcel = slices.Delete(m.parcel, 0, given)
 }

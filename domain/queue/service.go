@@ -21,7 +21,7 @@ type Broker interface {
 	ports.Describer
 }
 
-// Service implements ports.Queues.
+// Service implements ports.Queues and ports.QueueAdmin.
 type Service struct {
 	broker Broker
 	cfg    Config
@@ -30,6 +30,7 @@ type Service struct {
 	draining bool
 	lanes    map[name]*lane
 	streams  map[string]*member
+	tallies  map[name]*tally // of all lanes there are, and of some that were
 }
 
 // name is what tells lanes apart.
@@ -38,14 +39,17 @@ type name struct {
 	queue domain.Queue
 }
 
-var _ ports.Queues = (*Service)(nil)
+var (
+	_ ports.Queues     = (*Service)(nil)
+	_ ports.QueueAdmin = (*Service)(nil)
+)
 
 // New makes the service over b. cfg is checked.
 func New(b Broker, cfg Config) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Service{broker: b, cfg: cfg, lanes: make(map[name]*lane), streams: make(map[string]*member)}, nil
+	return &Service{broker: b, cfg: cfg, lanes: make(map[name]*lane), streams: make(map[string]*member), tallies: make(map[name]*tally)}, nil
 }
 
 // Join implements ports.Queues. It blocks while the broker lets this node into the queue, and while an earlier membership of this node
@@ -58,6 +62,11 @@ func (s *Service) Join(ctx context.Context, j ports.Join) (ports.Member, error) 
 	if err != nil {
 		return nil, err
 	}
+	return s.join(ctx, j, set)
+}
+
+// join is Join with settings of the caller's, which hold where the lane is opened by it.
+func (s *Service) join(ctx context.Context, j ports.Join, set settings) (ports.Member, error) {
 	for {
 		l, opener, err := s.lane(j, set)
 		if err != nil {
@@ -94,7 +103,7 @@ func (s *Service) lane(j ports.Join, set settings) (l *lane, opener bool, err er
 	if l := s.lanes[key]; l != nil {
 		return l, false, nil
 	}
-	l = newLane(s, key, set, j.From)
+	l = newLane(s, key, set, j.From, s.tallyOf(key))
 	s.lanes[key] = l
 	return l, true, nil
 }
@@ -118,6 +127,7 @@ func (s *Service) remove(l *lane) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.lanes, l.name)
+	s.forgetTallies()
 }
 
 // Settler implements ports.Queues.

@@ -30,6 +30,7 @@ func (l *lane) tick() {
 		l.deadlines.remove(e)
 		switch e.phase {
 		case leased:
+			l.tally.expired.Add(1)
 			l.putBack(e, 0, "the lease ended", now)
 		case delayed:
 			l.revive(e)
@@ -42,8 +43,13 @@ func (l *lane) tick() {
 		l.mu.Unlock()
 		return
 	}
-	bye := &domain.Bye{Reason: domain.ByeUnavailable, Reconnect: true, Cause: domain.Errorf(domain.Unavailable, "the queue has no members here")}
+	bye := deserted()
 	l.shut(bye)
 	l.mu.Unlock()
 	l.part(nil, bye)
+}
+
+// deserted is why a lane ends that nobody is interested in.
+func deserted() *domain.Bye {
+	return &domain.Bye{Reason: domain.ByeUnavailable, Reconnect: true, Cause: domain.Errorf(domain.Unavailable, "the queue has no members here")}
 }

@@ -22,9 +22,9 @@ func (q *queues) Join(ctx context.Context, j ports.Join) (ports.Member, error) {
 	return q.Queues.Join(ctx, j)
 }
 
-func (q *queues) List(ctx context.Context, topic domain.Topic) ([]ports.QueueEntry, bool, error) {
+func (q *queues) Peek(ctx context.Context, topic domain.Topic, queue domain.Queue) (domain.Start, error) {
 	if err := q.closed.check(ctx, topic); err != nil {
-		return nil, false, err
+		return domain.Start{}, err
 	}
-	return q.Queues.List(ctx, topic)
+	return q.Queues.Peek(ctx, topic, queue)
 }

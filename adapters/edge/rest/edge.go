@@ -21,6 +21,7 @@ type Edge struct {
 	injector ports.Injector
 	topics   ports.Topics
 	queues   ports.Queues
+	admin    ports.QueueAdmin
 	cfg      Config
 	limits   domain.Limits
 	page     *template.Template
@@ -31,7 +32,7 @@ type Edge struct {
 var _ edge.Routes = (*Edge)(nil)
 
 // New makes the edge over the services it asks.
-func New(injector ports.Injector, topics ports.Topics, queues ports.Queues, cfg Config, limits domain.Limits) (*Edge, error) {
+func New(injector ports.Injector, topics ports.Topics, queues ports.Queues, admin ports.QueueAdmin, cfg Config, limits domain.Limits) (*Edge, error) {
 	if err := errors.Join(cfg.Validate(), limits.Validate()); err != nil {
 		return nil, err
 	}
@@ -39,7 +40,7 @@ func New(injector ports.Injector, topics ports.Topics, queues ports.Queues, cfg 
 	if err != nil {
 		return nil, err
 	}
-	return &Edge{injector: injector, topics: topics, queues: queues, cfg: cfg, limits: limits, page: page, draining: make(chan struct{})}, nil
+	return &Edge{injector: injector, topics: topics, queues: queues, admin: admin, cfg: cfg, limits: limits, page: page, draining: make(chan struct{})}, nil
 }
 
 // Drain tells the streams of NDJSON that the server shuts down: they take no further line, answer what they took, and say bye. It does not wait for them.

@@ -27,7 +27,7 @@ func (e *Edge) listQueues(w http.ResponseWriter, r *http.Request) error {
 	if err := edge.QueryParams(r.URL.RawQuery, e.limits).Err(); err != nil {
 		return err
 	}
-	queues, complete, err := e.queues.List(r.Context(), topic)
+	queues, complete, err := e.admin.List(r.Context(), topic)
 	if err != nil {
 		return err
 	}
