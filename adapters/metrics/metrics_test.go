@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -185,8 +186,8 @@ type fakeQueues struct {
 
 func (f *fakeQueues) Join(context.Context, ports.Join) (ports.Member, error) { return f, f.err }
 func (f *fakeQueues) Settler(string) (ports.Settler, error)                  { return f, f.err }
-func (f *fakeQueues) List(_ context.Context, topic domain.Topic) ([]ports.QueueEntry, bool, error) {
-	return []ports.QueueEntry{{Queue: domain.Queue("of-" + topic)}}, true, f.err
+func (f *fakeQueues) Peek(_ context.Context, topic domain.Topic, queue domain.Queue) (domain.Start, error) {
+	return domain.StartVector(domain.NewVector(domain.Epoch(len(topic)), domain.Place{Next: int64(len(queue))})), f.err
 }
 
 func (f *fakeQueues) Next(context.Context, int) ([]domain.Event, error) { return f.events, nil }
@@ -225,8 +226,9 @@ func TestMembers(t *testing.T) {
 	if s := settler.Nack(0, "d", "e"); len(s.Unknown) != 1 {
 		t.Errorf("the settlement handed on is %+v", s)
 	}
-	if list, complete, err := queues.List(t.Context(), "t"); err != nil || !complete || len(list) != 1 || list[0].Queue != "of-t" {
-		t.Errorf("the list handed on is %+v, complete %t, %v", list, complete, err)
+	want, _ := fake.Peek(t.Context(), "orders", "billing")
+	if from, err := queues.Peek(t.Context(), "orders", "billing"); err != nil || !reflect.DeepEqual(from, want) {
+		t.Errorf("the place handed on is %+v, %v; want %+v", from, err, want)
 	}
 	expect(t, m,
 		`culvert_streams{edge="rest",mode="join"} 1`,
