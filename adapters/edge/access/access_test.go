@@ -82,7 +82,7 @@ func (w *window) Reject(_ context.Context, id string, err error) (uint64, error)
 
 func (w *window) Flush(context.Context) error { return nil }
 
-// queuesBehind are those of behind: the two have a List each.
+// queuesBehind are those of behind.
 type queuesBehind struct{ *behind }
 
 func (q queuesBehind) Join(_ context.Context, j ports.Join) (ports.Member, error) {
@@ -95,9 +95,9 @@ func (q queuesBehind) Settler(stream string) (ports.Settler, error) {
 	return nil, nil
 }
 
-func (q queuesBehind) List(_ context.Context, topic domain.Topic) ([]ports.QueueEntry, bool, error) {
-	q.note("queues", topic)
-	return nil, true, nil
+func (q queuesBehind) Peek(_ context.Context, topic domain.Topic, queue domain.Queue) (domain.Start, error) {
+	q.note("peek into "+string(queue)+" of", topic)
+	return domain.StartEarliest(), nil
 }
 
 // useAll names topic in every way there is, gives what came through, and wants all of it to be the same error where it did not.
@@ -106,16 +106,16 @@ func useAll(ctx context.Context, t *testing.T, topic domain.Topic) []string {
 	b, c := &behind{}, Closed(closed)
 	_, viewErr := c.Viewer(b).View(ctx, ports.View{Topics: []domain.Pattern{domain.Pattern(topic)}})
 	_, joinErr := c.Queues(queuesBehind{b}).Join(ctx, ports.Join{Topic: topic})
-	_, _, queuesErr := c.Queues(queuesBehind{b}).List(ctx, topic)
+	_, peekErr := c.Queues(queuesBehind{b}).Peek(ctx, topic, "billing")
 	_, describeErr := c.Topics(b).Describe(ctx, topic)
 	var outcome ports.Outcome
 	injection := c.Injector(b).Open(ctx, func(some []ports.Outcome) { outcome = some[0] })
 	if n, err := injection.Put(ctx, topic, &domain.Message{}, "7"); n != 1 || err != nil || outcome.N != 1 || outcome.ID != "7" {
 		t.Errorf("%s: put as %d, %v; answered %+v", topic, n, err, outcome)
 	}
-	for _, err := range []error{viewErr, joinErr, queuesErr, describeErr, outcome.Err} {
+	for _, err := range []error{viewErr, joinErr, peekErr, describeErr, outcome.Err} {
 		if (err == nil) != (viewErr == nil) || err != nil && !errors.Is(err, errClosed) {
-			t.Errorf("%s: %v, %v, %v, %v, %v", topic, viewErr, joinErr, queuesErr, describeErr, outcome.Err)
+			t.Errorf("%s: %v, %v, %v, %v, %v", topic, viewErr, joinErr, peekErr, describeErr, outcome.Err)
 			break
 		}
 	}

@@ -34,7 +34,7 @@ func (b hangingUp) Read(p []byte) (int, error) {
 // Who closed the sending side after the body was told that the message was not taken, and might send it again; it was in the broker.
 func TestWhoHasSaidAllIsToldWhatBecameOfIt(t *testing.T) {
 	s := &services{}
-	e, err := New(s, s, queues{s}, DefaultConfig(), domain.DefaultLimits())
+	e, err := New(s, s, queues{s}, admin{s}, DefaultConfig(), domain.DefaultLimits())
 	if err != nil {
 		t.Fatal(err)
 	}

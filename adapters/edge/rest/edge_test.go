@@ -160,7 +160,7 @@ func TestSettingsThatCannotBe(t *testing.T) {
 	} {
 		cfg := DefaultConfig()
 		change(&cfg)
-		if _, err := New(nil, nil, nil, cfg, domain.DefaultLimits()); err == nil || !strings.Contains(err.Error(), says) {
+		if _, err := New(nil, nil, nil, nil, cfg, domain.DefaultLimits()); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%v, want one that says %s", err, says)
 		}
 	}

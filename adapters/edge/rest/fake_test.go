@@ -1,7 +1,9 @@
 package rest
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -31,9 +33,30 @@ type services struct {
 	queues   []ports.QueueEntry
 	err      error
 
+	state ports.QueueState
+	sent  int64                 // what a redrive has sent back
+	wait  func(context.Context) // what holds up a change of a queue; nil: nothing
+
 	mu      sync.Mutex // guards what is below
 	put     []*domain.Message
 	settled []string
+	asked   []string     // what was asked of a ports.QueueAdmin, but for lists
+	to      domain.Start // where the last reset led
+}
+
+func (s *services) note(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked = append(s.asked, fmt.Sprintf(format, args...))
+}
+
+// took gives what was asked of a ports.QueueAdmin since the last time.
+func (s *services) took() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	asked := s.asked
+	s.asked = nil
+	return asked
 }
 
 func (s *services) messages() []*domain.Message {
@@ -118,14 +141,51 @@ type queues struct{ *services }
 
 func (q queues) Join(context.Context, ports.Join) (ports.Member, error) { panic("not asked for") }
 
-func (q queues) List(_ context.Context, topic domain.Topic) ([]ports.QueueEntry, bool, error) {
-	if topic != q.info.Topic {
-		return nil, false, domain.Errorf(domain.UnknownTopic, "there is no topic %s", topic)
-	}
-	return q.services.queues, q.complete, q.err
+func (q queues) Settler(stream string) (ports.Settler, error) { return q.settler(stream) }
+
+func (q queues) Peek(context.Context, domain.Topic, domain.Queue) (domain.Start, error) {
+	panic("not asked for")
 }
 
-func (q queues) Settler(stream string) (ports.Settler, error) { return q.settler(stream) }
+// admin are the services as a ports.QueueAdmin.
+type admin struct{ *services }
+
+func (a admin) List(_ context.Context, topic domain.Topic) ([]ports.QueueEntry, bool, error) {
+	if topic != a.info.Topic {
+		return nil, false, domain.Errorf(domain.UnknownTopic, "there is no topic %s", topic)
+	}
+	return a.queues, a.complete, a.err
+}
+
+func (a admin) Inspect(_ context.Context, topic domain.Topic, queue domain.Queue) (ports.QueueState, error) {
+	a.note("inspect %s/%s", topic, queue)
+	return a.state, a.err
+}
+
+func (a admin) Reset(ctx context.Context, topic domain.Topic, queue domain.Queue, to domain.Start) ([]domain.Committed, error) {
+	a.note("reset %s/%s", topic, queue)
+	a.to = to
+	if a.wait != nil {
+		a.wait(ctx)
+	}
+	return a.state.Partitions, cmp.Or(a.err, ctx.Err())
+}
+
+func (a admin) Delete(ctx context.Context, topic domain.Topic, queue domain.Queue) error {
+	a.note("delete %s/%s", topic, queue)
+	if a.wait != nil {
+		a.wait(ctx)
+	}
+	return cmp.Or(a.err, ctx.Err())
+}
+
+func (a admin) Redrive(ctx context.Context, topic domain.Topic, queue domain.Queue, limit int64) (int64, error) {
+	a.note("redrive %s/%s limit=%d", topic, queue, limit)
+	if a.wait != nil {
+		a.wait(ctx)
+	}
+	return a.sent, cmp.Or(a.err, ctx.Err())
+}
 
 func (s *services) settler(stream string) (ports.Settler, error) {
 	if stream != "s_1" {
@@ -160,7 +220,7 @@ func serve(t *testing.T, s *services, cfg Config, limits domain.Limits) string {
 
 func serveEdge(t *testing.T, s *services, cfg Config, limits domain.Limits) (url string, _ *Edge) {
 	t.Helper()
-	e, err := New(s, s, queues{s}, cfg, limits)
+	e, err := New(s, s, queues{s}, admin{s}, cfg, limits)
 	if err != nil {
 		t.Fatal(err)
 	}

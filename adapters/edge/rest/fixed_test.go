@@ -14,7 +14,7 @@ import (
 // serveFixed is serve behind a route that fixes the key GOOG.
 func serveFixed(t *testing.T, s *services) string {
 	t.Helper()
-	e, err := New(s, s, queues{s}, DefaultConfig(), domain.DefaultLimits())
+	e, err := New(s, s, queues{s}, admin{s}, DefaultConfig(), domain.DefaultLimits())
 	if err != nil {
 		t.Fatal(err)
 	}
