@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -138,13 +139,34 @@ const documentTimeout = 30 * time.Second
 
 // get reads the JSON of a route into v.
 func (a *API) get(ctx context.Context, v any, names ...string) error {
+	return a.ask(ctx, http.MethodGet, nil, v, names...)
+}
+
+// ask sends a request that is answered within documentTimeout, and reads the JSON of the answer into v.
+func (a *API) ask(ctx context.Context, method string, body, v any, names ...string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, documentTimeout, a.unreachable(fmt.Errorf("nothing came for %s", documentTimeout)))
 	defer cancel()
-	answer, err := a.do(ctx, http.MethodGet, a.at(nil, names...), nil, http.NoBody)
+	return a.askPatiently(ctx, method, body, v, names...)
+}
+
+// askPatiently is ask for what takes as long as it takes. A body of nil is none; a v of nil takes nothing of the answer.
+func (a *API) askPatiently(ctx context.Context, method string, body, v any, names ...string) error {
+	header, sent := http.Header(nil), io.Reader(http.NoBody)
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		header, sent = http.Header{"Content-Type": {"application/json"}}, bytes.NewReader(text)
+	}
+	answer, err := a.do(ctx, method, a.at(nil, names...), header, sent)
 	if err != nil {
 		return err
 	}
 	defer answer.Body.Close()
+	if v == nil {
+		return nil
+	}
 	return a.read(answer, v)
 }
 

@@ -15,8 +15,9 @@ import (
 type Following struct {
 	// Topics are names or patterns; of a queue there is one.
 	Topics []string
-	// Queue is joined where it is not empty.
+	// Queue is joined where it is not empty, or looked into with Peek, which takes nothing from it and is a view from its place on.
 	Queue string
+	Peek  bool
 	// Query holds what the stream is asked for besides, under the names of PROTOCOL §2.
 	Query url.Values
 	// Limit ends it after so many messages; 0: it has no end.
@@ -43,6 +44,9 @@ func (a *API) Follow(ctx context.Context, f Following, audience Audience) error 
 	if w.query == nil {
 		w.query = url.Values{}
 	}
+	if f.Peek {
+		w.query.Set("mode", "peek")
+	}
 	for {
 		err := w.once(ctx)
 		switch {
@@ -57,6 +61,9 @@ func (a *API) Follow(ctx context.Context, f Following, audience Audience) error 
 		sleep(ctx, wait)
 	}
 }
+
+// joins reports whether it makes a member of a queue; else it is a view.
+func (f Following) joins() bool { return f.Queue != "" && !f.Peek }
 
 // walk is one following, over all its connections.
 type walk struct {
@@ -77,7 +84,7 @@ type walk struct {
 
 // once follows on one connection. It returns nil where the following has reached its end.
 func (w *walk) once(ctx context.Context) error {
-	if limit := w.following.Limit; limit > 0 && w.following.Queue == "" {
+	if limit := w.following.Limit; limit > 0 && !w.following.joins() {
 		// Counted from where the bridge begins again, which may be before what was shown last.
 		w.query.Set("limit", strconv.FormatInt(limit-w.atCursor, 10))
 	}
@@ -143,14 +150,14 @@ func (w *walk) ready(f *Frame) {
 	if f.Resumed != nil && !*f.Resumed {
 		clear(w.seen) // offsets may begin anew
 	}
-	if w.following.Queue != "" {
+	if w.following.joins() {
 		w.query.Del("from") // it is for the first join alone, and a conflict from then on
 	}
 }
 
 func (w *walk) message(f *Frame) error {
 	w.patience.reset()
-	if w.following.Queue == "" && !w.seen.first(f) {
+	if !w.following.joins() && !w.seen.first(f) {
 		return nil
 	}
 	w.shown++

@@ -328,6 +328,28 @@ func TestAMemberSettlesWhatItHasShown(t *testing.T) {
 	}
 }
 
+// A peek is a view: it comes back to where it was, still as a peek, with what is left of its limit, tells nothing twice, and settles nothing.
+func TestAPeekGoesOnWhereItWasCut(t *testing.T) {
+	s := newScript(t,
+		frames(`{"op":"bye","reason":"unavailable","reconnect":true,"retry_ms":1}`+"\n"), // the place could not be had: there is no cursor
+		frames(`{"op":"ready","stream":"s","mode":"peek","queue":"q","cursor":"c3"}`+"\n"+msg(3, "c4")+msg(4, "")),
+		frames(`{"op":"ready","stream":"t","mode":"peek","queue":"q","resumed":true,"cursor":"c4"}`+"\n"+msg(4, "")+msg(5, "c6")+end),
+	)
+	var h heard
+	following := Following{Topics: []string{"a"}, Queue: "q", Peek: true, Limit: 9, Query: url.Values{"to": {"latest"}}}
+	if err := newAPI(t, s.URL).Follow(t.Context(), following, h.audience()); err != nil {
+		t.Fatal(err)
+	}
+	wantLines(t, "it heard", h.lines, "trouble: the bridge said goodbye: unavailable", "m3", "m4", "trouble: the connection broke", "m5")
+	wantLines(t, "it asked for", s.asked(),
+		"/v1/topics/a/queues/q/events?limit=9&mode=peek&to=latest",
+		"/v1/topics/a/queues/q/events?limit=9&mode=peek&to=latest",
+		"/v1/topics/a/queues/q/events?limit=8&mode=peek&to=latest after c4")
+	if following.Query.Has("mode") {
+		t.Error("the query of the caller was changed")
+	}
+}
+
 // An audience that is gone ends it, in whatever it is called.
 func TestAnAudienceThatIsGone(t *testing.T) {
 	gone := errors.New("gone")

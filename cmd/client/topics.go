@@ -34,19 +34,6 @@ type Partition struct {
 	End       *int64 `json:"end"`
 }
 
-// Queues is what a bridge lists of a topic's queues.
-type Queues struct {
-	Queues   []QueueEntry `json:"queues"`
-	Complete bool         `json:"complete"` // else only queues that this node knows are listed
-}
-
-// QueueEntry is one queue of a list. What the broker does not tell is nil.
-type QueueEntry struct {
-	Queue   string `json:"queue"`
-	Members *int   `json:"members"` // at this node
-	Lag     *int64 `json:"lag"`
-}
-
 // Topics asks for the list of topics.
 func (a *API) Topics(ctx context.Context) (list Topics, err error) {
 	return list, a.get(ctx, &list, "v1", "topics")
@@ -58,11 +45,6 @@ func (a *API) Topic(ctx context.Context, name string) (t Topic, whole json.RawMe
 		return t, nil, err
 	}
 	return t, whole, json.Unmarshal(whole, &t)
-}
-
-// Queues asks for the queues of a topic.
-func (a *API) Queues(ctx context.Context, topic string) (list Queues, err error) {
-	return list, a.get(ctx, &list, "v1", "topics", topic, "queues")
 }
 
 // Match gives the topics that fit pattern, in which * stands for any characters; empty stands for all.
