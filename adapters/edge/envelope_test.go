@@ -65,12 +65,20 @@ func TestFramesAboutStreams(t *testing.T) {
 	ready := ports.Ready{Stream: "s_9f", Topics: []domain.Topic{"orders"}, Resumed: &no, Reason: ports.ResumeEpoch, Pending: []ports.Pending{{Topic: "orders", Partition: 4}}}
 	for _, c := range []struct{ name, got, want string }{
 		{
-			"ready", string(AppendReadyBody([]byte(`{"op":"ready",`), ready, "c1", 15*time.Second)),
+			"ready", string(AppendReadyBody([]byte(`{"op":"ready",`), ready, "", "c1", 15*time.Second)),
 			`{"op":"ready","stream":"s_9f","mode":"view","topics":["orders"],"resumed":false,"reason":"epoch","pending":[{"topic":"orders","partition":4}],"heartbeat_ms":15000,"cursor":"c1"}`,
 		},
 		{
-			"ready without a cursor", string(AppendReadyBody([]byte(`{`), ports.Ready{Stream: "s", Topics: []domain.Topic{"a"}}, "", 0)),
+			"ready without a cursor", string(AppendReadyBody([]byte(`{`), ports.Ready{Stream: "s", Topics: []domain.Topic{"a"}}, "", "", 0)),
 			`{"stream":"s","mode":"view","topics":["a"],"pending":[]}`,
+		},
+		{
+			"ready of a peek", string(AppendReadyBody([]byte(`{"op":"ready",`), ready, "billing", "c1", 15*time.Second)),
+			`{"op":"ready","stream":"s_9f","mode":"peek","topics":["orders"],"queue":"billing","resumed":false,"reason":"epoch","pending":[{"topic":"orders","partition":4}],"heartbeat_ms":15000,"cursor":"c1"}`,
+		},
+		{
+			"ready of a peek without a cursor", string(AppendReadyBody([]byte(`{`), ports.Ready{Stream: "s", Topics: []domain.Topic{"a"}}, "q", "", 0)),
+			`{"stream":"s","mode":"peek","topics":["a"],"queue":"q","pending":[]}`,
 		},
 		{
 			"joined", string(AppendJoinedBody([]byte(`{`), domain.Membership{Stream: "s", Topic: "orders", Queue: "billing", Order: domain.OrderKey, MaxInFlight: 16, Lease: 30 * time.Second, MaxAttempts: 5, Assigned: 3}, AckManual, 15*time.Second)),

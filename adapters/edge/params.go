@@ -16,7 +16,8 @@ type Params struct {
 	source string
 	values map[string][]string
 	known  []string
-	fixed  Fixed // what View need not be asked for
+	fixed  Fixed        // what View need not be asked for
+	queue  domain.Queue // what View peeks into; empty: none
 	err    error
 }
 

@@ -16,14 +16,14 @@ import (
 
 var testNow = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-func viewOf(query, resume string) (ports.View, bool, error) {
+func viewOf(query, resume string) (View, bool, error) {
 	p := QueryParams(query, domain.DefaultLimits())
 	v, ended := p.View([]domain.Pattern{"orders"}, resume, domain.DefaultLimits(), testNow)
 	return v, ended, p.Err()
 }
 
 // severalOf is a view of the topics that the query names.
-func severalOf(query, resume string) (ports.View, bool, error) {
+func severalOf(query, resume string) (View, bool, error) {
 	p := QueryParams(query, domain.DefaultLimits())
 	v, ended := p.View(p.Topics(), resume, domain.DefaultLimits(), testNow)
 	return v, ended, p.Err()
@@ -242,7 +242,7 @@ func TestParametersOfAJoin(t *testing.T) {
 	limits := domain.DefaultLimits()
 	join := func(query string) (ports.Join, Ack, error) {
 		p := QueryParams(query, limits)
-		p.Mode()
+		p.Mode("billing")
 		j, ack := p.Join("orders", "billing", limits, testNow)
 		return j, ack, p.Err()
 	}
@@ -259,7 +259,7 @@ func TestParametersOfAJoin(t *testing.T) {
 		t.Errorf("%+v, %v", j, err)
 	}
 	for query, code := range map[string]domain.Code{
-		"mode=peek": domain.Unsupported, "mode=both": domain.InvalidRequest, "ack=yes": domain.InvalidRequest, "max_in_flight=0": domain.InvalidRequest,
+		"mode=both": domain.InvalidRequest, "ack=yes": domain.InvalidRequest, "max_in_flight=0": domain.InvalidRequest,
 		"max_in_flight=10001": domain.InvalidRequest, "limit=1": domain.InvalidRequest, "from=" + cursorOf("others", false): domain.InvalidCursor,
 	} {
 		if _, _, err := join(query); domain.CodeOf(err) != code {
@@ -270,10 +270,10 @@ func TestParametersOfAJoin(t *testing.T) {
 
 func TestFieldsOfAFrameAreParameters(t *testing.T) {
 	limits := domain.DefaultLimits()
-	frame := func(text string) (ports.View, error) {
+	frame := func(text string) (View, error) {
 		var o Object
 		if err := o.Parse([]byte(text)); err != nil {
-			return ports.View{}, err
+			return View{}, err
 		}
 		p := FrameParams(&o, limits, "op", "sub", "topic")
 		v, _ := p.View([]domain.Pattern{"orders"}, "", limits, testNow)

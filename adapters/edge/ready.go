@@ -8,12 +8,18 @@ import (
 	"culvert/ports"
 )
 
-// AppendReadyBody appends what opens a view. The cursor is left out where it is empty: SSE has it in the id. heartbeat is the silence that
-// the edge keeps at most, 0 where it has none to announce.
-func AppendReadyBody(dst []byte, r ports.Ready, cursor string, heartbeat time.Duration) []byte {
+// AppendReadyBody appends what opens a view; queue is the one that it peeks into, empty where it does not. The cursor is left out where it is empty: SSE has it in the id. heartbeat
+// is the silence that the edge keeps at most, 0 where it has none to announce.
+func AppendReadyBody(dst []byte, r ports.Ready, queue domain.Queue, cursor string, heartbeat time.Duration) []byte {
 	dst = append(dst, `"stream":`...)
 	dst = AppendString(dst, r.Stream)
-	dst = append(dst, `,"mode":"view","topics":[`...)
+	mode := "view"
+	if queue != "" {
+		mode = ModePeek
+	}
+	dst = append(dst, `,"mode":`...)
+	dst = AppendString(dst, mode)
+	dst = append(dst, `,"topics":[`...)
 	for i, topic := range r.Topics {
 		if i > 0 {
 			dst = append(dst, ',')
@@ -21,6 +27,10 @@ func AppendReadyBody(dst []byte, r ports.Ready, cursor string, heartbeat time.Du
 		dst = AppendString(dst, string(topic))
 	}
 	dst = append(dst, ']')
+	if queue != "" {
+		dst = append(dst, `,"queue":`...)
+		dst = AppendString(dst, string(queue))
+	}
 	if r.Resumed != nil {
 		dst = append(dst, `,"resumed":`...)
 		dst = strconv.AppendBool(dst, *r.Resumed)

@@ -25,12 +25,14 @@ const defaultInFlight = 16
 // MaxDelay is the longest delay that a nack may ask for.
 const MaxDelay = 15 * time.Minute
 
-// View takes what a view of topics may ask for (PROTOCOL §2): from, to, limit, key, header and overflow. resume is the cursor that the client came back with, empty
-// where it brought none; it wins over from. also are policies that the edge can keep besides those of every edge. ended says that the client reached the end that it
-// asks for before, so that there is nothing to open. Whether anything failed is told by Err.
-func (p *Params) View(topics []domain.Pattern, resume string, limits domain.Limits, now time.Time, also ...ports.Overflow) (v ports.View, ended bool) {
-	v.Topics = topics
-	v.From, v.Resume = p.from(topics, now)
+// View takes what a view of topics may ask for (PROTOCOL §2): from, to, limit, key, header and overflow; where Mode said that it is to peek, it is one into that queue, whose place
+// stands for from. resume is the cursor that the client came back with, empty where it brought none; it wins over both. also are policies that the edge can keep besides those of every
+// edge. ended says that the client reached the end that it asks for before, so that there is nothing to open. Whether anything failed is told by Err.
+func (p *Params) View(topics []domain.Pattern, resume string, limits domain.Limits, now time.Time, also ...ports.Overflow) (v View, ended bool) {
+	v.Topics, v.Queue = topics, p.queue
+	if v.Queue == "" {
+		v.From, v.Resume = p.from(topics, now)
+	}
 	if resume != "" {
 		v.Resume = p.cursor(resume, topics)
 	}
@@ -39,7 +41,7 @@ func (p *Params) View(topics []domain.Pattern, resume string, limits domain.Limi
 		ended = v.To != nil
 		v.Resume.End = ended // a stream that reads on from an end mark is not at its end
 	}
-	p.checkVector(v, now)
+	p.checkVector(v.View, now)
 	v.Limit = p.Int("limit", 1, math.MaxInt64, 0)
 	v.Keys, v.Headers = p.keys(limits), p.headers()
 	v.Overflow = p.overflow(also)
@@ -134,11 +136,19 @@ func listed(policies []ports.Overflow) string {
 	return strings.Join(words, ", ")
 }
 
-// Mode takes what a queue's stream is for: to join, or to peek, which is not supported.
-func (p *Params) Mode() {
-	if p.Choice("mode", "join", "peek") == "peek" {
-		p.Fail(domain.Errorf(domain.Unsupported, "mode=peek is not supported by this server"))
+// What a queue's stream is for.
+const (
+	ModeJoin = "join" // to take part in it
+	ModePeek = "peek" // to be shown what it has before it
+)
+
+// Mode takes what a stream of queue is for: to join, or to peek, after which View takes what the view into it may ask for, or one of also.
+func (p *Params) Mode(queue domain.Queue, also ...string) string {
+	mode := p.Choice("mode", append([]string{ModeJoin, ModePeek}, also...)...)
+	if mode == ModePeek {
+		p.queue = queue
 	}
+	return mode
 }
 
 // Join takes what a member of queue may ask for (PROTOCOL §2): from, ack and max_in_flight. Whether anything failed is told by Err.

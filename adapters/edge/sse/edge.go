@@ -50,7 +50,7 @@ func New(viewer ports.Viewer, queues ports.Queues, cfg Config, limits domain.Lim
 func (e *Edge) Register(r *echo.Echo) {
 	r.GET("/v1/topics/:topic/events", edge.Handle(e.viewTopic))
 	r.GET("/v1/events", edge.Handle(e.viewTopics))
-	r.GET("/v1/topics/:topic/queues/:queue/events", edge.Handle(e.join))
+	r.GET("/v1/topics/:topic/queues/:queue/events", edge.Handle(e.queue))
 }
 
 // wire takes what a request says about the look of its stream.

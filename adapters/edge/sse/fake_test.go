@@ -20,6 +20,7 @@ import (
 type services struct {
 	open func(ctx context.Context, v ports.View) (ports.Stream, error)
 	join func(ctx context.Context, j ports.Join) (ports.Member, error)
+	peek func(ctx context.Context, topic domain.Topic, queue domain.Queue) (domain.Start, error)
 }
 
 func (s *services) View(ctx context.Context, v ports.View) (ports.Stream, error) {
@@ -34,8 +35,8 @@ func (s *services) Settler(string) (ports.Settler, error) {
 	return nil, domain.Errorf(domain.UnknownStream, "none")
 }
 
-func (s *services) List(context.Context, domain.Topic) ([]ports.QueueEntry, bool, error) {
-	panic("not asked for")
+func (s *services) Peek(ctx context.Context, topic domain.Topic, queue domain.Queue) (domain.Start, error) {
+	return s.peek(ctx, topic, queue)
 }
 
 // step is what a Next gives.

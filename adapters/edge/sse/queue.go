@@ -11,12 +11,8 @@ import (
 	"culvert/ports"
 )
 
-// join serves GET /v1/topics/{topic}/queues/{queue}/events.
-func (e *Edge) join(w http.ResponseWriter, r *http.Request) error {
-	contentType, err := accepted(r.Header)
-	if err != nil {
-		return err
-	}
+// queue serves GET /v1/topics/{topic}/queues/{queue}/events.
+func (e *Edge) queue(w http.ResponseWriter, r *http.Request) error {
 	topic, err := domain.ParseTopic(r.PathValue("topic"))
 	if err != nil {
 		return err
@@ -25,11 +21,22 @@ func (e *Edge) join(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p := edge.QueryParams(r.URL.RawQuery, e.limits)
+	p := edge.RequestParams(r, e.limits)
+	if p.Mode(queue) == edge.ModePeek {
+		return e.view(w, r, p, []domain.Pattern{domain.Pattern(topic)}, false)
+	}
+	return e.join(w, r, p, topic, queue)
+}
+
+// join serves a member of queue. What failed of p before is answered as what fails now.
+func (e *Edge) join(w http.ResponseWriter, r *http.Request, p *edge.Params, topic domain.Topic, queue domain.Queue) error {
+	contentType, err := accepted(r.Header)
+	if err != nil {
+		return err
+	}
 	wire := e.wire(contentType, p, false)
 	strict := p.Flag("strict", contentType == typeNDJSON)
 	p.One("lastEventId") // which polyfills send on a queue too, where it means nothing
-	p.Mode()
 	join, ack := p.Join(topic, queue, e.limits, time.Now())
 	if err := p.Err(); err != nil {
 		return err
@@ -45,7 +52,7 @@ func (e *Edge) serve(w http.ResponseWriter, r *http.Request, join ports.Join, ac
 	defer cancel()
 	release, err := edge.Admit(ctx)
 	if err != nil {
-		return e.refuse(w, wire, err, strict, "")
+		return e.refuse(w, wire, err, strict, domain.Cursor{})
 	}
 	defer release()
 	member, err := e.queues.Join(ctx, join)
@@ -53,7 +60,7 @@ func (e *Edge) serve(w http.ResponseWriter, r *http.Request, join ports.Join, ac
 		if ctx.Err() != nil {
 			return nil
 		}
-		return e.refuse(w, wire, err, strict, "")
+		return e.refuse(w, wire, err, strict, domain.Cursor{})
 	}
 	c, err := e.open(w, wire.contentType())
 	if err != nil {

@@ -25,7 +25,7 @@ func (e *Edge) viewTopics(w http.ResponseWriter, r *http.Request) error {
 	return e.view(w, r, p, p.Topics(), true)
 }
 
-// view serves a view of topics. What failed of p before is answered as what fails now.
+// view serves a view of topics, or into a queue where p says so. What failed of p before is answered as what fails now.
 func (e *Edge) view(w http.ResponseWriter, r *http.Request, p *edge.Params, topics []domain.Pattern, envelope bool) error {
 	contentType, err := accepted(r.Header)
 	if err != nil {
@@ -47,21 +47,21 @@ func (e *Edge) view(w http.ResponseWriter, r *http.Request, p *edge.Params, topi
 }
 
 // show opens the view and writes it until it ends.
-func (e *Edge) show(w http.ResponseWriter, r *http.Request, view ports.View, wire wire, strict bool, now time.Time) error {
+func (e *Edge) show(w http.ResponseWriter, r *http.Request, view edge.View, wire wire, strict bool, now time.Time) error {
 	// The stream lives as long as this call, whatever the connection does afterwards.
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	release, err := edge.Admit(ctx)
 	if err != nil {
-		return e.refuse(w, wire, err, strict, view.Place(now).String())
+		return e.refuse(w, wire, err, strict, view.Place(now))
 	}
 	defer release()
-	stream, err := e.viewer.View(ctx, view)
+	stream, err := view.Open(ctx, e.viewer, e.queues)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
-		return e.refuse(w, wire, err, strict, view.Place(now).String())
+		return e.refuse(w, wire, err, strict, view.Place(now))
 	}
 	c, err := e.open(w, wire.contentType())
 	if err != nil {
@@ -69,7 +69,7 @@ func (e *Edge) show(w http.ResponseWriter, r *http.Request, view ports.View, wir
 	}
 	ready := stream.Ready()
 	opening := wire.control(nil, "ready", e.cfg.Retry, ready.Cursor.String(), func(dst []byte, cursor string) []byte {
-		return edge.AppendReadyBody(dst, ready, cursor, e.cfg.Heartbeat)
+		return edge.AppendReadyBody(dst, ready, view.Queue, cursor, e.cfg.Heartbeat)
 	})
 	if err := c.write([][]byte{opening}); err != nil {
 		return nil // the client is gone

@@ -310,6 +310,9 @@ func TestStreamsThatAreRefused(t *testing.T) {
 		join: func(context.Context, ports.Join) (ports.Member, error) {
 			return nil, domain.Errorf(domain.Conflict, "has begun")
 		},
+		peek: func(context.Context, domain.Topic, domain.Queue) (domain.Start, error) {
+			return domain.Start{}, domain.Errorf(domain.Unsupported, "the broker cannot show it")
+		},
 	}
 	url := serve(t, s, DefaultConfig(), domain.DefaultLimits())
 	for target, want := range map[string]string{
@@ -329,6 +332,8 @@ func TestStreamsThatAreRefused(t *testing.T) {
 		"/v1/events?topic=a&topic=b.*":                                "404 unknown-topic",
 		"/v1/topics/orders/queues/billing/events":                     "409 conflict",
 		"/v1/topics/orders/queues/billing/events?mode=peek":           "501 unsupported",
+		"/v1/topics/orders/queues/billing/events?mode=peek&limit=1":   "501 unsupported",
+		"/v1/topics/orders/queues/billing/events?mode=both":           "400 invalid-request",
 		"/v1/topics/orders/queues/billing/events?limit=1":             "400 invalid-request",
 		"/v1/topics/orders/queues/b%20g/events":                       "400 invalid-request",
 		"/v1/topics/orders/queues/billing/events?max_in_flight=99999": "400 invalid-request",

@@ -57,7 +57,7 @@ func TestWrongFramesGetAnErrAndTheSocketLivesOn(t *testing.T) {
 		`{"op":"unsub","id":"a","sub":"x"}`:                                          `{"op":"err","id":"a","code":"unknown-stream"`,
 		`{"op":"sub","id":"a","sub":"x"}`:                                            `{"op":"err","id":"a","code":"invalid-request","detail":"topic is missing`,
 		`{"op":"sub","id":"a","sub":"x","topic":"t","frm":"latest"}`:                 `{"op":"err","id":"a","code":"invalid-request","detail":"the field \"frm\" is unknown`,
-		`{"op":"sub","id":"a","sub":"x","topic":"t","queue":"q","mode":"peek"}`:      `{"op":"err","id":"a","code":"unsupported"`,
+		`{"op":"sub","id":"a","sub":"x","topic":"t","mode":"peek"}`:                  `{"op":"err","id":"a","code":"invalid-request","detail":"the field \"mode\" is unknown`,
 		`{"op":"sub","id":"a","sub":"x","topic":"t","queue":""}`:                     `{"op":"err","id":"a","code":"invalid-request","detail":"queue name`,
 		`{"op":"pub","id":"a","topic":"t","text":"x","payload":1}`:                   `{"op":"err","id":"a","code":"invalid-request"`,
 		`{"op":"pub","id":"a","topic":"t","payload":null}`:                           `{"op":"err","id":"a","code":"invalid-request"`,

@@ -82,7 +82,7 @@ func TestFramesByARoute(t *testing.T) {
 		expectPrefix(t, c, `{"op":"err","id":"5","code":"invalid-request","detail":"the field \"key\" is unknown here`)
 		// A queue of the topic would have given all of its messages.
 		say(t, c, `{"op":"sub","id":"6","sub":"b","queue":"billing"}`)
-		expect(t, c, `{"op":"err","id":"6","code":"invalid-request","detail":"this URL is that of some messages of topic \"prices\"; members of a queue cannot choose, so none can be joined here","retryable":false,"sub":"b"}`)
+		expect(t, c, `{"op":"err","id":"6","code":"invalid-request","detail":"this URL is that of some messages of topic \"prices\"; a queue is one of all of them, so none can be named here","retryable":false,"sub":"b"}`)
 
 		for i, m := range b.taken() {
 			if string(m.Key) != "GOOG" || m.Headers != nil {

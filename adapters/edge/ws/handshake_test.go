@@ -106,6 +106,15 @@ func TestARefusedHandshakeIsUpgradedAndClosed(t *testing.T) {
 		join: func(ports.Join) (*member, error) {
 			return nil, domain.Errorf(domain.Unavailable, "the broker cannot be reached")
 		},
+		peek: func(_ context.Context, _ domain.Topic, queue domain.Queue) (domain.Start, error) {
+			switch queue {
+			case "away":
+				return domain.Start{}, domain.Errorf(domain.Unavailable, "the broker cannot be reached")
+			case "none":
+				return domain.Start{}, domain.Errorf(domain.UnknownQueue, "no such queue")
+			}
+			return domain.Start{}, domain.Errorf(domain.Unsupported, "the broker cannot show it")
+		},
 	}
 	limits := domain.DefaultLimits()
 	limits.Connections = 3
@@ -124,7 +133,14 @@ func TestARefusedHandshakeIsUpgradedAndClosed(t *testing.T) {
 			{"/v1/topics/a/ws?mode=view", protocolJSON, 4501, `invalid-request: the parameter "mode" is unknown`},
 			{"/v1/topics/a/ws?mode=both&key=a&key=b", protocolRaw, 4501, "invalid-request: in mode=both"},
 			{"/v1/topics/a/queues/q/ws", protocolRaw, 4001, "unavailable: the broker"},
-			{"/v1/topics/a/queues/q/ws?mode=peek", protocolRaw, 4506, "unsupported: mode=peek"},
+			{"/v1/topics/a/queues/q/ws?mode=peek", protocolRaw, 4506, "unsupported: the broker cannot"},
+			{"/v1/topics/a/queues/none/ws?mode=peek", protocolRaw, 4504, "unknown-queue: no such queue"},
+			{"/v1/topics/a/queues/away/ws?mode=peek", protocolRaw, 4001, "unavailable: the broker"},
+			{"/v1/topics/a/queues/q/ws?mode=view", protocolRaw, 4501, `invalid-request: mode="view" is none of join, peek, both`},
+			{"/v1/topics/a/queues/q/ws?mode=peek&from=latest", protocolRaw, 4501, `invalid-request: the parameter "from" is unknown here; known are header, key, lastEventId, limit, mode, overflow, to`},
+			{"/v1/topics/a/queues/q/ws?mode=peek&ack=auto", protocolRaw, 4501, `invalid-request: the parameter "ack" is unknown here; known are header, `},
+			{"/v1/topics/a/queues/q/ws?mode=peek&confirm=1", protocolRaw, 4501, `invalid-request: the parameter "confirm" is unknown here; known are header, `},
+			{"/v1/topics/a/queues/q/ws?limit=1", protocolRaw, 4501, `invalid-request: the parameter "limit" is unknown here; known are ack, from, max_in_flight, mode`},
 			{"/v1/topics/a/queues/q/ws?ack=manual", protocolRaw, 4501, "invalid-request: ack=manual"},
 		} {
 			h.wantGone(t) // each takes room until its connection has ended

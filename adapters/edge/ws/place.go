@@ -58,7 +58,7 @@ func (at place) queueOf(topic domain.Topic, name string, named bool) (domain.Que
 	case !named:
 		return at.queue, nil
 	case at.fixed.Filters():
-		return "", domain.Errorf(domain.InvalidRequest, "this URL is that of some messages of topic %q; members of a queue cannot choose, so none can be joined here", topic)
+		return "", domain.Errorf(domain.InvalidRequest, "this URL is that of some messages of topic %q; a queue is one of all of them, so none can be named here", topic)
 	}
 	queue, err := domain.ParseQueue(topic, name)
 	if err == nil && at.queue != "" && queue != at.queue {

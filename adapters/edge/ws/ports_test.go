@@ -16,6 +16,7 @@ type broker struct {
 	reject func(m *domain.Message) error
 	view   func(ctx context.Context, v ports.View) (*stream, error)
 	join   func(j ports.Join) (*member, error)
+	peek   func(ctx context.Context, topic domain.Topic, queue domain.Queue) (domain.Start, error)
 
 	mu  sync.Mutex
 	put []*domain.Message
@@ -221,9 +222,9 @@ func (b *broker) Settler(string) (ports.Settler, error) {
 	return nil, domain.Errorf(domain.UnknownStream, "")
 }
 
-// List implements ports.Queues.
-func (b *broker) List(context.Context, domain.Topic) ([]ports.QueueEntry, bool, error) {
-	panic("not asked for")
+// Peek implements ports.Queues.
+func (b *broker) Peek(ctx context.Context, topic domain.Topic, queue domain.Queue) (domain.Start, error) {
+	return b.peek(ctx, topic, queue)
 }
 
 // member gives the events that a test feeds it, and tells what was settled.

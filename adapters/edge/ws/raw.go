@@ -32,7 +32,7 @@ func openRaw(ctx context.Context, s *socket, at place, h http.Header, params *ed
 	d := &raw{socket: s, topic: at.topic, key: at.fixed.Key}
 	d.inlet = inlet{injector: s.edge.injector, answer: d.answers}
 	if at.queue != "" {
-		return d, d.openQueue(ctx, at, params)
+		return d, d.openQueue(ctx, at, h, params)
 	}
 	return d, d.openTopic(ctx, h, params)
 }
@@ -46,6 +46,11 @@ func (d *raw) openTopic(ctx context.Context, h http.Header, params *edge.Params)
 		d.takeKey(params)
 		return params.Err()
 	}
+	return d.openView(ctx, h, params)
+}
+
+// openView opens the view of the topic, or into the queue that params say to peek into.
+func (d *raw) openView(ctx context.Context, h http.Header, params *edge.Params) error {
 	view, ended := params.View([]domain.Pattern{domain.Pattern(d.topic)}, params.LastEventID(h), d.socket.edge.limits, time.Now(), ports.OverflowLatest)
 	if d.writes && len(view.Keys) > 1 {
 		params.Fail(domain.Errorf(domain.InvalidRequest, "in mode=both one key is possible: it is that of all that is injected and of all that is viewed"))
@@ -60,16 +65,17 @@ func (d *raw) openTopic(ctx context.Context, h http.Header, params *edge.Params)
 	}
 	view.Client, d.conflated = edge.Client(ctx), view.Overflow == ports.OverflowLatest
 	var err error
-	d.stream, err = d.socket.edge.viewer.View(ctx, view)
+	d.stream, err = view.Open(ctx, d.socket.edge.viewer, d.socket.edge.queues)
 	return err
 }
 
-func (d *raw) openQueue(ctx context.Context, at place, params *edge.Params) error {
-	mode := params.Choice("mode", "join", "peek", "both")
-	if mode == "peek" {
-		params.Fail(domain.Errorf(domain.Unsupported, "mode=peek is not supported by this server"))
+func (d *raw) openQueue(ctx context.Context, at place, h http.Header, params *edge.Params) error {
+	const both = "both"
+	mode := params.Mode(at.queue, both)
+	if mode == edge.ModePeek {
+		return d.openView(ctx, h, params)
 	}
-	if d.writes = mode == "both"; d.writes {
+	if d.writes = mode == both; d.writes {
 		d.tells = params.Flag("confirm", false)
 		d.takeKey(params)
 	}

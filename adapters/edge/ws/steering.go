@@ -33,7 +33,7 @@ func (c *conversation) subscribe(ctx context.Context, id string, o *edge.Object)
 	}
 	params := edge.FrameParams(o, c.edge.limits, "op", "id", "sub", "topic", "queue", "credit").Fix(c.at.fixed)
 	if _, queued := o.Get("queue"); queued || c.at.queue != "" {
-		err = s.askQueue(o, topics, params, queued)
+		err = s.askQueue(ctx, o, topics, params, queued)
 	} else {
 		s.askView(ctx, topics, params)
 	}
@@ -47,7 +47,7 @@ func (c *conversation) subscribe(ctx context.Context, id string, o *edge.Object)
 }
 
 // askQueue takes what o asks of a queue. named says that it names one.
-func (s *subscription) askQueue(o *edge.Object, topics []domain.Pattern, params *edge.Params, named bool) error {
+func (s *subscription) askQueue(ctx context.Context, o *edge.Object, topics []domain.Pattern, params *edge.Params, named bool) error {
 	c := s.conversation
 	topic, err := topicOfQueue(topics)
 	if err != nil {
@@ -61,13 +61,16 @@ func (s *subscription) askQueue(o *edge.Object, topics []domain.Pattern, params 
 	if err != nil {
 		return err
 	}
-	params.Mode()
+	if params.Mode(queue) == edge.ModePeek {
+		s.askView(ctx, topics, params)
+		return nil
+	}
 	s.join, s.ack = params.Join(topic, queue, c.edge.limits, time.Now())
 	s.join.Heartbeat = c.edge.cfg.Heartbeat
 	return nil
 }
 
-// askView takes what params ask of a view of topics.
+// askView takes what params ask of a view of topics, or into the queue that they say to peek into.
 func (s *subscription) askView(ctx context.Context, topics []domain.Pattern, params *edge.Params) {
 	c := s.conversation
 	resume, _ := params.One("lastEventId")

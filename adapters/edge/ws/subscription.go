@@ -11,7 +11,7 @@ import (
 	"culvert/ports"
 )
 
-// subscription is one sub of a conversation: a view, or a membership where join names a queue. One goroutine runs it.
+// subscription is one sub of a conversation: a view, which may be one into a queue, or a membership where join names a queue. One goroutine runs it.
 type subscription struct {
 	conversation *conversation
 	id           string // of the frame that began it; empty where it had none
@@ -26,7 +26,7 @@ type subscription struct {
 	gone     chan struct{} // is closed when the last has been said
 	msg, gap []byte        // the heads of such frames
 
-	view  ports.View
+	view  edge.View
 	ended bool // the view was at its end before it began
 	join  ports.Join
 	ack   edge.Ack

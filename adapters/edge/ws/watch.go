@@ -12,12 +12,12 @@ import (
 // watch serves a view until it or life ends, and gives the place where it did: after the last message that was put into the parcel. What is put there is written
 // while the socket lives, also after life, so that the place is true.
 func (s *subscription) watch(ctx, life context.Context) (cursor string, err error) {
-	stream, err := s.conversation.edge.viewer.View(life, s.view)
+	stream, err := s.view.Open(life, s.conversation.edge.viewer, s.conversation.edge.queues)
 	if err != nil {
 		return "", &errRefused{err}
 	}
 	ready := stream.Ready()
-	if err := s.open(ctx, edge.AppendReadyBody(s.ready(), ready, ready.Cursor.String(), s.view.Heartbeat)); err != nil {
+	if err := s.open(ctx, edge.AppendReadyBody(s.ready(), ready, s.view.Queue, ready.Cursor.String(), s.view.Heartbeat)); err != nil {
 		return "", err
 	}
 	for {
