@@ -122,6 +122,7 @@ func (a *App) observe() {
 		}
 		return most
 	})
+	a.metrics.ObserveQueues(a.queueStats, a.queueLag)
 }
 
 // makeListeners makes the edges, once, and a server for each address to serve them.

@@ -1,11 +1,14 @@
 // Package metrics counts what passes through the driving ports, for Prometheus: each edge is given the services wrapped, and the services know
 // nothing of it.
 //
-// There is no label for topics, queues, keys or clients: strangers choose those, and each new one would be a new series for ever. Labels have values from closed
-// sets only: the edge, the mode, the result (a code of domain.Code, or ok), the reason of a gap or of letting a client go.
+// Strangers choose the names of topics, queues, keys and clients, and each new one would be a new series for ever. So labels have values from closed sets: the edge, the mode,
+// the result (a code of domain.Code, or ok), the reason of a gap or of letting a client go. The exception are the series by queue, which have the labels topic and queue, since a sum
+// over all queues hides the one that stands still. They are made anew at each scrape: of the queues that this node is in, and of at most 1000 that it was in, which is what the service
+// remembers; of these 1000 are shown, and how many are not is a series of its own. Nothing is kept here of a queue that the service has forgotten.
 package metrics
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -31,6 +34,8 @@ type Metrics struct {
 	settled         *prometheus.CounterVec
 	redelivered     *prometheus.CounterVec
 	slow            *prometheus.CounterVec
+
+	lags *lags // nil where no queues are observed
 }
 
 // New makes the series, with those of the process and the Go runtime beside them, and culvert_build_info with version as its label.
@@ -76,6 +81,14 @@ func (m *Metrics) Handler() http.Handler {
 // program's prefix is put before the name. A name may be given once.
 func (m *Metrics) Observe(name, help string, read func() float64) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, read))
+}
+
+// Close ends what runs in the background. Scrapes are still answered then, with the lags of queues that are known. It returns when all has ended, or with ctx's error when ctx does.
+func (m *Metrics) Close(ctx context.Context) error {
+	if m.lags == nil {
+		return nil
+	}
+	return m.lags.close(ctx)
 }
 
 const namespace = "culvert"

@@ -20,12 +20,21 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// expect scrapes m and looks for lines.
-func expect(t *testing.T, m *Metrics, lines ...string) {
+// scrape is what m answers.
+func scrape(t *testing.T, m *Metrics) string {
 	t.Helper()
 	answer := httptest.NewRecorder()
 	m.Handler().ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
-	text := "\n" + answer.Body.String()
+	if answer.Code != http.StatusOK {
+		t.Fatalf("the scrape is answered with %d %s", answer.Code, answer.Body)
+	}
+	return "\n" + answer.Body.String()
+}
+
+// expect scrapes m and looks for lines.
+func expect(t *testing.T, m *Metrics, lines ...string) {
+	t.Helper()
+	text := scrape(t, m)
 	for _, line := range lines {
 		if !strings.Contains(text, "\n"+line+"\n") {
 			name, _, _ := strings.Cut(line, "{")
