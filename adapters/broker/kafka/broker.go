@@ -12,7 +12,7 @@ import (
 	"culvert/ports"
 )
 
-// Broker is a Kafka cluster. It implements ports.Broker, ports.Catalogue, ports.QueueCatalogue and ports.Creator.
+// Broker is a Kafka cluster. It implements ports.Broker, ports.Catalogue, ports.QueueCatalogue, ports.QueueKeeper, ports.QueueMover and ports.Creator.
 type Broker struct {
 	cfg  Config
 	log  *slog.Logger
@@ -32,6 +32,8 @@ var (
 	_ ports.Broker         = (*Broker)(nil)
 	_ ports.Catalogue      = (*Broker)(nil)
 	_ ports.QueueCatalogue = (*Broker)(nil)
+	_ ports.QueueKeeper    = (*Broker)(nil)
+	_ ports.QueueMover     = (*Broker)(nil)
 	_ ports.Creator        = (*Broker)(nil)
 )
 
@@ -55,7 +57,9 @@ func New(cfg Config, log *slog.Logger) (*Broker, error) {
 
 // Capabilities implements ports.Describer.
 func (b *Broker) Capabilities(topic domain.Topic) domain.Capabilities {
-	can := domain.Capabilities{domain.History, domain.SeekTime, domain.ReceiptPosition, domain.KeyOrder, domain.Lag, domain.Catalogue}
+	can := domain.Capabilities{
+		domain.History, domain.SeekTime, domain.ReceiptPosition, domain.KeyOrder, domain.Peek, domain.Reset, domain.ResetTime, domain.Lag, domain.Catalogue,
+	}
 	if _, creates := b.cfg.create(topic); creates {
 		can = append(can, domain.Create)
 	}

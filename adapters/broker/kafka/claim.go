@@ -39,11 +39,11 @@ func newClaim(partition int32, epoch domain.Epoch) *claim {
 	return &claim{partition: partition, epoch: epoch, gone: make(chan struct{}), arrived: make(chan struct{}, 1)}
 }
 
-// restore takes over what was committed, as far as the log still has it. The claim is not shared yet.
-func (c *claim) restore(at commit, e domain.Extent) {
+// restore takes over what was committed, as far as the log still has it, which is written up to there. The claim is not shared yet.
+func (c *claim) restore(at commit, e domain.Extent, written int64) {
 	s, epoch := restore(at.next, at.metadata)
 	switch {
-	case epoch != 0 && epoch != c.epoch, at.next > e.End:
+	case epoch != 0 && epoch != c.epoch, at.next > max(e.End, written):
 		c.gap = &domain.Gap{Reason: domain.GapEpoch, Partition: c.partition, Lost: domain.LostUnknown}
 		s = broker.Settled{Next: e.First}
 	case at.next < e.First:

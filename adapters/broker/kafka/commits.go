@@ -63,20 +63,21 @@ func askGroups[T any](ctx context.Context, b *Broker, topic domain.Topic, f func
 	}, backoff.WithMaxElapsedTime(b.cfg.RequestTimeout))
 }
 
-// commitFirst commits where a queue without members begins. It is errInhabited where the group has some.
-func (m *membership) commitFirst(ctx context.Context, places []domain.Place) error {
+// commitAlone commits places of topic, as it is in this epoch, for a group without members, with nothing settled beyond them. It is errInhabited where the group has some.
+func (b *Broker) commitAlone(ctx context.Context, topic domain.Topic, epoch domain.Epoch, group string, places []domain.Place) error {
 	const noEpoch = -1
 	offsets := make(map[int32]sarama.OffsetAndMetadata, len(places))
 	for _, p := range places {
-		offsets[p.Partition] = sarama.OffsetAndMetadata{Offset: p.Next, LeaderEpoch: noEpoch, Metadata: m.metadata(p)}
+		offsets[p.Partition] = sarama.OffsetAndMetadata{Offset: p.Next, LeaderEpoch: noEpoch, Metadata: metadataOf(broker.Settled{Next: p.Next}, epoch)}
 	}
-	response, err := ask(ctx, m.broker, m.topic, func(a *admin) (*sarama.OffsetCommitResponse, error) {
-		return a.AlterConsumerGroupOffsets(m.group, map[string]map[int32]sarama.OffsetAndMetadata{string(m.topic): offsets}, nil)
+	_, err := askGroups(ctx, b, topic, func(a *admin) (struct{}, error) {
+		response, err := a.AlterConsumerGroupOffsets(group, map[string]map[int32]sarama.OffsetAndMetadata{string(topic): offsets}, nil)
+		if err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, verdict(response.Errors[string(topic)])
 	})
-	if err != nil {
-		return err
-	}
-	return m.verdict(response)
+	return err
 }
 
 // commitAsMember commits where a queue begins in a group that has members, as one of them.
@@ -89,29 +90,48 @@ func (m *membership) commitAsMember(client sarama.Client, member string, generat
 	request.ConsumerID, request.ConsumerGroupGeneration = member, generation
 	for _, p := range places {
 		const noEpoch, now = -1, 0
-		request.AddBlockWithLeaderEpoch(string(m.topic), p.Partition, p.Next, noEpoch, now, m.metadata(p))
+		request.AddBlockWithLeaderEpoch(string(m.topic), p.Partition, p.Next, noEpoch, now, metadataOf(broker.Settled{Next: p.Next}, m.epoch))
 	}
 	response, err := coordinator.CommitOffset(request)
 	if err != nil {
 		return err
 	}
-	return m.verdict(response)
+	return translate(m.topic, verdict(response.Errors[string(m.topic)]))
 }
 
-func (m *membership) metadata(p domain.Place) string {
-	return metadataOf(broker.Settled{Next: p.Next}, m.epoch)
-}
-
-// verdict is the error of a commit, nil where all of it was taken.
-func (m *membership) verdict(response *sarama.OffsetCommitResponse) error {
-	for p, err := range response.Errors[string(m.topic)] {
+// verdict is the error of what was asked for these partitions of a group, nil where all of it was done.
+func verdict(answers map[int32]sarama.KError) error {
+	for p, err := range answers {
 		switch {
 		case errors.Is(err, sarama.ErrNoError):
-		case errors.Is(err, sarama.ErrUnknownMemberId), errors.Is(err, sarama.ErrIllegalGeneration), errors.Is(err, sarama.ErrRebalanceInProgress):
+		case inhabited(err):
 			return errInhabited
 		default:
-			return translate(m.topic, fmt.Errorf("committing partition %d: %w", p, err))
+			return fmt.Errorf("partition %d: %w", p, err)
 		}
 	}
 	return nil
+}
+
+// inhabited reports whether err is the cluster's refusal to do something to a group that has members.
+func inhabited(err error) bool {
+	for _, e := range []sarama.KError{
+		sarama.ErrUnknownMemberId, sarama.ErrIllegalGeneration, sarama.ErrRebalanceInProgress, sarama.ErrNonEmptyGroup, sarama.ErrGroupSubscribedToTopic,
+	} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// ahead are the partitions in which a place is after the end of what is committed.
+func ahead(commits map[int32]commit, extents map[int32]domain.Extent) []int32 {
+	var ahead []int32
+	for p, at := range commits {
+		if e, readable := extents[p]; readable && at.next > e.End {
+			ahead = append(ahead, p)
+		}
+	}
+	return ahead
 }

@@ -70,6 +70,10 @@ func (f *fetcher) settle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	written, err := f.broker.written(ctx, f.topic, partitions)
+	if err != nil {
+		return err
+	}
 	found, err := f.broker.offsets(ctx, f.topic, queries)
 	if err != nil {
 		return err
@@ -80,7 +84,7 @@ func (f *fetcher) settle(ctx context.Context) error {
 		if offset, ok := found[p]; ok {
 			c.Next = at(extents[p], offset).Next
 		} else {
-			c.Next, c.Gap = wayBack(extents[p], place.Next)
+			c.Next, c.Gap = wayBack(extents[p], written[p], place.Next)
 		}
 		if err := f.emit(ctx, c); err != nil {
 			return err

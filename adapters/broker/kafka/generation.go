@@ -71,12 +71,12 @@ func (t *tail) watch(ctx context.Context, end context.CancelCauseFunc) {
 	}
 }
 
-// wayBack is where to go on from an offset that the leader said is not in its log, and the hole that this makes, if any: by now it may be there.
-func wayBack(e domain.Extent, next int64) (int64, *domain.Gap) {
+// wayBack is where to go on from an offset that the leader said is not in its log, which is written up to there, and the hole that this makes, if any: by now it may be there.
+func wayBack(e domain.Extent, written, next int64) (int64, *domain.Gap) {
 	switch {
 	case next < e.First:
 		return e.First, &domain.Gap{Reason: domain.GapRetention, Partition: e.Partition, Lost: e.First - next}
-	case next > e.End: // a leader was elected that had not all of it
+	case next > max(e.End, written): // a leader was elected that had not all of it
 		return e.End, &domain.Gap{Reason: domain.GapBroker, Partition: e.Partition, Lost: domain.LostUnknown}
 	default:
 		return next, nil

@@ -72,7 +72,7 @@ func (m *membership) open(ctx context.Context, queue domain.Queue, from *domain.
 			return domain.Errorf(domain.Unavailable, "partition %d of topic %q has no leader, so queue %q cannot begin", p.Partition, m.topic, queue)
 		}
 	}
-	err = m.commitFirst(ctx, places)
+	err = m.broker.commitAlone(ctx, m.topic, m.epoch, m.group, places)
 	if !errors.Is(err, errInhabited) {
 		return err
 	}

@@ -25,14 +25,15 @@ func TestLag(t *testing.T) {
 		"a place of the topic before":       {map[int32]commit{0: ours(29, before), 1: ours(5, now)}, 20},
 		"a place that retention overtook":   {map[int32]commit{0: ours(5, now), 1: ours(5, now)}, 25},
 		"a place after what is committed":   {map[int32]commit{0: {33, ""}, 1: {5, ""}}, 0}, // of a reader of the uncommitted
+		"a place after what is written":     {map[int32]commit{0: {36, ""}, 1: {5, ""}}, 20},
 		"places of partitions that are not": {map[int32]commit{0: ours(30, now), 1: ours(5, now), 9: ours(1, now)}, 0},
 	} {
-		if got := shape.lag(c.places, both); got != c.want {
+		if got := domain.LagOf(shape.committed(c.places, both, map[int32]int64{0: 35})); got != c.want {
 			t.Errorf("%s: the lag is %d, want %d", name, got, c.want)
 		}
 	}
 	delete(both, 1)
-	if got := shape.lag(map[int32]commit{0: ours(30, now), 1: ours(5, now)}, both); got != domain.LagUnknown {
+	if got := domain.LagOf(shape.committed(map[int32]commit{0: ours(30, now), 1: ours(5, now)}, both, nil)); got != domain.LagUnknown {
 		t.Errorf("with a partition that has no leader the lag is %d, want it unknown", got)
 	}
 }

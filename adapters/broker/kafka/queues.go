@@ -33,6 +33,14 @@ func (b *Broker) Queues(ctx context.Context, topic domain.Topic) ([]domain.Queue
 	if err != nil {
 		return nil, err
 	}
+	var past []int32
+	for _, commits := range places {
+		past = append(past, ahead(commits, extents)...)
+	}
+	written, err := b.written(ctx, topic, past)
+	if err != nil {
+		return nil, err
+	}
 	var queues []domain.QueueInfo
 	var strangers []string // which may have nothing to do with the topic
 	for group, commits := range places {
@@ -40,7 +48,7 @@ func (b *Broker) Queues(ctx context.Context, topic domain.Topic) ([]domain.Queue
 			strangers = append(strangers, group)
 			continue
 		}
-		queues = append(queues, domain.QueueInfo{Queue: names[group], Lag: shape.lag(commits, extents)})
+		queues = append(queues, domain.QueueInfo{Queue: names[group], Lag: domain.LagOf(shape.committed(commits, extents, written))})
 	}
 	subscribed, err := b.subscribed(ctx, topic, strangers)
 	for _, group := range subscribed {
@@ -59,22 +67,4 @@ func (b *Broker) named(ctx context.Context, topic domain.Topic) (map[string]doma
 		}
 	}
 	return names, err
-}
-
-// lag is how far the ends are from the places of a group.
-func (t topology) lag(places map[int32]commit, extents map[int32]domain.Extent) (lag int64) {
-	for p := range t.leaders {
-		e, readable := extents[p]
-		if !readable {
-			return domain.LagUnknown
-		}
-		next := e.First
-		if at, ok := places[p]; ok {
-			if _, epoch := restore(at.next, at.metadata); epoch == 0 || epoch == t.epoch {
-				next = at.next
-			}
-		}
-		lag += max(e.End-next, 0)
-	}
-	return lag
 }

@@ -46,11 +46,15 @@ func (s *session) setup(group sarama.ConsumerGroupSession) error {
 	if err != nil {
 		return err
 	}
+	written, err := s.broker.written(ctx, s.topic, ahead(commits, extents))
+	if err != nil {
+		return err
+	}
 	claims := make([]*claim, 0, len(partitions))
 	for _, p := range partitions {
 		c := newClaim(p, s.epoch)
 		if at, ok := commits[p]; ok {
-			c.restore(at, extents[p])
+			c.restore(at, extents[p], written[p])
 			reset(group, s.topic, p, c.settled.Next, metadataOf(c.settled, s.epoch))
 		}
 		claims = append(claims, c)

@@ -63,13 +63,16 @@ func (b *Broker) locate(ctx context.Context, topic domain.Topic, shape topology,
 	return places, all.gaps, nil
 }
 
-// locateLed is locate for partitions of one leader, which tells of them.
+// locateLed is locate for partitions that have leaders, of which all must answer.
 func (b *Broker) locateLed(ctx context.Context, topic domain.Topic, l *locator, partitions []int32, from domain.Start) ([]domain.Place, error) {
 	extents, err := b.extents(ctx, topic, partitions)
 	if err != nil {
 		return nil, err
 	}
 	l.extents = extents
+	if l.written, err = b.written(ctx, topic, l.ahead(from)); err != nil {
+		return nil, err
+	}
 	places, queries := make([]domain.Place, len(partitions)), make(map[int32]int64)
 	for i, p := range partitions {
 		places[i] = l.ask(from, p)
@@ -107,8 +110,22 @@ var theBeginning = time.UnixMilli(1)
 type locator struct {
 	shape   topology
 	extents map[int32]domain.Extent // of partitions that can be read
+	written map[int32]int64         // how far those are written in which the start is ahead
 	now     time.Time
 	gaps    []domain.Gap
+}
+
+// ahead are the partitions in which from is after the end of what is committed.
+func (l *locator) ahead(from domain.Start) []int32 {
+	var ahead []int32
+	if v := from.Vector(); v != nil {
+		for p, e := range l.extents {
+			if v.Next(p) > e.End {
+				ahead = append(ahead, p)
+			}
+		}
+	}
+	return ahead
 }
 
 func (l *locator) ask(from domain.Start, p int32) domain.Place {
@@ -152,8 +169,8 @@ func (l *locator) resume(v *domain.Vector, p int32) domain.Place {
 	case readable && place.Next < e.First:
 		l.gap(p, domain.GapRetention, e.First-place.Next)
 		return l.first(p)
-	case readable && place.Next > e.End:
-		// The end never goes back in one epoch, so that is another log under the same name.
+	case readable && place.Next > max(e.End, l.written[p]):
+		// What is written never goes back in one epoch, so that is another log under the same name.
 		l.gap(p, domain.GapEpoch, domain.LostUnknown)
 		return l.first(p)
 	}
