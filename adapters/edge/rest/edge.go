@@ -1,5 +1,5 @@
-// Package rest serves what is asked and answered once: what topics and queues there are, injection over HTTP (PROTOCOL §5), and the settling of what
-// members over HTTP received.
+// Package rest serves what is asked and answered once: what topics and queues there are, what is done to a queue, injection over HTTP (PROTOCOL §5), and the
+// settling of what members over HTTP received.
 package rest
 
 import (
@@ -56,15 +56,12 @@ func (e *Edge) Register(r *echo.Echo) {
 	r.Match(documents, "/v1/topics", edge.Handle(e.list))
 	r.Match(documents, "/v1/topics/:topic", edge.Handle(e.describe))
 	r.Match(documents, "/v1/topics/:topic/queues", edge.Handle(e.listQueues))
+	r.Match(documents, "/v1/topics/:topic/queues/:queue", edge.Handle(e.inspect))
+	r.DELETE("/v1/topics/:topic/queues/:queue", edge.Handle(e.forget))
+	r.POST("/v1/topics/:topic/queues/:queue/reset", edge.Handle(e.reset))
+	r.POST("/v1/topics/:topic/queues/:queue/redrive", edge.Handle(e.redrive))
 	r.POST("/v1/topics/:topic/messages", edge.Handle(e.inject))
 	r.POST("/v1/streams/:stream/done", edge.Handle(e.done))
-	r.GET("/v1/topics/:topic/queues/:queue", edge.Handle(unsupported))
-	r.POST("/v1/topics/:topic/queues/:queue/reset", edge.Handle(unsupported))
-	r.DELETE("/v1/topics/:topic/queues/:queue", edge.Handle(unsupported))
-}
-
-func unsupported(http.ResponseWriter, *http.Request) error {
-	return domain.Errorf(domain.Unsupported, "this server does not inspect, reset or delete queues")
 }
 
 // respond sends a small JSON document.

@@ -95,20 +95,10 @@ func TestQueuesAreListed(t *testing.T) {
 func TestDocumentsHaveAHead(t *testing.T) {
 	s := &services{complete: true, info: domain.TopicInfo{Topic: "orders"}}
 	url := serve(t, s, DefaultConfig(), domain.DefaultLimits())
-	for target, want := range map[string]int{"/": 200, "/v1/topics": 200, "/v1/topics/orders": 200, "/v1/topics/orders/queues": 200, "/v1/topics/others": 404, "/v1/topics/orders/messages": 405, "/v1/streams/s_1/done": 405} {
+	for target, want := range map[string]int{"/": 200, "/v1/topics": 200, "/v1/topics/orders": 200, "/v1/topics/orders/queues": 200, "/v1/topics/orders/queues/billing": 200, "/v1/topics/others": 404, "/v1/topics/orders/messages": 405, "/v1/streams/s_1/done": 405, "/v1/topics/orders/queues/billing/reset": 405} {
 		resp := send(t, "HEAD", url+target, nil)
 		if resp.StatusCode != want || resp.ContentLength <= 0 {
 			t.Errorf("%s: %d, of %d bytes", target, resp.StatusCode, resp.ContentLength)
-		}
-	}
-}
-
-func TestWhatIsAskedOfOneQueueIsNotSupported(t *testing.T) {
-	url := serve(t, &services{}, DefaultConfig(), domain.DefaultLimits())
-	for _, route := range []string{"GET /v1/topics/orders/queues/billing", "POST /v1/topics/orders/queues/billing/reset", "DELETE /v1/topics/orders/queues/billing"} {
-		method, path, _ := strings.Cut(route, " ")
-		if status, got := do(t, method, url+path, ""); status != 501 || !strings.Contains(got, `"unsupported"`) {
-			t.Errorf("%s: %d %s", route, status, got)
 		}
 	}
 }

@@ -33,10 +33,7 @@ func (e *Edge) listQueues(w http.ResponseWriter, r *http.Request) error {
 	}
 	list := queueList{Queues: make([]queueEntry, len(queues)), Complete: complete}
 	for i, q := range queues {
-		list.Queues[i] = queueEntry{Queue: q.Queue, Members: q.Members}
-		if q.Lag != domain.LagUnknown {
-			list.Queues[i].Lag = &q.Lag
-		}
+		list.Queues[i] = queueEntry{q.Queue, q.Members, known(q.Lag)}
 	}
 	return document(w, list)
 }
