@@ -96,11 +96,12 @@ func TestARawSocketIsClosedForTheSameReasonAlways(t *testing.T) {
 		{"/v1/topics/orders/ws?mode=view", "4001 shutdown: this node is going away"},
 		{"/v1/topics/orders/ws?mode=both", "4001 shutdown: this node is going away"},
 		{"/v1/topics/orders/queues/q/ws", "4001 shutdown: this node is going away"},
+		{"/v1/topics/orders/queues/q/ws?mode=peek", "4001 shutdown: this node is going away"},
 		{"/v1/topics/orders/ws", "4001 unavailable: this node is shutting down; come back, another one may answer"},
 	} {
 		for _, bye := range []bool{false, true} {
 			synctest.Test(t, func(t *testing.T) {
-				b, streams, _ := viewing()
+				b, streams, _, _ := peeking()
 				joins, members := joining()
 				b.join = joins.join
 				h := newBubble(t, b)
