@@ -172,7 +172,19 @@ func TestWhatIsTypedWrong(t *testing.T) {
 		{"tail", "say the topic: culvert tail TOPIC…"},
 		{"tail ..", `".." names nothing`},
 		{"queues", "say one topic"},
-		{"queues a b", "say one topic"},
+		{"queues a b", "say one topic, or what to do with a queue, as culvert queues inspect a b"},
+		{"queues inspct a b", `unknown command "inspct"; did you mean inspect?`},
+		{"queues list", "say one topic: culvert queues list TOPIC"},
+		{"queues list a b", "say one topic"},
+		{"queues inspect a", "say one topic and one queue: culvert queues inspect TOPIC QUEUE"},
+		{"queues inspect a b -o table", `there is no output "table"`},
+		{"queues reset a b", "say where to: --to earliest, latest, @time or a cursor"},
+		{"queues reset a b --to latest -o xml", `there is no output "xml"`},
+		{"queues delete a ..", `".." names nothing`},
+		{"queues delete a b c", "say one topic and one queue"},
+		{"queues redrive a", "say one topic and one queue"},
+		{"queues redrive a b --limit 0", "at least 1"},
+		{"queues redrive a b --limit -1", "at least 1"},
 		{"topics a b", "say one pattern at most"},
 		{"publish a --json --whole", "choose one"},
 		{"publish a -K : -k x", "it does not go with -k"},
@@ -209,7 +221,7 @@ func TestWhatIsTypedWrong(t *testing.T) {
 }
 
 func TestNoBridgeAnswers(t *testing.T) {
-	for _, command := range []string{"publish a", "tail a", "topics", "queues a"} {
+	for _, command := range []string{"publish a", "tail a", "topics", "queues a", "queues inspect a b", "queues reset a b --to latest", "queues delete a b", "queues redrive a b"} {
 		_, stderr, status := feed(t, nil, "x\n", append(strings.Fields(command), "--url", "http://127.0.0.1:1")...)
 		const want = "culvert: no bridge answers at http://127.0.0.1:1: dial tcp 127.0.0.1:1: connect: connection refused; start one with `culvert serve`, or say where it is with --url\n"
 		if status != 1 || stderr != want {
@@ -229,7 +241,8 @@ func TestProblemsAreTold(t *testing.T) {
 		{"tail a~b", "culvert: invalid-request: "},
 		{"tail a --to tomorrow", "culvert: invalid-request: "},
 		{"tail a b~c", "culvert: invalid-request: "},
-		{"tail a --queue b --peek", "culvert: unsupported: "},
+		{"tail a --queue b --peek --ack manual", "culvert: invalid-request: "},
+		{"queues inspect a b~c", "culvert: invalid-request: "},
 		{"queues a~b", "culvert: invalid-request: "},
 	} {
 		if _, stderr, status := run(t, s.at(), strings.Fields(c.arguments)...); status != 1 || !strings.HasPrefix(stderr, c.want) {
@@ -485,7 +498,15 @@ func TestCompletion(t *testing.T) {
 		{[]string{"publish", ""}, "orders\norders.billing.dlq\n"},
 		{[]string{"publish", "orders", ""}, ""}, // files
 		{[]string{"tail", "o"}, "orders\norders.billing.dlq\n"},
-		{[]string{"queues", ""}, "orders\norders.billing.dlq\n"},
+		{[]string{"queues", "o"}, "orders\norders.billing.dlq\n"},
+		{[]string{"queues", "orders", ""}, ""},
+		{[]string{"queues", "list", ""}, "orders\norders.billing.dlq\n"},
+		{[]string{"queues", "redrive", ""}, "orders\norders.billing.dlq\n"},
+		{[]string{"queues", "inspect", "orders", ""}, "billing\n"},
+		{[]string{"queues", "reset", "orders", ""}, "billing\n"},
+		{[]string{"queues", "delete", "orders", "billing", ""}, ""},
+		{[]string{"queues", "reset", "orders", "billing", "--to", ""}, "earliest\nlatest\n@-15m\n"},
+		{[]string{"queues", "inspect", "orders", "billing", "-o", ""}, "text\njson\n"},
 		{[]string{"topics", ""}, "orders\norders.billing.dlq\n"},
 		{[]string{"tail", "orders", "--queue", ""}, "billing\n"},
 		{[]string{"tail", "--queue", ""}, ""},
@@ -517,8 +538,8 @@ func TestCompletionIsShort(t *testing.T) {
 }
 
 func TestHelpTeachesByExamples(t *testing.T) {
-	for _, command := range []string{"serve", "publish", "tail", "topics", "queues"} {
-		stdout, _, status := run(t, nil, command, "--help")
+	for _, command := range []string{"serve", "publish", "tail", "topics", "queues", "queues list", "queues inspect", "queues reset", "queues delete", "queues redrive"} {
+		stdout, _, status := run(t, nil, append(strings.Fields(command), "--help")...)
 		if status != 0 || !strings.Contains(stdout, "Examples:\n") || !strings.Contains(stdout, "culvert "+command) {
 			t.Errorf("%s: %d\n%s", command, status, stdout)
 		}

@@ -12,19 +12,35 @@ import (
 // completionTimeout is how long a shell waits for a bridge before it completes nothing.
 const completionTimeout = time.Second
 
-// completeTopics completes the arguments of c with the topics of the bridge; only the first where alone is true, and after it files.
-func completeTopics(c *cobra.Command, b *bridge, alone bool) {
-	c.ValidArgsFunction = func(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-		if alone && len(args) > 0 {
-			return nil, cobra.ShellCompDirectiveDefault
+// completeTopics completes every argument of c with the topics of the bridge.
+func completeTopics(c *cobra.Command, b *bridge) {
+	c.ValidArgsFunction = func(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		return b.names(c, topicNames)
+	}
+}
+
+// completeTopic completes the first argument of c with the topics of the bridge, and the others as others says.
+func completeTopic(c *cobra.Command, b *bridge, others cobra.ShellCompDirective) {
+	completeTopicAnd(c, b, func(*cobra.Command, []string) ([]string, cobra.ShellCompDirective) { return nil, others })
+}
+
+// completeTopicAndQueue completes the first argument of c with the topics of the bridge, and the second one with the queues of the first.
+func completeTopicAndQueue(c *cobra.Command, b *bridge) {
+	completeTopicAnd(c, b, func(c *cobra.Command, args []string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 1 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return b.names(c, func(ctx context.Context, api *client.API) (names []string) {
-			list, _ := api.Topics(ctx) // what cannot be had is not completed
-			for _, t := range list.Topics {
-				names = append(names, t.Topic)
-			}
-			return names
-		})
+		return b.names(c, queueNames(args[0]))
+	})
+}
+
+// completeTopicAnd completes the first argument of c with the topics of the bridge, and leaves what follows to others.
+func completeTopicAnd(c *cobra.Command, b *bridge, others func(*cobra.Command, []string) ([]string, cobra.ShellCompDirective)) {
+	c.ValidArgsFunction = func(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if len(args) == 0 {
+			return b.names(c, topicNames)
+		}
+		return others(c, args)
 	}
 }
 
@@ -34,14 +50,28 @@ func completeQueues(c *cobra.Command, b *bridge) {
 		if len(args) == 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return b.names(c, func(ctx context.Context, api *client.API) (names []string) {
-			list, _ := api.Queues(ctx, args[0]) // as above
-			for _, q := range list.Queues {
-				names = append(names, q.Queue)
-			}
-			return names
-		})
+		return b.names(c, queueNames(args[0]))
 	})
+}
+
+// topicNames are the topics of a bridge. What cannot be had is not completed.
+func topicNames(ctx context.Context, api *client.API) (names []string) {
+	list, _ := api.Topics(ctx)
+	for _, t := range list.Topics {
+		names = append(names, t.Topic)
+	}
+	return names
+}
+
+// queueNames gives what asks for the queues of topic, as topicNames does for topics.
+func queueNames(topic string) func(context.Context, *client.API) []string {
+	return func(ctx context.Context, api *client.API) (names []string) {
+		list, _ := api.Queues(ctx, topic)
+		for _, q := range list.Queues {
+			names = append(names, q.Queue)
+		}
+		return names
+	}
 }
 
 // names asks the bridge for what completes a word.

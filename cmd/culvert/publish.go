@@ -56,7 +56,7 @@ At the end the counts are told. The status is 0 if every message was confirmed, 
 	}
 	f.register(c)
 	b.register(c)
-	completeTopics(c, &b, true)
+	completeTopic(c, &b, cobra.ShellCompDirectiveDefault) // files
 	return c
 }
 

@@ -23,16 +23,15 @@ func tail() *cobra.Command {
 		Short:   "Follow topics, or take part in a queue, in a terminal or a pipe",
 		GroupID: groupClients,
 		Long: `Show the messages of topics as they come. Nothing is consumed: every viewer sees every message. A topic with * in its name is a pattern: topics that fit it join as
-they appear. With --queue the messages of a queue of one topic are shared with its other members, and settled.
+they appear. With --queue the messages of a queue of one topic are shared with its other members, and settled. With --queue and --peek they are shown from the
+queue's place on, and nothing is taken from it; where members settle out of order, some of what is shown is settled already.
 
 Outputs (-o): text, a line for people: time, topic/partition:offset, key, [headers], payload, with line ends and control characters as escapes;
 json, each frame as the bridge sent it, a line each, with the cursor that --from takes; raw, the payload and a line end (tombstones have none).
 Gaps, messages that the broker had and will not be shown, go to the standard error, in json to the output.
 
-When the connection breaks tail comes back by itself: a view goes on where it was, without showing a message twice. It ends with 0 at the end that --to or
---limit sets, at ^C, and when the program that it writes to ends; with 1 when trouble stays, in the words of the bridge; with 2 if the command line is wrong.
-
-The bridge of this version refuses --peek, as unsupported.`,
+When the connection breaks tail comes back by itself: a view, as a peek is, goes on where it was, without showing a message twice. It ends with 0 at the end that --to or
+--limit sets, at ^C, and when the program that it writes to ends; with 1 when trouble stays, in the words of the bridge; with 2 if the command line is wrong.`,
 		Example: `  # what comes from now on
   culvert tail prices
 
@@ -52,13 +51,19 @@ The bridge of this version refuses --peek, as unsupported.`,
   culvert tail prices --from AQABBnByaWNl…
 
   # take part in a queue; a message that was not shown in the end goes to another member
-  culvert tail orders --queue billing --ack manual`,
+  culvert tail orders --queue billing --ack manual
+
+  # what waits in a queue, without taking it, and end
+  culvert tail orders --queue billing --peek --to latest
+
+  # the next three that it would give
+  culvert tail orders --queue billing --peek --limit 3`,
 		Args: need(1, 0, "the topic"),
 		RunE: func(c *cobra.Command, args []string) error { return f.run(c, &b, args) },
 	}
 	f.register(c)
 	b.register(c)
-	completeTopics(c, &b, false)
+	completeTopics(c, &b)
 	completeQueues(c, &b)
 	completeWords(c, "ack", "auto", "manual")
 	completeWords(c, "output", display.Text, display.JSON, display.Raw)
@@ -82,7 +87,7 @@ func (f *tailFlags) register(c *cobra.Command) {
 	flags := c.Flags()
 	flags.StringVar(&f.queue, "queue", "", "take part in this queue of the topic")
 	flags.StringVar(&f.ack, "ack", "", "with --queue: auto (default; settled when sent) or manual (settled when shown)")
-	flags.BoolVar(&f.peek, "peek", false, "with --queue: look, without taking anything")
+	flags.BoolVar(&f.peek, "peek", false, "with --queue: show what follows the queue's place, and take nothing")
 	flags.StringVar(&f.from, "from", "", "where to begin: latest (default), earliest, -N (the last N of each partition), a time as @2026-01-02T15:04:05Z or @-15m, or a cursor")
 	flags.StringVar(&f.to, "to", "", "where to end: latest (the end as of now), a time or a cursor")
 	flags.Int64Var(&f.limit, "limit", 0, "end after so many messages")
@@ -94,7 +99,7 @@ func (f *tailFlags) register(c *cobra.Command) {
 
 // following is what the flags ask for. What does not go together is refused by the bridge, which knows best.
 func (f *tailFlags) following(c *cobra.Command, topics []string) (client.Following, error) {
-	following := client.Following{Topics: topics, Queue: f.queue, Limit: f.limit, Manual: f.ack == "manual", Query: url.Values{}}
+	following := client.Following{Topics: topics, Queue: f.queue, Peek: f.peek, Limit: f.limit, Manual: f.ack == "manual", Query: url.Values{}}
 	switch {
 	case f.limit < 0 || f.limit == 0 && c.Flags().Changed("limit"):
 		return following, misusef("--limit %d: it must be at least 1", f.limit)
@@ -119,9 +124,6 @@ func (f *tailFlags) following(c *cobra.Command, topics []string) (client.Followi
 		if value != "" {
 			following.Query.Set(name, value)
 		}
-	}
-	if f.peek {
-		following.Query.Set("mode", "peek")
 	}
 	for name, values := range map[string][]string{"key": f.keys, "header": headers} {
 		if len(values) > 0 {
@@ -164,5 +166,5 @@ func (f *tailFlags) run(c *cobra.Command, b *bridge, topics []string) error {
 	if errors.Is(err, syscall.EPIPE) {
 		return nil // who reads has had enough
 	}
-	return mend(err)
+	return mendOf(err, topics[0])
 }

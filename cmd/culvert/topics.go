@@ -28,7 +28,7 @@ func topics() *cobra.Command {
   culvert topics -o json | jq -r '.topics[].topic'`,
 		Args: need(0, 1, "one pattern at most"),
 		RunE: func(c *cobra.Command, args []string) error {
-			api, err := b.list(output)
+			api, err := b.openFor(output, outputTable)
 			if err != nil {
 				return err
 			}
@@ -55,24 +55,25 @@ func topics() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVarP(&long, "long", "l", false, "describe each topic")
-	registerList(c, &output)
+	registerOutput(c, &output, outputTable)
 	b.register(c)
-	completeTopics(c, &b, false)
+	completeTopics(c, &b)
 	return c
 }
 
 // outputTable is the output of lists for people.
 const outputTable = "table"
 
-func registerList(c *cobra.Command, output *string) {
-	c.Flags().StringVarP(output, "output", "o", outputTable, "table or json")
-	completeWords(c, "output", outputTable, display.JSON)
+// registerOutput registers -o, which is plain, for people, or JSON.
+func registerOutput(c *cobra.Command, output *string, plain string) {
+	c.Flags().StringVarP(output, "output", "o", plain, plain+" or json")
+	completeWords(c, "output", plain, display.JSON)
 }
 
-// list opens the client of a command that lists.
-func (b *bridge) list(output string) (*client.API, error) {
-	if output != outputTable && output != display.JSON {
-		return nil, misusef("there is no output %q: it is %s or %s", output, outputTable, display.JSON)
+// openFor opens the client of a command with such an output.
+func (b *bridge) openFor(output, plain string) (*client.API, error) {
+	if output != plain && output != display.JSON {
+		return nil, misusef("there is no output %q: it is %s or %s", output, plain, display.JSON)
 	}
 	return b.open()
 }
