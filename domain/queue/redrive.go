@@ -69,9 +69,12 @@ func (s *Service) Redrive(ctx context.Context, topic domain.Topic, queue domain.
 	if limit > 0 {
 		there = min(there, limit)
 	}
-	ctx, leave := context.WithCancel(ctx)
-	defer leave()
-	m, err := s.joinLetters(ctx, by, from)
+	// The member outlives a request that ends, as what the broker has taken by then is settled still.
+	life, leave := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer leave(nil)
+	in := context.AfterFunc(ctx, func() { leave(context.Cause(ctx)) })
+	m, err := s.joinLetters(life, by, from)
+	in()
 	if err != nil {
 		return 0, err
 	}
@@ -117,11 +120,14 @@ func (s *Service) keepLetters(ctx context.Context, by name) error {
 
 // joinLetters makes a member of the queue that sends dead letters back.
 func (s *Service) joinLetters(ctx context.Context, by name, from *domain.Start) (ports.Member, error) {
-	set, err := s.cfg.settings(by.topic, by.queue, s.broker.Capabilities(by.topic))
+	plain := s.cfg
+	plain.MaxAttempts = 0 // a letter that cannot be sent back stays where it is
+	plain.Linger = 0      // letters go to the next server that asks for them
+	plain.Rules = nil     // which are for queues that people name
+	set, err := plain.settings(by.topic, by.queue, s.broker.Capabilities(by.topic))
 	if err != nil {
 		return nil, err
 	}
-	set.maxAttempts, set.deadLetter = 0, "" // a letter that cannot be sent back stays where it is
 	j := ports.Join{Topic: by.topic, Queue: by.queue, From: from, MaxInFlight: redriveBatch, Heartbeat: redriveSilence}
 	m, err := s.join(ctx, j, set)
 	if from != nil && domain.CodeOf(err) == domain.Conflict { // another redrive has begun it meanwhile
@@ -165,8 +171,8 @@ func (r *redrive) run(ctx context.Context, there int64) error {
 		switch r.silent++; {
 		case len(events) > 0:
 			r.silent = 0
-		case assigned > 0:
-			return nil
+		case assigned > 0: // that was all, but for a server that shuts down: it gives nothing, whatever there is
+			return r.service.serving()
 		case r.silent >= redrivePatience:
 			return domain.Errorf(domain.Unavailable, "the dead letters of queue %q of topic %q are at another server, which may be sending them back", r.of.queue, r.of.topic)
 		}

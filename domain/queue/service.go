@@ -108,6 +108,16 @@ func (s *Service) lane(j ports.Join, set settings) (l *lane, opener bool, err er
 	return l, true, nil
 }
 
+// serving is nil until the service is drained, and then why it gives nothing.
+func (s *Service) serving() error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.draining {
+		return shuttingDown()
+	}
+	return nil
+}
+
 func shuttingDown() error {
 	return domain.Errorf(domain.Unavailable, "this server is shutting down")
 }
