@@ -16,6 +16,11 @@ type fakeBroker struct {
 	ensure       func(topic domain.Topic) error
 	publish      func(try int) error // nil: every message is confirmed; tries count from 1
 	describeErr  error
+	progress     func(ctx context.Context) (domain.Progress, error) // nil: Unsupported, as is what follows
+	forget       func(ctx context.Context) error
+	move         func(ctx context.Context, to domain.Start) ([]domain.Committed, error)
+	moved        []domain.Start // by tests that keep it
+	forgotten    int            // likewise
 
 	mu        sync.Mutex
 	order     domain.Order // what the first event tells
@@ -121,6 +126,27 @@ func (b *fakeBroker) Ensure(_ context.Context, topic domain.Topic) error {
 	return b.ensure(topic)
 }
 
+func (b *fakeBroker) Progress(ctx context.Context, _ domain.Topic, _ domain.Queue) (domain.Progress, error) {
+	if b.progress == nil {
+		return domain.Progress{}, domain.Errorf(domain.Unsupported, "no")
+	}
+	return b.progress(ctx)
+}
+
+func (b *fakeBroker) Forget(ctx context.Context, _ domain.Topic, _ domain.Queue) error {
+	if b.forget == nil {
+		return domain.Errorf(domain.Unsupported, "no")
+	}
+	return b.forget(ctx)
+}
+
+func (b *fakeBroker) Move(ctx context.Context, _ domain.Topic, _ domain.Queue, to domain.Start) ([]domain.Committed, error) {
+	if b.move == nil {
+		return nil, domain.Errorf(domain.Unsupported, "no")
+	}
+	return b.move(ctx, to)
+}
+
 func (b *fakeBroker) letters() []published {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -201,6 +227,16 @@ func (c *fakeClaim) Settle(offsets ...int64) {
 	for _, o := range offsets {
 		c.settled[o]++
 	}
+}
+
+// put makes a haul of one message, at the next offset.
+func (c *fakeClaim) put(m *domain.Message) {
+	c.mu.Lock()
+	m.Partition, m.Offset = c.partition, c.next
+	c.next++
+	c.hauls = append(c.hauls, domain.Haul{Messages: []*domain.Message{m}})
+	c.mu.Unlock()
+	c.poke()
 }
 
 // add makes a haul of messages with these keys; "-" stands for no key. The payload of each is its key and its offset.
