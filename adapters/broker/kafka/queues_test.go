@@ -93,6 +93,39 @@ func (drone) ConsumeClaim(session sarama.ConsumerGroupSession, _ sarama.Consumer
 	return nil
 }
 
+// subscribe makes a member of a group that is not ours, which commits nothing, and gives how it leaves.
+func subscribe(t testing.TB, cluster brokers.KafkaCluster, group string, topic domain.Topic) (leave func()) {
+	t.Helper()
+	cfg := sarama.NewConfig()
+	cfg.Version = sarama.V2_8_0_0
+	foreign, err := sarama.NewConsumerGroup(cluster.Addrs, group, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	stands, ended := make(chan struct{}), make(chan struct{})
+	go func() { // ends with ctx
+		defer close(ended)
+		if err := foreign.Consume(ctx, []string{string(topic)}, drone{sync.OnceFunc(func() { close(stands) })}); err != nil && ctx.Err() == nil {
+			t.Error(err)
+		}
+	}()
+	leave = sync.OnceFunc(func() {
+		cancel()
+		<-ended
+		if err := foreign.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(leave)
+	select {
+	case <-stands:
+	case <-ended:
+		t.Fatal("a member that is not ours did not get in")
+	}
+	return leave
+}
+
 // Where another program's group begins is its own affair until it commits.
 func TestAGroupThatOnlySubscribesIsAQueueOfUnknownLag(t *testing.T) {
 	t.Parallel()
@@ -103,28 +136,7 @@ func TestAGroupThatOnlySubscribesIsAQueueOfUnknownLag(t *testing.T) {
 	b := open(t, cluster.Addrs)
 	mustPublish(t, b, topic, numbers(0, 5)...)
 
-	cfg := sarama.NewConfig()
-	cfg.Version = sarama.V2_8_0_0
-	group, err := sarama.NewConsumerGroup(cluster.Addrs, string(topic)+".x.b", cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	stands := make(chan struct{})
-	var consuming sync.WaitGroup
-	consuming.Go(func() { // ends with ctx
-		if err := group.Consume(ctx, []string{string(topic)}, drone{sync.OnceFunc(func() { close(stands) })}); err != nil && ctx.Err() == nil {
-			t.Error(err)
-		}
-	})
-	defer func() {
-		cancel()
-		consuming.Wait()
-		if err := group.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	<-stands
+	subscribe(t, cluster, string(topic)+".x.b", topic)
 	expectQueues(t, b, topic, domain.QueueInfo{Queue: "x.b", Lag: domain.LagUnknown})
 	expectQueues(t, b, long)
 }
