@@ -36,7 +36,7 @@ func (e *Edge) join(w http.ResponseWriter, r *http.Request, p *edge.Params, topi
 	}
 	wire := e.wire(contentType, p, false)
 	strict := p.Flag("strict", contentType == typeNDJSON)
-	p.One("lastEventId") // which polyfills send on a queue too, where it means nothing
+	p.All("lastEventId") // which polyfills send on a queue too, where it means nothing
 	join, ack := p.Join(topic, queue, e.limits, time.Now())
 	if err := p.Err(); err != nil {
 		return err
@@ -72,39 +72,45 @@ func (e *Edge) serve(w http.ResponseWriter, r *http.Request, join ports.Join, ac
 	if err := c.send(opening); err != nil {
 		return nil // the client is gone
 	}
+	written := func(string) {}
+	if ack == edge.AckAuto {
+		written = func(receipt string) { member.DoneUpTo(receipt) }
+	}
 	for {
 		events, err := member.Next(ctx, math.MaxInt)
 		if err != nil {
 			return e.end(ctx, c, wire, err, domain.Cursor{})
 		}
-		if err := c.give(events, wire); err != nil {
+		if err := c.give(events, wire, written); err != nil {
 			return nil // the client is gone or does not read; what it has not settled goes to others
 		}
-		if ack == edge.AckAuto {
-			settle(member, events)
-		}
 	}
 }
 
-// give writes events, or what breaks the silence where there are none.
-func (c *connection) give(events []domain.Event, wire wire) error {
+// give writes events, or what breaks the silence where there are none. Many are written piece by piece: written is told the last receipt of each, so that leases do not end while
+// messages after theirs are on their way to a slow client.
+func (c *connection) give(events []domain.Event, wire wire, written func(upto string)) error {
 	buf := c.buffer()
 	defer c.release(buf)
-	for _, event := range events {
-		*buf = wire.append(*buf, event)
-	}
 	if len(events) == 0 {
-		*buf = wire.silence(*buf, "", "")
+		return c.send(wire.silence(*buf, "", ""))
 	}
-	return c.send(*buf)
-}
-
-// settle settles what was written. Everything before it was settled when it was written.
-func settle(member ports.Settler, events []domain.Event) {
-	for i := len(events) - 1; i >= 0; i-- {
-		if receipt := events[i].Receipt; receipt != "" {
-			member.DoneUpTo(receipt)
-			return
+	upto := ""
+	for i, event := range events {
+		*buf = wire.append(*buf, event)
+		if event.Receipt != "" {
+			upto = event.Receipt
+		}
+		if last := i == len(events)-1; !last && len(*buf) < coalesceBytes {
+			continue
+		}
+		if err := c.send(*buf); err != nil {
+			return err
+		}
+		*buf = (*buf)[:0]
+		if upto != "" {
+			written(upto)
 		}
 	}
+	return nil
 }

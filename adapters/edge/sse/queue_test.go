@@ -95,3 +95,35 @@ func TestAWriteThatFailsSettlesNothing(t *testing.T) {
 		t.Errorf("settled up to %v", got)
 	}
 }
+
+// A batch was settled only when all of it was written: to a client that read slowly, messages that it had were given to others when their leases ended, and after some tries they
+// were dead letters.
+func TestWhatWasWrittenIsSettledThoughTheRestIsNot(t *testing.T) {
+	m := newMember()
+	ended := make(chan struct{})
+	s := &services{join: func(ctx context.Context, _ ports.Join) (ports.Member, error) {
+		context.AfterFunc(ctx, func() { close(ended) })
+		return m, nil
+	}}
+	cfg := DefaultConfig()
+	cfg.WriteTimeout = 50 * time.Millisecond
+	c := get(t, serve(t, s, cfg, domain.DefaultLimits())+"/v1/topics/orders/queues/billing/events")
+	c.block(t)
+	push(t, m.steps, step[[]domain.Event]{give: []domain.Event{
+		given("r1", "small", 1), given("r2", strings.Repeat("x", coalesceBytes), 1), given("r3", strings.Repeat("x", 64<<20), 1), given("r4", "never", 1),
+	}})
+	await(t, ended, "the end of the membership")
+	if got := m.settled(); !slices.Equal(got, []string{"r2"}) {
+		t.Errorf("settled up to %v", got)
+	}
+}
+
+// One that a page had put into the URL, beside that of its polyfill, was refused.
+func TestAMemberMayComeBackWithAnyIDs(t *testing.T) {
+	m := newMember()
+	url := serve(t, joining(m, nil), DefaultConfig(), domain.DefaultLimits())
+	c := get(t, url+"/v1/topics/orders/queues/billing/events?lastEventId=r1&lastEventId=r2", "Last-Event-ID", "r3")
+	if c.StatusCode != 200 {
+		t.Errorf("%d %s", c.StatusCode, c.rest(t))
+	}
+}

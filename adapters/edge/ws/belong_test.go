@@ -1,7 +1,9 @@
 package ws
 
 import (
+	"strings"
 	"testing"
+	"testing/synctest"
 
 	"culvert/domain"
 	"culvert/ports"
@@ -154,4 +156,48 @@ func TestMessagesWithoutAPosition(t *testing.T) {
 	say(t, c, `{"op":"done","id":"1","sub":"b","receipts":["r2"]}`)
 	wantCall(t, m, "done r2")
 	expect(t, c, `{"op":"ok","id":"1","settled":1,"unknown":[]}`)
+}
+
+// A raw member's batch was settled only when all of it was written: to a client that read slowly, messages that it had were given to others when their leases ended, and after some
+// tries they were dead letters.
+func TestASlowMemberSettlesWhatItHas(t *testing.T) {
+	whole := strings.Repeat("x", enough)
+	for name, c := range map[string]struct{ subprotocol, sub string }{
+		"raw":  {protocolRaw, ""},
+		"json": {protocolJSON, `{"op":"sub","sub":"m"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, members := joining()
+				h := newBubble(t, b)
+				defer h.end(t)
+				client := h.dialAs(t, "/v1/topics/orders/queues/billing/ws", c.subprotocol)
+				defer client.cut()
+				if c.sub != "" {
+					say(t, client, c.sub)
+					expectPrefix(t, client, `{"op":"ready"`)
+				}
+				m := await(t, members, "a member")
+				m.feed <- []domain.Event{leased("r1", "small", 1), leased("r2", whole, 1), leased("r3", whole, 1), leased("r4", "last", 1)}
+				for _, step := range []struct {
+					reads int
+					want  string
+				}{{0, ""}, {2, "done r1 r2"}, {1, "done r3"}, {1, "done r4"}} {
+					for range step.reads {
+						if _, _, err := client.read(); err != nil {
+							t.Fatal(err)
+						}
+					}
+					synctest.Wait()
+					got := ""
+					if len(m.calls) > 0 {
+						got = <-m.calls
+					}
+					if got != step.want {
+						t.Errorf("the member was told %q, want %q", got, step.want)
+					}
+				}
+			})
+		})
+	}
 }

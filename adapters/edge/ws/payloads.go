@@ -47,7 +47,7 @@ func (d *raw) watch(ctx context.Context) {
 	}
 }
 
-// belong sends the payloads that the membership is given until it ends, and the socket with it. What was written is settled.
+// belong sends the payloads that the membership is given until it ends, and the socket with it.
 func (d *raw) belong(ctx context.Context) {
 	for {
 		events, err := d.member.Next(ctx, math.MaxInt)
@@ -55,29 +55,48 @@ func (d *raw) belong(ctx context.Context) {
 			d.over(ctx, err)
 			return
 		}
-		var frames []byte
-		var receipts []string
-		var gap *domain.Gap
-		for _, e := range events {
-			if gap = e.Gap; gap != nil {
-				break
-			}
-			if e.Message != nil {
-				frames = d.socket.edge.frames.Append(frames, e)
-				receipts = append(receipts, e.Receipt)
-			}
-		}
-		if d.send(ctx, [][]byte{frames}) != nil {
+		gap, err := d.give(ctx, events)
+		if err != nil {
 			return
-		}
-		if len(receipts) > 0 {
-			d.member.Done(receipts...)
 		}
 		if gap != nil {
 			d.hole(ctx, gap)
 			return
 		}
 	}
+}
+
+// give sends the payloads among events, up to the first gap, which it returns. Many are sent piece by piece and settled as soon as they are written, so that leases do not end while
+// payloads after theirs are on their way to a slow client.
+func (d *raw) give(ctx context.Context, events []domain.Event) (gap *domain.Gap, err error) {
+	var frames []byte
+	var receipts []string
+	flush := func() error {
+		if err := d.send(ctx, [][]byte{frames}); err != nil {
+			return err
+		}
+		if len(receipts) > 0 {
+			d.member.Done(receipts...)
+		}
+		frames, receipts = frames[:0], receipts[:0]
+		return nil
+	}
+	for _, e := range events {
+		if e.Gap != nil {
+			return e.Gap, flush()
+		}
+		if e.Message == nil {
+			continue
+		}
+		frames = d.socket.edge.frames.Append(frames, e)
+		receipts = append(receipts, e.Receipt)
+		if len(frames) >= enough {
+			if err := flush(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return nil, flush()
 }
 
 func (d *raw) send(ctx context.Context, frames [][]byte) error {
