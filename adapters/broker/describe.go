@@ -20,7 +20,7 @@ func (p *Pair) Describe(_ context.Context, name domain.Topic) (domain.TopicInfo,
 	}, nil
 }
 
-// Capabilities implements ports.Describer. They are the same for every topic.
+// Capabilities implements ports.Describer. They are the same for every topic. What concerns history and queues is so whatever the backend: the log and the places are the pair's own.
 func (p *Pair) Capabilities(domain.Topic) domain.Capabilities {
 	cs := domain.Capabilities{domain.History, domain.SeekTime}
 	if p.cfg.ReceiptPosition {
@@ -29,7 +29,7 @@ func (p *Pair) Capabilities(domain.Topic) domain.Capabilities {
 	if p.cfg.ReceiptPosition || p.cfg.KeyOrder {
 		cs = append(cs, domain.KeyOrder)
 	}
-	cs = append(cs, domain.Lag)
+	cs = append(cs, domain.Peek, domain.Reset, domain.ResetTime, domain.Lag)
 	if p.cfg.Catalogue {
 		cs = append(cs, domain.Catalogue)
 	}

@@ -16,12 +16,11 @@ func (p *Pair) Join(ctx context.Context, topic domain.Topic, queue domain.Queue,
 			yield(domain.LaneEvent{}, err)
 			return
 		}
-		q, err := t.queue(queue, terms.From)
+		q, m, err := t.join(queue, terms.From)
 		if err != nil {
 			yield(domain.LaneEvent{}, err)
 			return
 		}
-		m := q.enter()
 		defer q.leave(m)
 
 		var event domain.LaneEvent

@@ -13,7 +13,7 @@ import (
 
 // Pair is a broker made of a Watermill publisher and a Watermill subscriber. See the package comment for what it adds to them.
 //
-// It is a ports.Broker, ports.Catalogue, ports.QueueCatalogue and ports.Creator. A topic exists from the moment of its first use by this pair on, until Close.
+// It is a ports.Broker, ports.Catalogue, ports.QueueCatalogue, ports.QueueKeeper, ports.QueueMover and ports.Creator. A topic exists from the moment of its first use by this pair on, until Close.
 type Pair struct {
 	publisher  message.Publisher
 	subscriber message.Subscriber
@@ -33,6 +33,8 @@ var (
 	_ ports.Broker         = (*Pair)(nil)
 	_ ports.Catalogue      = (*Pair)(nil)
 	_ ports.QueueCatalogue = (*Pair)(nil)
+	_ ports.QueueKeeper    = (*Pair)(nil)
+	_ ports.QueueMover     = (*Pair)(nil)
 	_ ports.Creator        = (*Pair)(nil)
 )
 

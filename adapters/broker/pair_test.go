@@ -56,9 +56,9 @@ func TestCapabilitiesAreWhatIsKnown(t *testing.T) {
 		change func(*Config)
 		want   []domain.Capability
 	}{
-		{nil, []domain.Capability{domain.History, domain.SeekTime, domain.Lag, domain.Create}},
-		{func(c *Config) { c.KeyOrder = true }, []domain.Capability{domain.History, domain.SeekTime, domain.KeyOrder, domain.Lag, domain.Create}},
-		{func(c *Config) { c.ReceiptPosition, c.Catalogue = true, true }, []domain.Capability{domain.History, domain.SeekTime, domain.ReceiptPosition, domain.KeyOrder, domain.Lag, domain.Catalogue, domain.Create}},
+		{nil, []domain.Capability{domain.History, domain.SeekTime, domain.Peek, domain.Reset, domain.ResetTime, domain.Lag, domain.Create}},
+		{func(c *Config) { c.KeyOrder = true }, []domain.Capability{domain.History, domain.SeekTime, domain.KeyOrder, domain.Peek, domain.Reset, domain.ResetTime, domain.Lag, domain.Create}},
+		{func(c *Config) { c.ReceiptPosition, c.Catalogue = true, true }, []domain.Capability{domain.History, domain.SeekTime, domain.ReceiptPosition, domain.KeyOrder, domain.Peek, domain.Reset, domain.ResetTime, domain.Lag, domain.Catalogue, domain.Create}},
 	} {
 		p := newTestPair(t, newBackend(), c.change)
 		if got := p.Capabilities("orders"); !slices.Equal(got, c.want) {

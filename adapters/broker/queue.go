@@ -24,27 +24,33 @@ type member struct {
 	claims chan *claim
 }
 
-// queue gives the queue of that name, made to begin at from where it is new.
-func (t *topic) queue(name domain.Queue, from *domain.Start) (*queue, error) {
+// join makes a member of the queue of that name, which is made to begin at from where it is new. It is one step, so that nobody enters a queue that is being forgotten.
+func (t *topic) join(name domain.Queue, from *domain.Start) (*queue, *member, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if q, ok := t.queues[name]; ok {
-		if from != nil {
-			return nil, domain.Errorf(domain.Conflict, "queue %q of topic %q has begun already: join it without from", name, t.name)
+	q, ok := t.queues[name]
+	if ok && from != nil {
+		return nil, nil, domain.Errorf(domain.Conflict, "queue %q of topic %q has begun already: join it without from", name, t.name)
+	}
+	if !ok {
+		if len(t.queues) >= t.cfg.Queues {
+			return nil, nil, domain.Errorf(domain.Unavailable, "there is no room for queue %q: this broker keeps %d queues of a topic at most (its setting queues)", name, t.cfg.Queues)
 		}
-		return q, nil
+		q = t.log.queue(from)
+		t.queues[name] = q
 	}
-	if len(t.queues) >= t.cfg.Queues {
-		return nil, domain.Errorf(domain.Unavailable, "there is no room for queue %q: this broker keeps %d queues of a topic at most (its setting queues)", name, t.cfg.Queues)
-	}
+	return q, q.enter(), nil
+}
+
+// queue makes a queue that begins at from; at the end where that is nil.
+func (l *log) queue(from *domain.Start) *queue {
 	begin := domain.StartLatest()
 	if from != nil {
 		begin = *from
 	}
-	q := &queue{log: t.log}
-	q.settled.Next, q.gap = t.log.locate(begin)
-	t.queues[name] = q
-	return q, nil
+	q := &queue{log: l}
+	q.settled.Next, q.gap = l.locate(begin)
+	return q
 }
 
 // enter makes a member, which is given the partition where nobody has it.

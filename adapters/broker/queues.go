@@ -19,15 +19,74 @@ func (p *Pair) Queues(_ context.Context, name domain.Topic) ([]domain.QueueInfo,
 	t.mu.Unlock()
 	infos := make([]domain.QueueInfo, 0, len(queues))
 	for name, q := range queues {
-		infos = append(infos, domain.QueueInfo{Queue: name, Lag: q.lag()})
+		infos = append(infos, domain.QueueInfo{Queue: name, Lag: q.committed().Lag()})
 	}
 	return infos, nil
 }
 
-// lag is how far the queue's place is from the end.
-func (q *queue) lag() int64 {
+// Progress implements ports.QueueKeeper.
+func (p *Pair) Progress(_ context.Context, topic domain.Topic, queue domain.Queue) (domain.Progress, error) {
+	q, err := p.queue(topic, queue)
+	if err != nil {
+		return domain.Progress{}, err
+	}
+	partitions := []domain.Committed{q.committed()}
+	return domain.Progress{Lag: domain.LagOf(partitions), Epoch: q.log.epoch, Partitions: partitions}, nil
+}
+
+// Forget implements ports.QueueKeeper.
+func (p *Pair) Forget(_ context.Context, topic domain.Topic, queue domain.Queue) error {
+	t, err := p.known(topic)
+	if err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	q, ok := t.queues[queue]
+	if !ok {
+		return unknownQueue(topic, queue)
+	}
+	if q.occupied() {
+		return occupied(topic, queue)
+	}
+	delete(t.queues, queue) // and who joins, which is done under t.mu, begins another
+	return nil
+}
+
+// queue gives a queue that has begun. Else it is UnknownQueue, or what known says of the topic.
+func (p *Pair) queue(topic domain.Topic, queue domain.Queue) (*queue, error) {
+	t, err := p.known(topic)
+	if err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	q, ok := t.queues[queue]
+	if !ok {
+		return nil, unknownQueue(topic, queue)
+	}
+	return q, nil
+}
+
+// committed is how far the queue is.
+func (q *queue) committed() domain.Committed {
 	q.mu.Lock()
-	next := q.settled.Next
+	place := q.settled.Next
 	q.mu.Unlock()
-	return q.log.extent().End - next // which is taken later, and so not before it
+	return domain.Committed{Extent: q.log.extent(), Place: place} // whose end is taken later, and so not before the place
+}
+
+// occupied reports whether the queue has a member.
+func (q *queue) occupied() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.members) > 0
+}
+
+func unknownQueue(topic domain.Topic, queue domain.Queue) error {
+	return domain.Errorf(domain.UnknownQueue, "there is no queue %q of topic %q", queue, topic)
+}
+
+func occupied(topic domain.Topic, queue domain.Queue) error {
+	return domain.Errorf(domain.Conflict, "queue %q of topic %q has members: it can be moved or deleted when they have left", queue, topic)
 }

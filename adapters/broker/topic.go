@@ -30,7 +30,7 @@ type topic struct {
 	// broken says why there is no subscription; nil while there is one.
 	broken atomic.Pointer[error]
 
-	mu     sync.Mutex // guards queues; a queue's lock is not taken under it
+	mu     sync.Mutex // guards queues; the locks of a queue and of the log are taken under it
 	queues map[domain.Queue]*queue
 }
 

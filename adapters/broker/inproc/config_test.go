@@ -29,7 +29,7 @@ func TestCapabilities(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer b.Close(t.Context())
-	for _, c := range []domain.Capability{domain.History, domain.SeekTime, domain.ReceiptPosition, domain.KeyOrder, domain.Lag, domain.Catalogue, domain.Create} {
+	for _, c := range []domain.Capability{domain.History, domain.SeekTime, domain.ReceiptPosition, domain.KeyOrder, domain.Peek, domain.Reset, domain.ResetTime, domain.Lag, domain.Catalogue, domain.Create} {
 		if !b.Capabilities("any").Has(c) {
 			t.Errorf("%s is missing", c)
 		}

@@ -28,6 +28,9 @@ var (
 	_ ports.Broker         = (*Broker)(nil)
 	_ ports.Catalogue      = (*Broker)(nil)
 	_ ports.QueueCatalogue = (*Broker)(nil)
+	_ ports.QueueKeeper    = (*Broker)(nil)
+	_ ports.QueueMover     = (*Broker)(nil)
+	_ ports.QueueCreator   = (*Broker)(nil)
 	_ ports.Creator        = (*Broker)(nil)
 	_ ports.Topics         = (*Broker)(nil)
 )
@@ -188,20 +191,6 @@ func (b *Broker) Capabilities(topic domain.Topic) domain.Capabilities {
 		return nil
 	}
 	return b.brokers[t.broker].Capabilities(t.physical)
-}
-
-// Queues implements ports.QueueCatalogue. It is Unsupported where the topic's broker cannot list queues.
-func (b *Broker) Queues(ctx context.Context, topic domain.Topic) ([]domain.QueueInfo, error) {
-	t, err := b.resolve(topic)
-	if err != nil {
-		return nil, err
-	}
-	c, ok := b.brokers[t.broker].(ports.QueueCatalogue)
-	if !ok {
-		return nil, domain.Errorf(domain.Unsupported, "the broker of topic %q cannot list its queues", topic)
-	}
-	queues, err := c.Queues(ctx, t.physical)
-	return queues, t.plain(err)
 }
 
 // Ensure implements ports.Creator. On a broker that cannot make topics it tells whether there is one.
