@@ -134,9 +134,10 @@ func (m *member) news(most int, last bool) ([]domain.Event, error) {
 	return m.events, nil
 }
 
-// collect turns all that waits for the member into events. The caller holds the lane's mu.
+// collect turns all that waits for the member into events, but for messages where there is a gap: they come with the next call. The caller holds the lane's mu.
 func (m *member) collect() {
 	topic := m.lane.name.topic
+	gapped := len(m.gaps) > 0
 	for i := range m.gaps {
 		m.events = append(m.events, domain.Event{Topic: topic, Gap: &m.gaps[i]})
 	}
@@ -146,6 +147,9 @@ func (m *member) collect() {
 		m.events = append(m.events, domain.Event{Topic: topic, Assigned: &assigned})
 	}
 	given := min(len(m.parcel), m.most)
+	if gapped {
+		given = 0 // who cannot go on after a gap leaves, and has not had a try at messages that it was not shown
+	}
 	for _, p := range m.parcel[:given] {
 		m.events = append(m.events, domain.Event{Topic: topic, Message: p.entry.message, Attempt: p.entry.attempts})
 		m.numbers = append(m.numbers, p.number)

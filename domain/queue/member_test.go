@@ -261,6 +261,27 @@ func TestGapsAreToldToAll(t *testing.T) {
 	})
 }
 
+// A gap came together with the messages behind it, and whoever left because of the gap, as bare payloads must, was counted as having tried them: with max_attempts at 1 they were dead letters
+// that nobody had seen.
+func TestAGapIsToldBeforeMessagesAreTried(t *testing.T) {
+	setUp := func(cfg *queue.Config, b *fakeBroker) {
+		cfg.MaxAttempts = 1
+		b.claims[0].haul(&domain.Gap{Reason: domain.GapRetention, Lost: 9}, "a", "b")
+	}
+	inBubble(t, 1, setUp, func(t *testing.T, s *queue.Service, b *fakeBroker) {
+		first := sit(t, s, 2)
+		if events := first.got(); len(events) != 1 || events[0].Gap == nil {
+			t.Errorf("told %+v, want the gap alone", events)
+		}
+		first.gone()
+		second := sit(t, s, 2)
+		second.receipts("a0", "b1")
+		if letters := b.letters(); len(letters) != 0 {
+			t.Errorf("%d dead letters", len(letters))
+		}
+	})
+}
+
 func TestRevokedClaims(t *testing.T) {
 	inBubble(t, 1, nil, func(t *testing.T, s *queue.Service, b *fakeBroker) {
 		c := b.claims[0]
