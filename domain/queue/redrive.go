@@ -79,6 +79,9 @@ func (s *Service) Redrive(ctx context.Context, topic domain.Topic, queue domain.
 		return 0, err
 	}
 	r := redrive{service: s, of: of, member: m}
+	if there == math.MaxInt64 { // or messages that die at once would go round for ever
+		r.until = time.Now()
+	}
 	err = r.run(ctx, there)
 	return r.sent, err
 }
@@ -142,6 +145,7 @@ type redrive struct {
 	service *Service
 	of      name // whose letters they are
 	member  ports.Member
+	until   time.Time // a letter that was made later is the end; zero where the number of letters is known
 	sent    int64
 	seen    int64
 	silent  int
@@ -156,10 +160,13 @@ func (r *redrive) run(ctx context.Context, there int64) error {
 			return ended(err)
 		}
 		var letters []domain.Event
+		var late []string
 		for _, e := range events {
 			switch {
 			case e.Assigned != nil:
 				assigned = *e.Assigned
+			case e.Message != nil && !r.until.IsZero() && e.Message.Time.After(r.until):
+				late = append(late, e.Receipt)
 			case e.Message != nil:
 				letters = append(letters, e)
 			}
@@ -167,6 +174,10 @@ func (r *redrive) run(ctx context.Context, there int64) error {
 		r.seen += int64(len(letters))
 		if err := r.sendBack(ctx, letters); err != nil {
 			return err
+		}
+		if len(late) > 0 {
+			r.member.Nack(0, late...)
+			return nil
 		}
 		switch r.silent++; {
 		case len(events) > 0:
