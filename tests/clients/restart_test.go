@@ -16,7 +16,8 @@ import (
 // Every client comes back by its own means after the bridge was killed, and has seen every message once: where the broker keeps a log nothing is missing, and where the
 // log was the bridge's own the client is told so, and misses nothing that came after.
 func TestClientsGoOnOverARestart(t *testing.T) {
-	everyBroker(t, func(t *testing.T, s subject) {
+	long := subject{name: "kafka, many partitions", environment: kafka, topic: kafkaTopic(60), keeps: true, thinned: true}
+	each(t, append(subjects(), long), func(t *testing.T, s subject) {
 		r := newRun(t, s)
 		r.before()
 		r.restart()
