@@ -2,11 +2,9 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"math/rand/v2"
-	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,61 +13,148 @@ import (
 	"culvert/tests/oracle"
 )
 
-// TestAQueueAcrossNodes lets the members of a queue come and go on two nodes while messages are injected, and kills one node in between: every message is given and
-// settled, and a node never gives again what it said was settled.
+// TestAQueueAcrossNodes lets the members of a queue come, hang and leave on nodes of which one is killed, one joins and is stopped again, while messages are injected: every message
+// is settled or dead-lettered, no node gives again what it said was settled, and dead letters that are sent back are settled then.
 func TestAQueueAcrossNodes(t *testing.T) {
-	size := size{publishers: 4, messages: 4000, keys: 60, limit: 2 * time.Minute}
-	if os.Getenv("CULVERT_SOAK") != "" {
-		size.messages, size.limit = 20_000, 5*time.Minute
-	}
 	for _, s := range []subject{kafka(), amqp()} {
 		t.Run(s.name, func(t *testing.T) {
-			dies, stays := s.start(t, quickSession), s.start(t, quickSession)
-			n := &nodes{job: newJob(t, stays, s.topic(t), size), stays: stays, dies: dies, settled: map[place]bool{}, finished: map[oracle.Note]bool{}}
-			n.run()
+			start := func() *node {
+				return newNode(s.start(t, "CULVERT_KAFKA_SESSION_TIMEOUT=6s", "CULVERT_QUEUE_LEASE="+lease.String()))
+			}
+			stays, dies := start(), start()
+			n := &nodes{
+				job:   newJob(t, stays.Bridge, s.topic(t), size{publishers: 4, messages: 20_000, keys: 100, limit: 4 * time.Minute}),
+				stays: stays, settled: map[place]bool{}, finished: map[oracle.Note]bool{}, dead: map[oracle.Note]bool{},
+				milestones: make(chan struct{}, 3),
+			}
+			n.other.Store(dies)
+			n.run(start)
 		})
 	}
 }
 
-// quickSession lets Kafka notice soon that a node is dead.
-const quickSession = "CULVERT_KAFKA_SESSION_TIMEOUT=6s"
+// lease is what members have for a message, so that what hangs is handed on soon.
+const lease = 3 * time.Second
 
-// nodes is a run of a queue on two nodes.
+// nodes is a run of a queue on two nodes at a time.
 type nodes struct {
 	*job
-	stays, dies *bridge.Bridge
+	all        []*node
+	stays      *node
+	other      atomic.Pointer[node]
+	members    atomic.Int32
+	milestones chan struct{} // holds a token for each third of the messages that is finished
+	redriving  atomic.Bool
 
-	mu       sync.Mutex // guards what follows
-	dead     bool
-	members  int
-	settled  map[place]bool       // what a node has said is settled
+	done     sync.Mutex // guards what follows
+	settled  map[place]bool
 	finished map[oracle.Note]bool // what some member was given and was done with
-	all      func()               // ends the run
+	dead     map[oracle.Note]bool // what was seen among the dead letters
+	passed   int                  // milestones
+}
+
+// node is one bridge of a run.
+type node struct {
+	*bridge.Bridge
+	leaving atomic.Bool // so that whoever loses its stream by this knows why
+	keys    holders
+}
+
+func newNode(b *bridge.Bridge) *node {
+	return &node{Bridge: b, keys: holders{of: map[string]*holding{}}}
 }
 
 // place is a message at a node.
 type place struct {
-	node *bridge.Bridge
+	node *node
 	note oracle.Note
 }
 
-func (n *nodes) run() {
+func (n *nodes) run(start func() *node) {
+	n.all = []*node{n.stays, n.other.Load()}
 	ctx, cancel := context.WithTimeout(context.Background(), n.size.limit)
 	defer cancel()
-	life, all := context.WithCancel(ctx)
-	n.all = all
-	const seats = 6
-	var opening, members sync.WaitGroup
+	life, end := context.WithCancel(ctx)
+	const seats = 8
+	var opening, running sync.WaitGroup
 	opening.Add(seats)
 	for i := range seats {
 		// Ends with life.
-		members.Go(func() { n.sit(life, i, sync.OnceFunc(opening.Done)) })
+		running.Go(func() { n.sit(life, i, sync.OnceFunc(opening.Done)) })
 	}
+	// Ends with life.
+	running.Go(func() { n.mourn(life) })
 	opening.Wait()
-	n.publish(ctx)
-	members.Wait()
-	if ctx.Err() != nil {
-		n.t.Errorf("after %s %d messages of %d were settled", n.size.limit, len(n.finished), n.size.messages+n.size.keys)
+	// Ends when all is injected.
+	running.Go(func() { n.publish(ctx) })
+	n.steps(ctx, start)
+	end()
+	running.Wait()
+	n.judge()
+}
+
+// steps is what happens to the nodes while messages pass, and then to the dead letters.
+func (n *nodes) steps(ctx context.Context, start func() *node) {
+	n.reach(ctx)
+	dies := n.other.Swap(nil)
+	dies.leaving.Store(true)
+	dies.Kill()
+	joins := start()
+	n.all = append(n.all, joins)
+	n.other.Store(joins)
+	n.reach(ctx)
+	leaves := n.other.Swap(nil)
+	leaves.leaving.Store(true)
+	if err := leaves.Stop(); err != nil {
+		n.fail(err)
+	}
+	n.reach(ctx)
+	n.redriving.Store(true)
+	if err := n.redrive(ctx); err != nil {
+		n.fail(err)
+		return
+	}
+	n.reach(ctx)
+}
+
+// reach waits for the next milestone.
+func (n *nodes) reach(ctx context.Context) {
+	select {
+	case <-n.milestones:
+	case <-ctx.Done():
+	}
+}
+
+// redrive sends all dead letters back.
+func (n *nodes) redrive(ctx context.Context) error {
+	n.done.Lock()
+	dead := len(n.dead)
+	n.done.Unlock()
+	var answer struct {
+		Redriven int `json:"redriven"`
+	}
+	err := client.Post(ctx, n.stays.URL+"/v1/topics/"+n.topic+"/queues/"+queue+"/redrive", "application/json", nil, &answer)
+	if err == nil && answer.Redriven < dead { // more are letters that were written twice when a node died
+		err = fmt.Errorf("%d letters were sent back, of %d messages", answer.Redriven, dead)
+	}
+	return err
+}
+
+// judge says what is wrong when all is over.
+func (n *nodes) judge() {
+	whole := n.size.messages + n.size.keys
+	if len(n.finished) != whole {
+		n.t.Errorf("%d of %d messages were settled, %d were dead", len(n.finished), whole, len(n.dead))
+	}
+	for note := range n.finished {
+		if poison(note) && !n.dead[note] {
+			n.t.Errorf("%v was handed back each time, and is not among the dead letters", note)
+		}
+	}
+	for _, at := range n.all {
+		for _, fault := range at.keys.faults() {
+			n.t.Error(fault)
+		}
 	}
 	for _, err := range n.failed {
 		n.t.Error(err)
@@ -77,153 +162,71 @@ func (n *nodes) run() {
 	for _, fault := range n.oracle.Judge() {
 		n.t.Error(fault)
 	}
-	n.t.Logf("%d members were given %d messages", n.members, len(n.finished))
+	n.t.Logf("%d members, %d dead letters", n.members.Load(), len(n.dead))
 }
 
-// sit lets one member after the other take the seat: they leave without a word, and with messages in their hands.
-func (n *nodes) sit(life context.Context, seat int, opened func()) {
-	defer opened()
-	for life.Err() == nil {
-		n.mu.Lock()
-		node := n.stays
-		if seat%2 == 1 && !n.dead {
-			node = n.dies
-		}
-		n.members++
-		m := n.oracle.Member(queue, fmt.Sprintf("member %d", n.members))
-		n.mu.Unlock()
-		follow := n.overWS
-		if seat%3 == 0 {
-			follow = n.overSSE
-		}
-		err := follow(life, node, m, 50+rand.N(200), opened)
-		n.mu.Lock()
-		if err != nil && life.Err() == nil && (node == n.stays || !n.dead) {
-			n.fail(err)
-		}
-		n.mu.Unlock()
-	}
-}
-
-// overWS takes so many messages and settles all but the last few.
-func (n *nodes) overWS(life context.Context, node *bridge.Bridge, m *oracle.Member, most int, opened func()) error {
-	ws, err := client.OpenWS(life, node.URL+"/v1/ws", "culvert.v1.json")
-	if err != nil {
-		return err
-	}
-	defer ws.Close()
-	if err := ws.Send(life, client.Frame{Op: "sub", ID: "sub", Sub: "s", Topic: n.topic, Queue: queue, Ack: "manual", Max: 32}); err != nil {
-		return err
-	}
-	due := map[string]oracle.Note{} // by the receipt, which is the id of its done
-	for taken := 0; taken < most; {
-		f, err := ws.Next(life)
-		if err != nil {
-			return err
-		}
-		switch f.Op {
-		case "ready":
-			opened()
-		case "assign", "mark":
-		case "ok":
-			n.said(node, due[f.ID], f.Settled)
-		case "msg":
-			note, err := n.take(node, m, *f.Text)
-			if err != nil {
-				return err
-			}
-			if taken++; taken > most-5 {
-				continue // left for another member
-			}
-			due[f.Receipt] = note
-			if err := ws.Send(life, client.Frame{Op: "done", ID: f.Receipt, Sub: "s", Receipts: []string{f.Receipt}}); err != nil {
-				return err
-			}
-			n.finish(note)
-		default:
-			return fmt.Errorf("%w: %+v", errOver, f)
-		}
-	}
-	return nil
-}
-
-// overSSE is overWS for an event stream.
-func (n *nodes) overSSE(life context.Context, node *bridge.Bridge, m *oracle.Member, most int, opened func()) error {
-	stream, err := client.OpenSSE(life, node.URL+"/v1/topics/"+n.topic+"/queues/"+queue+"/events?ack=manual&max_in_flight=8", "")
-	if err != nil {
-		return err
-	}
-	defer stream.Close()
-	var ready struct {
-		Stream string `json:"stream"`
-	}
-	for taken := 0; taken < most; {
-		e, err := stream.Next()
-		if err != nil {
-			return err
-		}
-		switch e.Type {
-		case "ready":
-			if err := json.Unmarshal([]byte(e.Data), &ready); err != nil {
-				return err
-			}
-			opened()
-		case "assign":
-		case "message":
-			note, err := n.take(node, m, e.Data)
-			if err != nil {
-				return err
-			}
-			if taken++; taken > most-5 {
-				continue
-			}
-			settled, _, err := client.Settle(life, node.URL, ready.Stream, map[string][]string{"receipts": {e.ID}})
-			if err != nil {
-				return err
-			}
-			n.said(node, note, settled)
-			n.finish(note)
-		default:
-			return fmt.Errorf("%w: %s %s", errOver, e.Type, e.Data)
-		}
-	}
-	return nil
-}
+// poison are messages that no member can handle before they are sent back.
+func poison(note oracle.Note) bool { return note.Publisher == 1 && note.N%40 == 7 }
 
 // take notes that a member was given a message by a node.
-func (n *nodes) take(node *bridge.Bridge, m *oracle.Member, payload string) (oracle.Note, error) {
+func (n *nodes) take(at *node, m *oracle.Member, payload string) (oracle.Note, error) {
 	note, err := oracle.ParseNote(payload)
 	if err != nil {
 		return note, err
 	}
+	n.done.Lock()
+	defer n.done.Unlock()
+	if n.dead[note] {
+		return note, nil // sent back, which is behind all others
+	}
 	m.Got(note)
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.settled[place{node, note}] {
+	if n.settled[place{at, note}] {
 		return note, fmt.Errorf("a node gave %v again, which it had said was settled", note)
 	}
 	return note, nil
 }
 
 // said notes what a node answered to a done.
-func (n *nodes) said(node *bridge.Bridge, note oracle.Note, settled int) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+func (n *nodes) said(at *node, note oracle.Note, settled int) {
+	n.done.Lock()
+	defer n.done.Unlock()
 	if settled == 1 {
-		n.settled[place{node, note}] = true
+		n.settled[place{at, note}] = true
 	}
 }
 
-// finish notes that a member is done with a message. The first half of all ends one of the nodes, the last message the run.
+// finish notes that a member is done with a message.
 func (n *nodes) finish(note oracle.Note) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+	n.done.Lock()
+	defer n.done.Unlock()
 	n.finished[note] = true
-	switch whole := n.size.messages + n.size.keys; {
-	case len(n.finished) == whole:
-		n.all()
-	case !n.dead && len(n.finished) > whole/2:
-		n.dead = true
-		n.dies.Kill() // under the mutex, so that whoever loses its stream by this knows why
+	n.count()
+}
+
+// bury notes that a message is among the dead letters.
+func (n *nodes) bury(note oracle.Note) {
+	n.done.Lock()
+	defer n.done.Unlock()
+	n.dead[note] = true
+	n.count()
+}
+
+// count reaches milestones: a third of all, two thirds, all but the dead, all. The caller holds the mutex.
+func (n *nodes) count() {
+	whole := n.size.messages + n.size.keys
+	over := len(n.finished)
+	for note := range n.dead {
+		if !n.finished[note] {
+			over++
+		}
+	}
+	reached := 0
+	for _, at := range []bool{over > whole/3, over > 2*whole/3, over == whole, len(n.finished) == whole && n.redriving.Load()} {
+		if at {
+			reached++
+		}
+	}
+	for ; n.passed < reached; n.passed++ {
+		n.milestones <- struct{}{}
 	}
 }
