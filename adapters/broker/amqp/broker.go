@@ -11,7 +11,7 @@ import (
 	"culvert/domain"
 )
 
-// Broker is a RabbitMQ. It implements ports.Broker and ports.Creator; with the management plugin also ports.Catalogue and ports.QueueCatalogue.
+// Broker is a RabbitMQ. It implements ports.Broker, ports.Creator, ports.QueueKeeper and ports.QueueCreator; with the management plugin also ports.Catalogue and ports.QueueCatalogue.
 type Broker struct {
 	cfg Config
 	log *slog.Logger

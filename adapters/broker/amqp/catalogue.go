@@ -94,6 +94,9 @@ func (b *Broker) Queues(ctx context.Context, topic domain.Topic) ([]domain.Queue
 
 // queueOf is the queue of the topic that a name in the server stands for. A topic with one queue, whatever members call it, has it under the server's name.
 func (l layout) queueOf(name string) (domain.Queue, bool) {
+	if name == l.log { // which a template for queues may fit
+		return "", false
+	}
 	queue, ok := cut(l.queues, queueVariable, name)
 	if !strings.Contains(l.queues, queueVariable) {
 		queue, ok = name, name == l.queues

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"regexp"
 
 	"github.com/rabbitmq/amqp091-go"
 
@@ -85,6 +86,24 @@ func (m *management) messages(ctx context.Context) (map[string]*int64, error) {
 	return counts, nil
 }
 
+// holds is how many messages a queue has, whether somebody holds them or not: those of a quorum queue as of up to five seconds ago.
+func (m *management) holds(ctx context.Context, queue string) (int64, error) {
+	// What the plugin says of a queue by itself has no totals.
+	only := url.Values{"name": {"^" + regexp.QuoteMeta(queue) + "$"}, "use_regex": {"true"}, "page": {"1"}, "page_size": {"1"}}
+	var found struct {
+		Items []struct {
+			Messages *int64 `json:"messages"`
+		} `json:"items"`
+	}
+	if err := m.ask(ctx, &found, only, "messages", "queues", m.vhost); err != nil {
+		return 0, err
+	}
+	if len(found.Items) == 0 || found.Items[0].Messages == nil {
+		return 0, errNotFound
+	}
+	return *found.Items[0].Messages, nil
+}
+
 // inspect finds out how a queue that is there was declared.
 func (m *management) inspect(ctx context.Context, q *queue) error {
 	var found struct {
@@ -130,12 +149,20 @@ var errNotFound = errors.New("the management plugin knows nothing of this name")
 
 // get reads columns of what stands at a path of the API into v.
 func (m *management) get(ctx context.Context, v any, columns string, path ...string) error {
+	return m.ask(ctx, v, url.Values{}, columns, path...)
+}
+
+// ask is get with more to the question, to which it adds.
+func (m *management) ask(ctx context.Context, v any, query url.Values, columns string, path ...string) error {
 	at := m.base.JoinPath("api")
 	for _, segment := range path {
 		at = at.JoinPath(url.PathEscape(segment))
 	}
 	// The plugin's own statistics come late, by seconds; the totals are the queues' own.
-	at.RawQuery = url.Values{"columns": {columns}, "disable_stats": {"true"}, "enable_queue_totals": {"true"}}.Encode()
+	query.Set("columns", columns)
+	query.Set("disable_stats", "true")
+	query.Set("enable_queue_totals", "true")
+	at.RawQuery = query.Encode()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
 	if err != nil {
 		return err

@@ -23,46 +23,57 @@ type queue struct {
 	kind string
 	// created says that it was not there before.
 	created bool
+	// used says that somebody consumed it when it was looked for.
+	used bool
 }
 
 // queue gives a queue that is there and bound to its topic, made on these terms where that is allowed. It is Conflict where it was there and is to begin somewhere.
 func (b *Broker) queue(ctx context.Context, conn *amqp091.Connection, l layout, name domain.Queue, terms domain.Terms) (queue, error) {
+	d := declarer{link: b.joining, conn: conn}
+	defer d.close()
+	q, err := b.have(ctx, &d, l, name, terms)
+	if err == nil && !q.created {
+		err = b.inspect(ctx, &d, &q)
+	}
+	return q, translate(l.topic, err)
+}
+
+// have is queue for who need not know how a queue that was there was declared.
+func (b *Broker) have(ctx context.Context, d *declarer, l layout, name domain.Queue, terms domain.Terms) (queue, error) {
 	q := queue{name: l.queue(name)}
 	if err := l.usable(q.name); err != nil {
 		return q, err
 	}
-	d := declarer{link: b.joining, conn: conn}
-	defer d.close()
-	err := d.ask(ctx, func(ch *amqp091.Channel) error {
-		_, err := ch.QueueDeclarePassive(q.name, true, false, false, false, nil)
+	var n int
+	err := d.ask(ctx, func(ch *amqp091.Channel) (err error) {
+		n, err = consumers(ch, q.name)
 		return err
 	})
 	if missing(err) {
-		q.created, err = b.create(ctx, &d, l, name, terms)
+		q.created, err = b.create(ctx, d, l, name, terms)
 	}
 	switch {
 	case err != nil:
-		return q, translate(l.topic, err)
+		return q, err
 	case !q.created && terms.From != nil:
 		return q, domain.Errorf(domain.Conflict, "queue %q of topic %q has begun: leave from out", name, l.topic)
-	case b.makes(l) && l.exchange != "":
-		if err := b.bind(ctx, &d, l, q.name, q.created); err != nil {
-			return q, translate(l.topic, err)
-		}
-	}
-	if q.created {
+	case !q.created:
+		q.used = n > 0
+	default:
 		q.single, q.kind = terms.Order == domain.OrderKey, b.cfg.QueueType
-		return q, nil
 	}
-	return q, translate(l.topic, b.inspect(ctx, &d, &q))
+	if b.makes(l) && l.exchange != "" {
+		err = b.bind(ctx, d, l, q.name, q.created)
+	}
+	return q, err
 }
 
 // create makes a queue. False without an error says that somebody else has just done so.
 func (b *Broker) create(ctx context.Context, d *declarer, l layout, name domain.Queue, terms domain.Terms) (bool, error) {
 	if !b.makes(l) {
-		setting := "create_queues"
+		setting := settingCreateQueues
 		if l.passive {
-			setting = "passive, of the topic's topology,"
+			setting = settingPassive
 		}
 		return false, domain.Errorf(domain.UnknownQueue, "topic %q has no queue %q, and the broker's setting %s keeps it from being made", l.topic, name, setting)
 	}
@@ -78,6 +89,13 @@ func (b *Broker) create(ctx context.Context, d *declarer, l layout, name domain.
 	}
 	return err == nil, err
 }
+
+// What keeps us from making something, or from deleting it.
+const (
+	settingCreateTopics = "create_topics"
+	settingCreateQueues = "create_queues"
+	settingPassive      = "passive, of the topic's topology,"
+)
 
 // makes reports whether queues of the topic may be made.
 func (b *Broker) makes(l layout) bool { return b.cfg.CreateQueues && !l.passive }
