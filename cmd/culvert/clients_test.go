@@ -241,6 +241,7 @@ func TestProblemsAreTold(t *testing.T) {
 		{"tail a~b", "culvert: invalid-request: "},
 		{"tail a --to tomorrow", "culvert: invalid-request: "},
 		{"tail a b~c", "culvert: invalid-request: "},
+		{"tail a --queue b --peek", "culvert: unknown-"},
 		{"tail a --queue b --peek --ack manual", "culvert: invalid-request: "},
 		{"queues inspect a b~c", "culvert: invalid-request: "},
 		{"queues a~b", "culvert: invalid-request: "},
