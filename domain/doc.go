@@ -39,6 +39,8 @@
 //   - member: one client that takes part in a queue.
 //   - lease: a message given to one member, until it is settled, handed back, or the lease ends.
 //   - receipt: the opaque string that names one lease.
+//   - peek: a view of a topic from a queue's place on, which takes nothing.
+//   - dead letter: a message that was tried too often, in a topic for such; to redrive it is to send it back to its queue.
 //   - settle: to say of a message that its queue is finished with it.
 //   - ack: a broker's confirmation of an injected message.
 //   - window: how many injected messages of one connection may be unconfirmed.
