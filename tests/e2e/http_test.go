@@ -100,7 +100,7 @@ func TestWhatStrangersGetWrong(t *testing.T) {
 		"too large a message":     {request{method: "POST", url: b.URL + "/v1/topics/orders/messages", body: strings.Repeat("x", 1_000_001)}, 413, "too-large"},
 		"a WebSocket without one": {request{url: b.URL + "/v1/ws"}, 426, "upgrade-required"},
 		"a tombstone of nothing":  {request{method: "POST", url: b.URL + "/v1/topics/orders/messages", header: map[string]string{"Culvert-Tombstone": "1"}}, 400, "invalid-request"},
-		"not built yet":           {request{url: b.URL + "/v1/topics/orders/queues/billing/events?mode=peek"}, 501, "unsupported"},
+		"a peek into nothing":     {request{url: b.URL + "/v1/topics/orders/queues/billing/events?mode=peek"}, 404, "unknown-topic"},
 		"an end that is none":     {request{url: events + "?to=tomorrow"}, 400, "invalid-request"},
 	} {
 		t.Run(name, func(t *testing.T) { wantStatus(ctx, t, c.request, c.status, c.code) })
