@@ -54,24 +54,24 @@ func redriveOnce(ctx context.Context, t *testing.T, s *queues.Service, b ports.P
 			t.Fatalf("%d letters were sent back: %v; want %d", n, err, want)
 		}
 	}
-	stand := func(of domain.Queue) (*seated, func()) {
+	stand := func(of domain.Queue) (ports.Member, func()) {
 		life, leave := context.WithCancel(ctx)
 		t.Cleanup(leave)
 		m, err := s.Join(life, ports.Join{Topic: topic, Queue: of, MaxInFlight: 100})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return &seated{Member: m, life: life}, leave
+		return m, leave
 	}
 	member, leave := stand(workers)
 	other, _ := stand(others)
 	redrive(0, 0)
 
 	publishTo(ctx, t, b, topic, "0", "1", "2")
-	for _, e := range member.next(t, "0", "1", "2") {
+	for _, e := range nextOf(ctx, t, member, "0", "1", "2") {
 		member.Nack(0, e.Receipt)
 	}
-	for _, e := range other.next(t, "0", "1", "2") {
+	for _, e := range nextOf(ctx, t, other, "0", "1", "2") {
 		other.Done(e.Receipt)
 	}
 	buried := func(n int64) {
@@ -87,7 +87,7 @@ func redriveOnce(ctx context.Context, t *testing.T, s *queues.Service, b ports.P
 	buried(3)
 
 	redrive(2, 2)
-	again := member.next(t, "0", "1")
+	again := nextOf(ctx, t, member, "0", "1")
 	if n := len(again[0].Message.Headers); n != 1 {
 		t.Errorf("what was sent back has %d headers: %v", n, again[0].Message.Headers)
 	}
@@ -95,13 +95,13 @@ func redriveOnce(ctx context.Context, t *testing.T, s *queues.Service, b ports.P
 	member.Nack(0, again[0].Receipt) // and is a letter once more
 	buried(2)
 	redrive(0, 2)
-	for _, e := range member.next(t, "2", "0") {
+	for _, e := range nextOf(ctx, t, member, "2", "0") {
 		member.Done(e.Receipt)
 	}
 	redrive(0, 0)
 	publishTo(ctx, t, b, topic, "last")
-	other.next(t, "last") // and nothing of what was sent back
-	member.next(t, "last")
+	nextOf(ctx, t, other, "last") // and nothing of what was sent back
+	nextOf(ctx, t, member, "last")
 
 	if err := s.Delete(ctx, topic, workers); domain.CodeOf(err) != domain.Conflict {
 		t.Errorf("deleting a queue that has a member: %v", err)
@@ -119,18 +119,12 @@ func redriveOnce(ctx context.Context, t *testing.T, s *queues.Service, b ports.P
 	}
 }
 
-// seated is a member that has its seat until its life ends.
-type seated struct {
-	ports.Member
-	life context.Context
-}
-
-// next gives the events of these messages, which are the next to come.
-func (m *seated) next(t *testing.T, payloads ...string) []domain.Event {
+// nextOf gives the events of these messages, which are the next that a member is given.
+func nextOf(ctx context.Context, t *testing.T, m ports.Member, payloads ...string) []domain.Event {
 	t.Helper()
 	var given []domain.Event
 	for len(given) < len(payloads) {
-		events, err := m.Next(m.life, len(payloads)-len(given))
+		events, err := m.Next(ctx, len(payloads)-len(given))
 		if err != nil {
 			t.Fatalf("after %d messages: %v; want %q", len(given), err, payloads)
 		}
