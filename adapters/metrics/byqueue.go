@@ -26,7 +26,7 @@ type QueueStats struct {
 	Redelivered, DeadLetters, LeaseTimeouts uint64
 }
 
-// ObserveQueues adds the series by queue. stats is called at each scrape and tells of each queue once; it must not block. lag asks a broker how far a queue is behind,
+// ObserveQueues adds the series by queue. stats is called at each scrape and tells of each queue once, in a slice that is ours then; it must not block. lag asks a broker how far a queue is behind,
 // which is domain.LagUnknown where that is not to be had; it returns when ctx ends, and is called between scrapes, from several goroutines, until Close. ObserveQueues is
 // called once, before the first scrape.
 func (m *Metrics) ObserveQueues(stats func() []QueueStats, lag func(ctx context.Context, topic domain.Topic, queue domain.Queue) int64) {
