@@ -65,7 +65,9 @@ var routes = []Route{
 	{Path: "/orders", Topic: "orders", Queue: "billing"},
 	{Path: "/of/{team}/{queue}", Topic: "{team}.orders", Queue: "{queue}"},
 	{Path: "/sse", Parameters: []Parameter{{"topicName", "topic"}, {"queueName", "queue"}, {"lastId", "lastEventId"}}},
+	{Path: "/look", Topic: "orders", Parameters: []Parameter{{"in", "queue"}, {"how", "mode"}}},
 	{Path: "/inside", Topic: "internal"},
+	{Path: "/inside/at/work", Topic: "internal", Queue: "billing"},
 	{Path: "/inside/{name}", Topic: "{name}"},
 	{Path: "/{topic}", Topic: "{topic}"},
 }
@@ -114,6 +116,13 @@ func TestWhatRequestsStandFor(t *testing.T) {
 		{"GET", "/alerts/eu", nil, "GET events topic=notices header=type:alert header=region:eu"},
 		{"GET", "/orders", nil, "GET events topic=orders queue=billing"},
 		{"GET", "/orders?mode=both", upgrade, "GET ws topic=orders queue=billing ?mode=both"},
+		{"GET", "/orders?mode=peek&to=latest", nil, "GET events topic=orders queue=billing ?mode=peek&to=latest"},
+		{"GET", "/orders?mode=peek&to=latest", upgrade, "GET ws topic=orders queue=billing ?mode=peek&to=latest"},
+		{"GET", "/look?in=audit&how=peek", nil, "GET events topic=orders queue=audit ?mode=peek"},
+		{"GET", "/look?in=audit&how=peek", upgrade, "GET ws topic=orders queue=audit ?mode=peek"},
+		{"GET", "/look?how=peek", nil, "GET events topic=orders ?mode=peek"}, // a topic has no mode: the edge refuses it
+		{"GET", "/inside/at/work?mode=peek", nil, "GET events topic=internal queue=billing ?mode=peek reaches internal"},
+		{"POST", "/orders?mode=peek", nil, "POST messages topic=orders ?mode=peek"}, // as well
 		{"POST", "/orders", nil, "POST messages topic=orders"},
 		{"GET", "/of/emea/audit", nil, "GET events topic=emea.orders queue=audit"},
 		{"GET", "/of/em%2Fea/a%25", nil, "GET events topic=em/ea.orders queue=a%"}, // names that cannot be are the edges' to refuse
@@ -162,6 +171,8 @@ func TestWhatRoutesRefuse(t *testing.T) {
 		{"GET", "/stock-prices/" + strings.Repeat("k", 4097), 400, "the key has 4097 bytes; keys have at most 4096 (limits.key_bytes)"},
 		{"PUT", "/stock-prices/GOOG", 405, "PUT is not possible here"},
 		{"HEAD", "/stock-prices/GOOG", 405, "HEAD is not possible here"},
+		{"DELETE", "/inside/at/work", 405, "DELETE is not possible here"}, // a route is for the messages of a queue
+		{"POST", "/inside/at/work/redrive", 404, "there is no route /inside/at/work/redrive; GET / lists those there are"},
 		{"GET", "/stock-prices/GOOG/x", 404, "there is no route /stock-prices/GOOG/x; GET / lists those there are"},
 		{"GET", "/v1", 404, "there is no route /v1; GET / lists those there are"},
 		{"GET", "/culvert.js", 404, "there is no route /culvert.js; GET / lists those there are"},
