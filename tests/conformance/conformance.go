@@ -34,8 +34,13 @@ type Subject struct {
 	FoldsEmptyKey bool
 	// QueuesBeginAtEnd says that a queue can only begin at its topic's end: a join that wants another beginning is Unsupported, whatever history the topic has.
 	QueuesBeginAtEnd bool
-	// InProcess says that there is no server that could be away: Unreachable and Outage do not apply. A broker that does not say so must give both.
+	// InProcess says that there is no server that could be away: Another, Unreachable and Outage do not apply. A broker that does not say so must give all three.
 	InProcess bool
+	// Another gives a broker of the same kind on the same server, as another node has. Nobody but one node is in the queues of a broker that is InProcess.
+	Another func(t testing.TB) ports.Broker
+	// Trim gives a subject of whose topics retention can be made to take something, and what does that: it takes of each partition some of what is there, not all, and may publish something. A broker
+	// that can reset queues must give it.
+	Trim func(t testing.TB) (s Subject, trim func(topic domain.Topic))
 	// Unreachable gives a broker of the same kind whose server is not there.
 	Unreachable func(t testing.TB) ports.Broker
 	// Outage gives a subject whose server can be stopped without harm to anybody else, and what stops it, which gives what starts it again.
@@ -75,6 +80,14 @@ func cases() []testCase {
 		{"Sharing", checkSharing},
 		{"Revocation", checkRevocation},
 		{"Queues", checkQueues},
+		{"Progress", checkProgress},
+		{"Peek", checkPeek},
+		{"Move", checkMove},
+		{"MoveRefused", checkMoveRefused},
+		{"MoveBehindRetention", checkMoveBehindRetention},
+		{"Occupied", checkOccupied},
+		{"Forget", checkForget},
+		{"EnsureQueue", checkEnsureQueue},
 		{"Unreachable", checkUnreachable},
 		{"Outage", checkOutage},
 	}

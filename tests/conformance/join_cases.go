@@ -122,15 +122,28 @@ func checkHandOver(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	// In each partition the first half is settled, backwards, and of the rest every other one.
-	open := map[int]bool{}     // must come again
-	finished := map[int]bool{} // must not: it lies before the first that was not settled
+	open, finished, _ := settleSome(got)
+	if err := first.leave(); err != nil {
+		return err
+	}
+	second, err := b.join(ctx, topic, queue, nil)
+	if err != nil {
+		return err
+	}
+	return errors.Join(expectOpen(ctx, second, open, finished), second.leave())
+}
+
+// settleSome settles of each partition the first half, backwards, and of the rest every other message. Those that are open must come again; those that are finished must not, since they lie
+// before the first that is not settled; places are the offsets of these first ones.
+func settleSome(got []delivery) (open, finished map[int]bool, places map[int32]int64) {
+	open, finished, places = map[int]bool{}, map[int]bool{}, map[int32]int64{}
 	perPartition := map[int32][]delivery{}
 	for _, d := range got {
 		perPartition[d.message.Partition] = append(perPartition[d.message.Partition], d)
 	}
-	for _, ds := range perPartition {
+	for p, ds := range perPartition {
 		half := len(ds) / 2
+		places[p] = ds[half].message.Offset
 		for i := len(ds) - 1; i >= 0; i-- {
 			switch {
 			case i < half:
@@ -143,17 +156,15 @@ func checkHandOver(ctx context.Context, b *bench) error {
 			}
 		}
 	}
-	if err := first.leave(); err != nil {
-		return err
-	}
-	second, err := b.join(ctx, topic, queue, nil)
-	if err != nil {
-		return err
-	}
-	err = second.until(ctx, "the messages that were not settled", func() bool {
+	return open, finished, places
+}
+
+// expectOpen waits until the seat was given all that is open, and nothing that is finished.
+func expectOpen(ctx context.Context, s *seat, open, finished map[int]bool) error {
+	err := s.until(ctx, "the messages that were not settled", func() bool {
 		left := len(open)
 		seen := map[int]bool{}
-		for _, d := range second.got {
+		for _, d := range s.got {
 			if n := d.number(); open[n] && !seen[n] {
 				seen[n] = true
 				left--
@@ -162,14 +173,14 @@ func checkHandOver(ctx context.Context, b *bench) error {
 		return left == 0
 	})
 	if err != nil {
-		return errors.Join(err, second.leave())
+		return err
 	}
-	for _, d := range second.all() {
+	for _, d := range s.all() {
 		if finished[d.number()] {
-			return errors.Join(fmt.Errorf("message %d was settled, and came again", d.number()), second.leave())
+			return fmt.Errorf("message %d was settled, and came again", d.number())
 		}
 	}
-	return second.leave()
+	return nil
 }
 
 // checkSharing: two members share the partitions, each message goes to one of them, and when one leaves the other takes over.

@@ -3,6 +3,7 @@ package conformance_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 
@@ -23,7 +24,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // local is the subject that a broker without a server is.
-func local(t *testing.T, b ports.Broker, err error) conformance.Subject {
+func local(t testing.TB, b ports.Broker, err error) conformance.Subject {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -44,41 +45,100 @@ func local(t *testing.T, b ports.Broker, err error) conformance.Subject {
 
 func TestInproc(t *testing.T) {
 	conformance.Run(t, func(t *testing.T) conformance.Subject {
-		b, err := inproc.New(inproc.DefaultConfig())
-		return local(t, b, err)
+		return trimmed(inprocSubject(t, inproc.DefaultConfig()), func(t testing.TB) conformance.Subject {
+			cfg := inproc.DefaultConfig()
+			cfg.LogMessages = few
+			return inprocSubject(t, cfg)
+		})
 	})
+}
+
+func inprocSubject(t testing.TB, cfg inproc.Config) conformance.Subject {
+	t.Helper()
+	b, err := inproc.New(cfg)
+	return local(t, b, err)
+}
+
+// few is how many messages the log of a topic keeps that retention has to overtake: no fewer than the suite puts there before.
+const few = 40
+
+// trimmed is a subject beside which there is one whose logs keep few messages: what is published takes others away.
+func trimmed(s conformance.Subject, keepsFew func(t testing.TB) conformance.Subject) conformance.Subject {
+	s.Trim = func(t testing.TB) (conformance.Subject, func(domain.Topic)) {
+		s := keepsFew(t)
+		return s, func(topic domain.Topic) {
+			_, chunks, err := s.Broker.Tail(t.Context(), topic, domain.StartLatest())
+			if err != nil {
+				t.Fatal(err)
+			}
+			batch := slices.Repeat([]*domain.Message{{Payload: []byte("one takes another's place")}}, few/4)
+			s.Broker.Publish(t.Context(), topic, batch, func(_ int, _ domain.Ack, err error) {
+				if err != nil {
+					t.Error(err)
+				}
+			})
+			kept := 0
+			for chunk, err := range chunks {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if kept += len(chunk.Messages); kept == len(batch) {
+					break
+				}
+			}
+		}
+	}
+	return s
 }
 
 // A plain channel sends each message from a goroutine of its own; what comes back is waited for, so that order holds all the same.
 func TestPairThatGivesBack(t *testing.T) {
 	conformance.Run(t, func(t *testing.T) conformance.Subject {
-		channel := &fragile{GoChannel: gochannel.NewGoChannel(gochannel.Config{}, watermill.NopLogger{})}
-		cfg := broker.DefaultConfig()
-		cfg.ReceiptPosition = true
-		b, err := broker.NewPair(channel, channel, cfg)
-		return fragileSubject(local(t, b, err), channel)
+		return trimmed(fragileSubject(t, broker.DefaultConfig()), func(t testing.TB) conformance.Subject {
+			cfg := broker.DefaultConfig()
+			cfg.LogMessages = few
+			return fragileSubject(t, cfg)
+		})
 	})
 }
 
 // A pair of which nothing is known declares neither positions nor order.
 func TestPairOfWhichNothingIsKnown(t *testing.T) {
 	conformance.Run(t, func(t *testing.T) conformance.Subject {
-		channel := gochannel.NewGoChannel(gochannel.Config{}, watermill.NopLogger{})
-		b, err := broker.NewPair(channel, channel, broker.DefaultConfig())
-		return local(t, b, err)
+		return trimmed(plainSubject(t, broker.DefaultConfig()), func(t testing.TB) conformance.Subject {
+			cfg := broker.DefaultConfig()
+			cfg.LogMessages = few
+			return plainSubject(t, cfg)
+		})
 	})
+}
+
+func plainSubject(t testing.TB, cfg broker.Config) conformance.Subject {
+	t.Helper()
+	channel := gochannel.NewGoChannel(gochannel.Config{}, watermill.NopLogger{})
+	b, err := broker.NewPair(channel, channel, cfg)
+	return local(t, b, err)
 }
 
 // Routing changes names and nothing else.
 func TestRouting(t *testing.T) {
 	conformance.Run(t, func(t *testing.T) conformance.Subject {
-		behind, err := inproc.New(inproc.DefaultConfig())
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := routing.New([]routing.Route{{Name: "topic-*", Allow: true, Physical: "t.*.v1"}}, map[string]ports.Broker{"main": behind}, "main")
-		return local(t, b, err)
+		return trimmed(routedSubject(t, inproc.DefaultConfig()), func(t testing.TB) conformance.Subject {
+			cfg := inproc.DefaultConfig()
+			cfg.LogMessages = few
+			return routedSubject(t, cfg)
+		})
 	})
+}
+
+func routedSubject(t testing.TB, cfg inproc.Config) conformance.Subject {
+	t.Helper()
+	behind, err := inproc.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := routing.New([]routing.Route{{Name: "topic-*", Allow: true, Physical: "t.*.v1"}}, map[string]ports.Broker{"main": behind}, "main")
+	return local(t, b, err)
 }
 
 // fragile is a channel that can be stopped, as a server can: what subscribes is cut off, what comes is refused.
@@ -91,8 +151,14 @@ type fragile struct {
 }
 
 // fragileSubject is a subject over a channel that can be stopped, as a server can.
-func fragileSubject(s conformance.Subject, channel *fragile) conformance.Subject {
+func fragileSubject(t testing.TB, cfg broker.Config) conformance.Subject {
+	t.Helper()
+	channel := &fragile{GoChannel: gochannel.NewGoChannel(gochannel.Config{}, watermill.NopLogger{})}
+	cfg.ReceiptPosition = true
+	b, err := broker.NewPair(channel, channel, cfg)
+	s := local(t, b, err)
 	s.InProcess = false
+	s.Another = func(testing.TB) ports.Broker { return b } // there is no other one that knows the queues
 	s.Unreachable = unreachable
 	s.Outage = func(testing.TB) (conformance.Subject, func() func()) { return s, channel.stop }
 	return s

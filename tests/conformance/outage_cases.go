@@ -58,6 +58,32 @@ func checkUnreachable(ctx context.Context, b *bench) error {
 			}
 			return away.Broker.Ping(ctx)
 		}},
+		{"progress", func(ctx context.Context) error {
+			if k, ok := away.Broker.(ports.QueueKeeper); ok {
+				_, err := k.Progress(ctx, topic, queue)
+				return err
+			}
+			return away.Broker.Ping(ctx)
+		}},
+		{"forget", func(ctx context.Context) error {
+			if k, ok := away.Broker.(ports.QueueKeeper); ok {
+				return k.Forget(ctx, topic, queue)
+			}
+			return away.Broker.Ping(ctx)
+		}},
+		{"move", func(ctx context.Context) error {
+			if m, ok := away.Broker.(ports.QueueMover); ok && away.can(topic, domain.Reset) {
+				_, err := m.Move(ctx, topic, queue, domain.StartLatest())
+				return err
+			}
+			return away.Broker.Ping(ctx)
+		}},
+		{"ensuring a queue", func(ctx context.Context) error {
+			if c, ok := away.Broker.(ports.QueueCreator); ok && away.QueuesBeginAtEnd {
+				return c.EnsureQueue(ctx, topic, queue)
+			}
+			return away.Broker.Ping(ctx)
+		}},
 	} {
 		limited, cancel := context.WithTimeout(ctx, refusalTime)
 		err := expectCode(use.what, use.try(limited), domain.Unavailable)

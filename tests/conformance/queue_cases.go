@@ -117,11 +117,19 @@ func (l *lister) expectLag(ctx context.Context, when string, want int64) error {
 	if !l.can(l.topic, domain.Lag) {
 		want = domain.LagUnknown
 	}
+	return eventually(ctx, when, func() (problem, err error) { return l.look(ctx, want) })
+}
+
+// eventually looks until there is no problem. An err is what time does not mend.
+func eventually(ctx context.Context, when string, look func() (problem, err error)) error {
 	late := time.After(tellTime)
 	for {
-		problem, err := l.look(ctx, want)
-		if err != nil || problem == nil {
-			return err
+		problem, err := look()
+		if err != nil {
+			return fmt.Errorf("%s: %w", when, err)
+		}
+		if problem == nil {
+			return nil
 		}
 		select {
 		case <-time.After(tellAgain):

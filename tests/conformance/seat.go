@@ -143,6 +143,13 @@ func (s *seat) all() []delivery {
 	return slices.Clone(s.got)
 }
 
+// told are the gaps that came so far.
+func (s *seat) told() []domain.Gap {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.gaps)
+}
+
 // next is closed when something has happened after now.
 func (s *seat) next() <-chan struct{} {
 	s.mu.Lock()

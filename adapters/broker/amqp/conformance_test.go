@@ -31,8 +31,12 @@ func conform(t *testing.T, streams string) {
 
 // subject is the adapter on a server, under test.
 func subject(t testing.TB, server brokers.RabbitMQServer, streams string) conformance.Subject {
+	another := func(t testing.TB) ports.Broker {
+		return node(t, server.URL, managed(server.Management), func(c *amqp.Config) { c.Streams = streams })
+	}
 	return conformance.Subject{
-		Broker:           node(t, server.URL, managed(server.Management), func(c *amqp.Config) { c.Streams = streams }),
+		Broker:           another(t),
+		Another:          another,
 		Partitions:       1,
 		AutoCreate:       true,
 		QueuesBeginAtEnd: true,

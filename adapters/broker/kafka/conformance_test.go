@@ -37,7 +37,15 @@ func open(t testing.TB, addrs []string, change ...func(*kafka.Config)) *kafka.Br
 
 func TestConformance(t *testing.T) {
 	conformance.Run(t, func(t *testing.T) conformance.Subject {
-		s := subject(t, brokers.Kafka(t))
+		cluster := brokers.Kafka(t)
+		s := subject(t, cluster)
+		s.Trim = func(t testing.TB) (conformance.Subject, func(domain.Topic)) {
+			return s, func(topic domain.Topic) {
+				if err := brokers.KafkaAdmin(t, cluster).DeleteRecords(string(topic), map[int32]int64{0: 3, 1: 3, 2: 3}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
 		s.Outage = func(t testing.TB) (conformance.Subject, func() func()) {
 			server := brokers.StartKafka(t, nil)
 			return subject(t, server.Cluster()), func() func() {
@@ -60,6 +68,7 @@ func subject(t testing.TB, cluster brokers.KafkaCluster) conformance.Subject {
 			brokers.CreateTopic(t, cluster, name, partitions)
 			return domain.Topic(name)
 		},
+		Another:     func(t testing.TB) ports.Broker { return open(t, cluster.Addrs) },
 		Unreachable: func(t testing.TB) ports.Broker { return open(t, []string{"127.0.0.1:1"}) },
 	}
 }
