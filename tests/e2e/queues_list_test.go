@@ -72,8 +72,8 @@ func TestQueuesAreListed(t *testing.T) {
 		ctx := deadline(t)
 		b, topic := s.start(t, "CULVERT_QUEUE_MAX_ATTEMPTS=0"), s.topic(t)
 		wantStatus(ctx, t, request{url: b.URL + "/v1/topics/" + topic + "-missing/queues"}, http.StatusNotFound, "unknown-topic")
-		wantStatus(ctx, t, request{url: b.URL + "/v1/topics/" + topic + "/queues/workers"}, http.StatusNotImplemented, "unsupported")
 		post(ctx, t, b, topic, "before")
+		wantStatus(ctx, t, request{url: b.URL + "/v1/topics/" + topic + "/queues/workers"}, http.StatusNotFound, "unknown-queue")
 		expect := func(when string, want ...queueLine) {
 			t.Helper()
 			var got []queueLine
