@@ -66,8 +66,8 @@ func (s *Service) Redrive(ctx context.Context, topic domain.Topic, queue domain.
 	if err != nil || there == 0 {
 		return 0, err
 	}
-	if limit > 0 {
-		there = min(there, limit)
+	if limit == 0 {
+		limit = there
 	}
 	// The member outlives a request that ends, as what the broker has taken by then is settled still.
 	life, leave := context.WithCancelCause(context.WithoutCancel(ctx))
@@ -78,11 +78,11 @@ func (s *Service) Redrive(ctx context.Context, topic domain.Topic, queue domain.
 	if err != nil {
 		return 0, err
 	}
-	r := redrive{service: s, of: of, member: m}
+	r := redrive{service: s, of: of, member: m, there: there, limit: limit}
 	if there == math.MaxInt64 { // or messages that die at once would go round for ever
 		r.until = time.Now()
 	}
-	err = r.run(ctx, there)
+	err = r.run(ctx)
 	return r.sent, err
 }
 
@@ -145,17 +145,19 @@ type redrive struct {
 	service *Service
 	of      name // whose letters they are
 	member  ports.Member
+	there   int64     // how many letters are looked at, at most
+	limit   int64     // how many of them are sent, at most: the others are another queue's
 	until   time.Time // a letter that was made later is the end; zero where the number of letters is known
 	sent    int64
 	seen    int64
 	silent  int
 }
 
-// run ends when so many letters were seen, or no more come.
-func (r *redrive) run(ctx context.Context, there int64) error {
+// run ends when so many letters were seen or sent, or no more come.
+func (r *redrive) run(ctx context.Context) error {
 	assigned := r.member.Ready().Assigned
-	for r.seen < there {
-		events, err := r.member.Next(ctx, int(min(there-r.seen, redriveBatch)))
+	for r.seen < r.there && r.sent < r.limit {
+		events, err := r.member.Next(ctx, int(min(r.there-r.seen, r.limit-r.sent, redriveBatch)))
 		if err != nil {
 			return ended(err)
 		}
