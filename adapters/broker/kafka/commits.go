@@ -33,6 +33,9 @@ func (b *Broker) commits(ctx context.Context, topic domain.Topic, group string, 
 	}
 	return askGroups(ctx, b, topic, func(a *admin) (map[int32]commit, error) {
 		response, err := a.ListConsumerGroupOffsets(group, map[string][]int32{string(topic): partitions})
+		if errors.Is(err, sarama.ErrGroupIDNotFound) { // Apache's own brokers say that there are no commits
+			return nil, nil
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -90,7 +93,7 @@ func (m *membership) commitAsMember(client sarama.Client, member string, generat
 	request.ConsumerID, request.ConsumerGroupGeneration = member, generation
 	for _, p := range places {
 		const noEpoch, now = -1, 0
-		request.AddBlockWithLeaderEpoch(string(m.topic), p.Partition, p.Next, noEpoch, now, metadataOf(broker.Settled{Next: p.Next}, m.epoch))
+		request.AddBlockWithLeaderEpoch(string(m.topic), p.Partition, p.Next, noEpoch, now, metadataOf(broker.Settled{Next: p.Next}, m.shape.epoch))
 	}
 	response, err := coordinator.CommitOffset(request)
 	if err != nil {

@@ -19,8 +19,8 @@ const leaveWithin = 5 * time.Second
 // Join implements ports.Joiner. Each call is one member of the consumer group, with connections of its own.
 func (b *Broker) Join(ctx context.Context, topic domain.Topic, queue domain.Queue, terms domain.Terms) iter.Seq2[domain.LaneEvent, error] {
 	return func(yield func(domain.LaneEvent, error) bool) {
-		m := &membership{broker: b, topic: topic, group: b.cfg.group(topic, queue), events: newInbox()}
-		if err := m.open(ctx, queue, terms.From); err != nil {
+		m := &membership{broker: b, topic: topic, queue: queue, group: b.cfg.group(topic, queue), events: newInbox()}
+		if err := m.open(ctx, terms.From); err != nil {
 			yield(domain.LaneEvent{}, err)
 			return
 		}
@@ -37,61 +37,78 @@ func (b *Broker) Join(ctx context.Context, topic domain.Topic, queue domain.Queu
 type membership struct {
 	broker *Broker
 	topic  domain.Topic
+	queue  domain.Queue
 	group  string
 	events *inbox
-	// begin, where it is not nil, is where the queue begins, to be committed as a member: others of the group are there already.
+	// shape is the topic's as of the session that is going on, or the one to come; remade says that it has been another epoch before. They change only between sessions.
+	shape  topology
+	remade bool
+	// begin, where it is not nil, is where the queue begins when the membership stands, unless it has begun then. told says that it was committed already, because the caller wants it there.
 	begin []domain.Place
-	// epoch is the topic's as of the session that is going on, or the one to come. It changes only between sessions.
-	epoch domain.Epoch
+	told  bool
 }
 
-// open sees to it that the queue has begun.
-func (m *membership) open(ctx context.Context, queue domain.Queue, from *domain.Start) error {
+// open sees to it that the queue has begun, or does when the membership stands.
+func (m *membership) open(ctx context.Context, from *domain.Start) error {
 	shape, err := m.broker.ensure(ctx, m.topic)
 	if err != nil {
 		return err
 	}
-	m.epoch = shape.epoch
+	m.shape = shape
 	commits, err := m.commits(ctx, shape.partitions())
 	if err != nil {
 		return err
 	}
 	if len(commits) > 0 {
-		return begun(m.topic, queue, from)
+		return m.begun(from)
 	}
 	start := domain.StartLatest()
 	if from != nil {
 		start = *from
 	}
-	places, _, err := m.broker.locate(ctx, m.topic, shape, start)
-	if err != nil {
+	if m.begin, err = m.beginning(ctx, start); err != nil {
 		return err
 	}
-	for _, p := range places {
-		if p.Pending() {
-			return domain.Errorf(domain.Unavailable, "partition %d of topic %q has no leader, so queue %q cannot begin", p.Partition, m.topic, queue)
-		}
-	}
-	err = m.broker.commitAlone(ctx, m.topic, m.epoch, m.group, places)
+	err = m.broker.commitAlone(ctx, m.topic, shape.epoch, m.group, m.begin)
+	m.told = err == nil && from != nil
 	if !errors.Is(err, errInhabited) {
 		return err
 	}
+	// Others of the group are there already, so it is to be committed as one of them.
 	if commits, err = m.commits(ctx, shape.partitions()); err != nil {
 		return err
 	}
 	if len(commits) > 0 { // another node began it in the meantime
-		return begun(m.topic, queue, from)
+		m.begin = nil
+		return m.begun(from)
 	}
-	m.begin = places
 	return nil
 }
 
+// beginning finds where a queue begins.
+func (m *membership) beginning(ctx context.Context, start domain.Start) ([]domain.Place, error) {
+	places, _, err := m.broker.locate(ctx, m.topic, m.shape, start)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range places {
+		if p.Pending() {
+			return nil, domain.Errorf(domain.Unavailable, "partition %d of topic %q has no leader, so queue %q cannot begin", p.Partition, m.topic, m.queue)
+		}
+	}
+	return places, nil
+}
+
 // begun refuses to let a queue begin again.
-func begun(topic domain.Topic, queue domain.Queue, from *domain.Start) error {
+func (m *membership) begun(from *domain.Start) error {
 	if from == nil {
 		return nil
 	}
-	return domain.Errorf(domain.Conflict, "queue %q of topic %q has begun: leave from out, or reset the queue", queue, topic)
+	return m.refusal()
+}
+
+func (m *membership) refusal() error {
+	return domain.Errorf(domain.Conflict, "queue %q of topic %q has begun: leave from out, or reset the queue", m.queue, m.topic)
 }
 
 // run takes part until ctx ends (nil) or the topic is gone, through as many sessions as that takes.
@@ -143,7 +160,8 @@ func (m *membership) takePart(ctx context.Context, group sarama.ConsumerGroup) e
 		if err != nil {
 			return err
 		}
-		m.epoch = shape.epoch
+		m.remade = m.remade || shape.epoch != m.shape.epoch
+		m.shape = shape
 	}
 }
 

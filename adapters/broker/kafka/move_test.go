@@ -19,14 +19,6 @@ func move(t testing.TB, b *kafka.Broker, topic domain.Topic, queue domain.Queue,
 	return moved
 }
 
-// left are the queue's places in the topic's only partition, by the payloads that a member is given then.
-func left(t testing.TB, b *kafka.Broker, topic domain.Topic, queue domain.Queue, n int) []string {
-	t.Helper()
-	m := join(t, b, topic, queue, nil)
-	defer m.leave()
-	return payloads(m.given(t, n))
-}
-
 func TestAQueueIsMoved(t *testing.T) {
 	t.Parallel()
 	cluster := brokers.Kafka(t)

@@ -1,6 +1,7 @@
 package kafka_test
 
 import (
+	"crypto/rand"
 	"slices"
 	"testing"
 
@@ -101,6 +102,18 @@ func TestProgressOfWhatIsNotAQueue(t *testing.T) {
 	}
 }
 
+// coordinated gives a queue whose group is kept by this node.
+func coordinated(t testing.TB, cluster brokers.KafkaCluster, topic domain.Topic, node int32) (queue domain.Queue) {
+	t.Helper()
+	admin := brokers.KafkaAdmin(t, cluster)
+	brokers.Eventually(t, patience, "a queue that the node keeps", func() bool {
+		queue = domain.Queue("q" + rand.Text())
+		keeper, err := admin.Coordinator(string(topic) + "." + string(queue))
+		return err == nil && keeper.ID() == node
+	})
+	return queue
+}
+
 // A partition that nobody leads hides what there is of it, and nothing of the others.
 func TestAQueueOfAPartitionWithoutALeader(t *testing.T) {
 	t.Parallel()
@@ -109,7 +122,8 @@ func TestAQueueOfAPartitionWithoutALeader(t *testing.T) {
 	cluster, topic := first.Cluster(), domain.Topic(brokers.Topic(t))
 	brokers.CreateTopicOn(t, cluster, string(topic), 1, 2)
 	b := open(t, cluster.Addrs)
-	m := join(t, b, topic, "workers", nil)
+	queue := coordinated(t, cluster, topic, 1)
+	m := join(t, b, topic, queue, nil)
 	mustPublish(t, b, topic, numbers(0, 20)...)
 	m.given(t, 20)
 	m.leave()
@@ -119,16 +133,16 @@ func TestAQueueOfAPartitionWithoutALeader(t *testing.T) {
 		return err == nil && len(info.Partitions) == 1
 	})
 
-	p := progress(t, b, topic, "workers")
+	p := progress(t, b, topic, queue)
 	end := p.Partitions[0].End
 	want := []domain.Committed{{Extent: domain.Extent{End: end}}, {Extent: domain.Extent{Partition: 1, First: domain.NoPlace, End: domain.NoPlace}}}
 	if p.Lag != domain.LagUnknown || end < 1 || !slices.Equal(p.Partitions, want) {
 		t.Errorf("the progress is %+v, want %+v and an unknown lag", p, want)
 	}
-	if _, err := b.Move(t.Context(), topic, "workers", domain.StartLatest()); domain.CodeOf(err) != domain.Unavailable {
+	if _, err := b.Move(t.Context(), topic, queue, domain.StartLatest()); domain.CodeOf(err) != domain.Unavailable {
 		t.Errorf("moving it says %v, want unavailable", err)
 	}
-	if again := progress(t, b, topic, "workers"); !slices.Equal(again.Partitions, want) {
+	if again := progress(t, b, topic, queue); !slices.Equal(again.Partitions, want) {
 		t.Errorf("then the progress is %+v, want %+v", again, want)
 	}
 }

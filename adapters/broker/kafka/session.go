@@ -34,14 +34,11 @@ func (s *session) Setup(group sarama.ConsumerGroupSession) error {
 
 func (s *session) setup(group sarama.ConsumerGroupSession) error {
 	ctx := group.Context()
-	if err := s.beginAsMember(group); err != nil {
-		return err
-	}
-	partitions := group.Claims()[string(s.topic)]
-	commits, err := s.commits(ctx, partitions)
+	commits, err := s.places(group)
 	if err != nil {
 		return err
 	}
+	partitions := group.Claims()[string(s.topic)]
 	extents, err := s.broker.extents(ctx, s.topic, partitions)
 	if err != nil {
 		return err
@@ -52,40 +49,14 @@ func (s *session) setup(group sarama.ConsumerGroupSession) error {
 	}
 	claims := make([]*claim, 0, len(partitions))
 	for _, p := range partitions {
-		c := newClaim(p, s.epoch)
+		c := newClaim(p, s.shape.epoch)
 		if at, ok := commits[p]; ok {
 			c.restore(at, extents[p], written[p])
-			reset(group, s.topic, p, c.settled.Next, metadataOf(c.settled, s.epoch))
+			reset(group, s.topic, p, c.settled.Next, metadataOf(c.settled, s.shape.epoch))
 		}
 		claims = append(claims, c)
 	}
 	s.assign(claims...)
-	return nil
-}
-
-// beginAsMember commits the queue's beginning where that is still to be done.
-func (s *session) beginAsMember(group sarama.ConsumerGroupSession) error {
-	if s.begin == nil {
-		return nil
-	}
-	partitions := make([]int32, len(s.begin))
-	for i, p := range s.begin {
-		partitions[i] = p.Partition
-	}
-	commits, err := s.commits(group.Context(), partitions)
-	if err != nil {
-		return err
-	}
-	if len(commits) == 0 { // else another node began it in the meantime
-		client, err := s.broker.admin.get(group.Context())
-		if err != nil {
-			return err
-		}
-		if err := s.commitAsMember(client.client, group.MemberID(), group.GenerationID(), s.begin); err != nil {
-			return err
-		}
-	}
-	s.begin = nil
 	return nil
 }
 
@@ -153,14 +124,17 @@ func (s *session) claim(group sarama.ConsumerGroupSession, from sarama.ConsumerG
 	if c != nil {
 		return c, nil
 	}
-	c = newClaim(from.Partition(), s.epoch)
-	commits, err := s.commits(group.Context(), []int32{c.partition})
+	c = newClaim(from.Partition(), s.shape.epoch)
+	commits, err := s.commitsWith(group.Context(), c.partition)
 	if err != nil {
 		return nil, err
 	}
+	if len(commits) == 0 && !s.remade {
+		return nil, errForgotten // a new session begins it
+	}
 	if at, ok := commits[c.partition]; ok {
 		var epoch domain.Epoch
-		if c.settled, epoch = restore(at.next, at.metadata); epoch != 0 && epoch != s.epoch {
+		if c.settled, epoch = restore(at.next, at.metadata); epoch != 0 && epoch != s.shape.epoch {
 			return nil, errRemade // a new session leads it back
 		}
 		c.expect = c.settled.Next
@@ -241,7 +215,7 @@ func (s *session) watch(ctx context.Context) {
 		case <-tick.C:
 		}
 		switch shape, err := s.broker.topology(ctx, s.topic); {
-		case err == nil && shape.epoch != s.epoch:
+		case err == nil && shape.epoch != s.shape.epoch:
 			s.end(errRemade)
 		case err != nil && domain.CodeOf(err) == domain.UnknownTopic:
 			s.end(fmt.Errorf("the topic is gone: %w", err))
