@@ -31,6 +31,7 @@ type session struct {
 	writing   *outgoing // the last in under, while it is being written
 	confirmed bool      // the server has confirmed something
 	closed    bool
+	cause     *amqp091.Error // of its end, once it is closed; nil where it was ended by us
 }
 
 // session opens a channel to the topic, when there is a connection, and the topic where that is not there.
@@ -137,7 +138,7 @@ func (s *session) begin(o *outgoing) bool {
 // wrote notes how writing o has ended. False: o was not written.
 func (s *session) wrote(o *outgoing, err error) bool {
 	s.mu.Lock()
-	closed := s.closed
+	closed, cause := s.closed, s.cause
 	s.writing = nil
 	if err != nil && !closed {
 		s.under.unpush()
@@ -147,7 +148,10 @@ func (s *session) wrote(o *outgoing, err error) bool {
 	case errors.Is(err, amqp091.ErrClosed): // the last frame of the message was not even tried
 		o.stay()
 		return false
-	case err != nil || closed: // any other error may come with the last byte, or after it
+	case closed: // by the server, perhaps for what it had read of this message
+		o.answer(domain.Ack{}, s.verdict(cause, o))
+		s.sender.finished(o)
+	case err != nil: // any other error may come with the last byte, or after it
 		o.answer(domain.Ack{}, errUnconfirmed(err))
 		s.sender.finished(o)
 	}
@@ -174,7 +178,7 @@ func (s *session) follow() {
 		}
 	}
 	cause := <-s.closes
-	for _, o := range s.close() {
+	for _, o := range s.close(cause) {
 		o.answer(domain.Ack{}, s.verdict(cause, o))
 		s.sender.finished(o)
 	}
@@ -211,10 +215,10 @@ func (s *session) settled() *outgoing {
 }
 
 // close takes nothing any more, and gives what is under way, but for the message that is being written.
-func (s *session) close() []*outgoing {
+func (s *session) close(cause *amqp091.Error) []*outgoing {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.closed = true
+	s.closed, s.cause = true, cause
 	if s.writing != nil {
 		s.under.unpush()
 	}
