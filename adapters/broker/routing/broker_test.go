@@ -114,28 +114,6 @@ func useAll(t *testing.T, b *Broker, topic domain.Topic) (err error) {
 	return all[len(all)-1]
 }
 
-func TestQueuesAreThoseOfTheTopicsBroker(t *testing.T) {
-	main, other := &stub{}, &listing{}
-	b := newBroker(t, main, other)
-	queues, err := b.Queues(t.Context(), "orders")
-	if err != nil || !slices.Equal(queues, []domain.QueueInfo{{Queue: "billing", Lag: 17}}) || !slices.Equal(other.asked, []domain.Topic{"prod-orders-v2"}) {
-		t.Errorf("got %v, %v; asked for %v", queues, err, other.asked)
-	}
-	other.err = domain.Errorf(domain.UnknownTopic, "there is no topic %q", "prod-orders-v2")
-	if _, err := b.Queues(t.Context(), "orders"); domain.CodeOf(err) != domain.UnknownTopic || strings.Contains(domain.AsError(err).Detail, "prod") {
-		t.Errorf("an unknown topic: %v", err)
-	}
-	if _, err := b.Queues(t.Context(), "plain"); domain.CodeOf(err) != domain.Unsupported {
-		t.Errorf("a broker that cannot list queues: %v", err)
-	}
-	if _, err := b.Queues(t.Context(), "secret.plan"); domain.CodeOf(err) != domain.NotAllowed {
-		t.Errorf("a topic that is not allowed: %v", err)
-	}
-	if len(main.asked) != 0 {
-		t.Errorf("the other broker was asked for %v", main.asked)
-	}
-}
-
 func TestTopicsThatAreNotAllowed(t *testing.T) {
 	main, other := &listing{}, &listing{}
 	b := newBroker(t, main, other)

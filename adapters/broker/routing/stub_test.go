@@ -74,9 +74,35 @@ func (l *listing) Queues(_ context.Context, topic domain.Topic) ([]domain.QueueI
 
 func (l *listing) Ensure(_ context.Context, topic domain.Topic) error { return l.ask(topic) }
 
+// keeping is a listing whose queues can be told of, moved and forgotten, and made before they are joined.
+type keeping struct {
+	listing
+	moved domain.Start
+}
+
+func (k *keeping) Progress(_ context.Context, topic domain.Topic, _ domain.Queue) (domain.Progress, error) {
+	return domain.Progress{Lag: 17}, k.ask(topic)
+}
+
+func (k *keeping) Forget(_ context.Context, topic domain.Topic, _ domain.Queue) error {
+	return k.ask(topic)
+}
+
+func (k *keeping) Move(_ context.Context, topic domain.Topic, _ domain.Queue, to domain.Start) ([]domain.Committed, error) {
+	k.moved = to
+	return []domain.Committed{{Place: 3}}, k.ask(topic)
+}
+
+func (k *keeping) EnsureQueue(_ context.Context, topic domain.Topic, _ domain.Queue) error {
+	return k.ask(topic)
+}
+
 var (
 	_ ports.Broker         = (*stub)(nil)
 	_ ports.Catalogue      = (*listing)(nil)
 	_ ports.QueueCatalogue = (*listing)(nil)
 	_ ports.Creator        = (*listing)(nil)
+	_ ports.QueueKeeper    = (*keeping)(nil)
+	_ ports.QueueMover     = (*keeping)(nil)
+	_ ports.QueueCreator   = (*keeping)(nil)
 )
