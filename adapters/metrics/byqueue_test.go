@@ -80,7 +80,7 @@ func TestSeriesOfQueuesAreBounded(t *testing.T) {
 	expect(t, m, `culvert_queue_members{queue="z-at-work",topic="t"} 1`)
 	for i := range maxQueues + 10 {
 		stats = append(stats, QueueStats{Topic: "t", Queue: domain.Queue(fmt.Sprint("a", i)), Standing: true, Members: 2})
-		stats = append(stats, QueueStats{Topic: "t", Queue: domain.Queue(fmt.Sprint("former", i))})
+		stats = append(stats, QueueStats{Topic: "t", Queue: domain.Queue(fmt.Sprint("0-former", i))})
 	}
 	expect(t, m,
 		`culvert_queue_members{queue="z-at-work",topic="t"} 1`,
@@ -90,7 +90,7 @@ func TestSeriesOfQueuesAreBounded(t *testing.T) {
 	if n := strings.Count(text, "\nculvert_queue_members{"); n != maxQueues {
 		t.Errorf("%d queues are shown, want %d", n, maxQueues)
 	}
-	if strings.Contains(text, `queue="former`) {
+	if strings.Contains(text, `queue="0-former`) {
 		t.Error("a queue that the node was in takes the place of one that it is in")
 	}
 	// A queue that the service has forgotten is shown no more.
@@ -138,6 +138,24 @@ func TestLagIsTheBrokers(t *testing.T) {
 		synctest.Wait()
 		if line, shown := lagOf(t, m, "billing"); shown {
 			t.Errorf("the broker does not tell any more, and %s is shown", line)
+		}
+	})
+}
+
+// Of a queue that the service has forgotten no answer is kept.
+func TestAnswersOfFormerQueuesAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var n atomic.Int64
+		m := observed(t, func() []QueueStats {
+			return []QueueStats{{Topic: "t", Queue: domain.Queue(fmt.Sprint("q", n.Add(1))), Standing: true}}
+		}, func(context.Context, domain.Topic, domain.Queue) int64 { return 1 })
+		for range 100 {
+			scrape(t, m)
+			time.Sleep(lagInterval)
+			synctest.Wait()
+		}
+		if kept := len(m.lags.known); kept > 1 {
+			t.Errorf("the lags of %d queues are kept, of which one is there", kept)
 		}
 	})
 }
