@@ -2,9 +2,25 @@ package queue
 
 import (
 	"math"
+	"time"
 
 	"culvert/ports"
 )
 
 // Ask lets a member sit among those who ask, as its Next does before it waits. What it is given from then on is not told before Next is called.
-func Ask(m ports.Member) { _, _ = m.(*member).news(math.MaxInt, false) }
+func Ask(of ports.Member) {
+	m := of.(*member)
+	l := m.lane
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if m.asking || m.end != nil {
+		return
+	}
+	l.asked++
+	m.asking, m.asked, m.most = true, l.asked, math.MaxInt
+	l.seat(m)
+	l.dispatch(time.Now())
+}
+
+// Stand lets a member that sits get up, as its Next does when its context ends.
+func Stand(of ports.Member) { of.(*member).stand() }

@@ -187,6 +187,8 @@ type fakeClaim struct {
 	mu      sync.Mutex
 	next    int64
 	hauls   []domain.Haul
+	begun   int64         // where the last haul begins that was fetched
+	gaps    []domain.Gap  // that were fetched
 	settled map[int64]int // how often each offset was settled
 	fail    error
 }
@@ -208,6 +210,12 @@ func (c *fakeClaim) Fetch(ctx context.Context) (domain.Haul, error) {
 			defer c.mu.Unlock()
 			haul := c.hauls[0]
 			c.hauls = c.hauls[1:]
+			if haul.Gap != nil {
+				c.gaps = append(c.gaps, *haul.Gap)
+			}
+			if len(haul.Messages) > 0 {
+				c.begun = haul.Messages[0].Offset
+			}
 			return haul, nil
 		}
 		c.mu.Unlock()
@@ -229,12 +237,16 @@ func (c *fakeClaim) Settle(offsets ...int64) {
 	}
 }
 
-// put makes a haul of one message, at the next offset.
-func (c *fakeClaim) put(m *domain.Message) {
+// put makes a haul of messages, from the next offset on.
+func (c *fakeClaim) put(messages ...*domain.Message) { c.load(domain.Haul{Messages: messages}) }
+
+func (c *fakeClaim) load(haul domain.Haul) {
 	c.mu.Lock()
-	m.Partition, m.Offset = c.partition, c.next
-	c.next++
-	c.hauls = append(c.hauls, domain.Haul{Messages: []*domain.Message{m}})
+	for _, m := range haul.Messages {
+		m.Partition, m.Offset = c.partition, c.next
+		c.next++
+	}
+	c.hauls = append(c.hauls, haul)
 	c.mu.Unlock()
 	c.poke()
 }
@@ -245,19 +257,15 @@ func (c *fakeClaim) add(keys ...string) {
 }
 
 func (c *fakeClaim) haul(gap *domain.Gap, keys ...string) {
-	c.mu.Lock()
 	haul := domain.Haul{Gap: gap}
-	for _, key := range keys {
-		m := &domain.Message{Payload: fmt.Appendf(nil, "%s%d", key, c.next), Position: domain.Position{Partition: c.partition, Offset: c.next}}
+	for i, key := range keys {
+		m := &domain.Message{Payload: fmt.Appendf(nil, "%s%d", key, c.next+int64(i))}
 		if key != "-" {
 			m.Key = []byte(key)
 		}
 		haul.Messages = append(haul.Messages, m)
-		c.next++
 	}
-	c.hauls = append(c.hauls, haul)
-	c.mu.Unlock()
-	c.poke()
+	c.load(haul)
 }
 
 func (c *fakeClaim) breakWith(err error) {

@@ -2,6 +2,7 @@ package queue_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"testing"
@@ -15,56 +16,41 @@ import (
 	"culvert/ports"
 )
 
-// model is what must be true of a lane, whatever members and brokers do. It knows of every message where it was given last.
-type model struct {
-	service  *queue.Service
-	broker   *fakeBroker
-	cfg      queue.Config
-	members  []*modelMember
-	messages map[*fakeClaim][]*modelMessage // of claims that are not revoked
-	next     int
-}
-
-type modelMember struct {
-	ports.Member
-	leave context.CancelFunc
-	max   int
-	given []*modelLease // all, oldest first
-}
-
-type modelLease struct {
-	message *modelMessage
-	member  *modelMember
-	receipt string
-	until   time.Time // it lives until then at least, unless something ends it
-	ended   bool      // something did
-}
-
-type modelMessage struct {
-	claim    *fakeClaim
-	offset   int64
-	key      string
-	attempts int
-	settled  bool
-	lease    *modelLease // the last one
-}
-
-func (l *modelLease) live() bool { return !l.ended && time.Now().Before(l.until) }
-
-// mayLive is true where the lease may still be there: its time is up, and the member was not given the message again.
-func (l *modelLease) mayLive() bool { return !l.ended && l.message.lease == l }
-
 func (m *model) Produce(t *rapid.T) {
-	if len(m.broker.claims) == 0 {
+	part := m.part(t)
+	var haul domain.Haul
+	for _, key := range rapid.SliceOfN(rapid.SampledFrom([]string{"-", "a", "b", "c"}), 1, 12).Draw(t, "keys") {
+		x := &modelMessage{part: part, offset: int64(len(part.messages)), key: key}
+		message := &domain.Message{Payload: fmt.Appendf(nil, "%s%d", key, x.offset)}
+		switch rapid.IntRange(0, 9).Draw(t, "sent back") {
+		case 0:
+			x.theirs = true
+			message = sentBack("orders/audit", key)
+		case 1:
+			message = sentBack("orders/billing", key)
+		}
+		if key != "-" {
+			message.Key = []byte(key)
+		}
+		x.size = message.Size()
+		part.messages = append(part.messages, x)
+		haul.Messages = append(haul.Messages, message)
+	}
+	part.load(haul)
+}
+
+func (m *model) part(t *rapid.T) *modelPart {
+	if len(m.parts) == 0 {
 		t.Skip()
 	}
-	c := rapid.SampledFrom(m.broker.claims).Draw(t, "claim")
-	keys := rapid.SliceOfN(rapid.SampledFrom([]string{"-", "a", "b", "c"}), 1, 12).Draw(t, "keys")
-	for i, key := range keys {
-		m.messages[c] = append(m.messages[c], &modelMessage{claim: c, offset: c.next + int64(i), key: key})
-	}
-	c.add(keys...)
-	synctest.Wait()
+	return rapid.SampledFrom(m.parts).Draw(t, "partition")
+}
+
+// Gap makes a hole, with nothing behind it yet.
+func (m *model) Gap(t *rapid.T) {
+	part := m.part(t)
+	lost := rapid.Int64Range(1, 9).Draw(t, "lost")
+	part.load(domain.Haul{Gap: &domain.Gap{Reason: domain.GapRetention, Partition: part.partition, Lost: lost}})
 }
 
 func (m *model) Join(t *rapid.T) {
@@ -72,12 +58,17 @@ func (m *model) Join(t *rapid.T) {
 		t.Skip()
 	}
 	most := rapid.IntRange(1, 5).Draw(t, "max_in_flight")
+	m.hear()
 	ctx, leave := context.WithCancel(context.Background())
 	member, err := m.service.Join(ctx, ports.Join{Topic: topic, Queue: billing, MaxInFlight: most, Heartbeat: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.members = append(m.members, &modelMember{Member: member, leave: leave, max: most})
+	m.members = append(m.members, &modelMember{Member: member, leave: leave, max: most, lost: m.missed, told: len(m.parts)})
+	m.missed = map[int32]int64{}
+	if got := member.Ready(); got.Assigned != len(m.parts) || got.Order != m.cfg.Order || got.MaxAttempts != m.cfg.MaxAttempts {
+		t.Fatalf("ready %+v with %d partitions", got, len(m.parts))
+	}
 }
 
 func (m *model) Leave(t *rapid.T) {
@@ -90,7 +81,13 @@ func (m *model) Leave(t *rapid.T) {
 	for i, other := range m.members {
 		if other == who {
 			m.members = append(m.members[:i], m.members[i+1:]...)
-			return
+			break
+		}
+	}
+	if n := len(who.given); n > 0 {
+		late := who.given[n-1]
+		if got := who.Done(late.receipt); got.Settled != 0 || len(got.Unknown) != 1 {
+			t.Fatalf("done of a member that has left: %+v", got)
 		}
 	}
 }
@@ -103,71 +100,18 @@ func (m *model) draw(t *rapid.T) *modelMember {
 }
 
 // Next takes what there is for a member and judges every message of it.
-func (m *model) Next(t *rapid.T) { m.take(t, m.draw(t)) }
-
-func (m *model) take(t *rapid.T, who *modelMember) int {
-	begin := time.Now()
-	events, err := who.Next(context.Background(), math.MaxInt)
-	if err != nil {
-		t.Fatalf("next: %v", err)
-	}
-	for _, e := range events {
-		if e.Message != nil {
-			m.judge(t, who, e, begin)
-		}
-	}
-	live := 0
-	for _, l := range who.given {
-		if l.live() {
-			live++
-		}
-	}
-	if live > who.max {
-		t.Fatalf("%d leases at a member that takes %d", live, who.max)
-	}
-	return len(events)
+func (m *model) Next(t *rapid.T) {
+	most := rapid.SampledFrom([]int{math.MaxInt, math.MaxInt, 0, 1, 2, 3}).Draw(t, "most")
+	m.take(t, m.draw(t), most, rapid.IntRange(0, 9).Draw(t, "interrupted") == 0)
 }
 
-func (m *model) judge(t *rapid.T, who *modelMember, e domain.Event, begin time.Time) {
-	var message *modelMessage
-	first := int64(math.MaxInt64)
-	for c, all := range m.messages {
-		for _, x := range all {
-			if c.partition == e.Message.Partition && x.offset == e.Message.Offset {
-				message = x
-			}
-		}
+// Ask lets a member be given what it is not told of yet.
+func (m *model) Ask(t *rapid.T) {
+	who := m.draw(t)
+	if who.asked.IsZero() {
+		who.asked = time.Now()
 	}
-	if message == nil {
-		t.Fatalf("given %s, which is nobody's or was revoked", e.Message.Payload)
-	}
-	if message.settled || message.lease != nil && message.lease.live() {
-		t.Fatalf("given %s, which is settled (%v) or at somebody", e.Message.Payload, message.settled)
-	}
-	message.attempts++
-	if e.Attempt != message.attempts || m.cfg.MaxAttempts > 0 && e.Attempt > m.cfg.MaxAttempts {
-		t.Fatalf("attempt %d of %s, want %d", e.Attempt, e.Message.Payload, message.attempts)
-	}
-	for _, x := range m.messages[message.claim] {
-		if !x.settled {
-			first = min(first, x.offset)
-		}
-		if x == message || x.key != message.key || x.key == "-" || x.settled {
-			continue
-		}
-		mine := x.lease != nil && x.lease.mayLive() && x.lease.member == who
-		if x.offset < message.offset && !mine {
-			t.Fatalf("given %s before %d of the same key, which is not settled and not at this member", e.Message.Payload, x.offset)
-		}
-		if x.lease != nil && x.lease.live() && x.lease.member != who {
-			t.Fatalf("given %s while %d of the same key is at another member", e.Message.Payload, x.offset)
-		}
-	}
-	if message.offset >= first+int64(m.cfg.Window) {
-		t.Fatalf("given %s, the window from %d on has %d messages", e.Message.Payload, first, m.cfg.Window)
-	}
-	message.lease = &modelLease{message: message, member: who, receipt: e.Receipt, until: begin.Add(m.cfg.Lease)}
-	who.given = append(who.given, message.lease)
+	queue.Ask(who.Member)
 }
 
 // some draws leases of a member, living and dead ones.
@@ -178,25 +122,6 @@ func (m *model) some(t *rapid.T) (*modelMember, []*modelLease) {
 	}
 	recent := who.given[max(0, len(who.given)-8):]
 	return who, rapid.SliceOfNDistinct(rapid.SampledFrom(recent), 1, 4, func(l *modelLease) string { return l.receipt }).Draw(t, "leases")
-}
-
-// settlement judges the answer to what was done with leases, and says of which it was done.
-func settlement(t *rapid.T, got domain.Settlement, asked []*modelLease) (done []*modelLease) {
-	unknown := map[string]bool{}
-	for _, r := range got.Unknown {
-		unknown[r] = true
-	}
-	for _, l := range asked {
-		switch {
-		case unknown[l.receipt] && l.live():
-			t.Fatalf("the lease of %d is live, and unknown", l.message.offset)
-		case !unknown[l.receipt] && !l.mayLive():
-			t.Fatalf("the lease of %d has ended, and is known", l.message.offset)
-		case !unknown[l.receipt]:
-			done = append(done, l)
-		}
-	}
-	return done
 }
 
 func receiptsOf(leases []*modelLease) (receipts []string) {
@@ -216,17 +141,18 @@ func (m *model) Done(t *rapid.T) {
 	for _, l := range done {
 		l.ended, l.message.settled = true, true
 	}
-	synctest.Wait()
 }
 
 func (m *model) DoneUpTo(t *rapid.T) {
 	who, some := m.some(t)
-	who.DoneUpTo(some[0].receipt)
+	got := who.DoneUpTo(some[0].receipt)
+	settlement(t, got, some[:1])
 	synctest.Wait()
+	settled := 0
 	for _, l := range who.given {
-		if l.mayLive() {
-			l.message.settled = l.message.claim.times(l.message.offset) > 0
-			l.ended = l.message.settled
+		if l.mayLive() && !l.message.settled && l.message.part.times(l.message.offset) > 0 {
+			l.ended, l.message.settled = true, true
+			settled++
 		}
 		if l.live() {
 			t.Fatalf("%d was given before, and is not settled", l.message.offset)
@@ -235,90 +161,85 @@ func (m *model) DoneUpTo(t *rapid.T) {
 			break
 		}
 	}
+	if got.Settled != settled {
+		t.Fatalf("%d settled, want %d", got.Settled, settled)
+	}
 }
 
 func (m *model) Nack(t *rapid.T) {
 	who, some := m.some(t)
-	delay := time.Duration(rapid.IntRange(0, 3).Draw(t, "delay")) * time.Second
-	for _, l := range settlement(t, who.Nack(delay, receiptsOf(some)...), some) {
-		l.ended = true
+	delay := time.Duration(rapid.IntRange(0, 15).Draw(t, "delay")) * time.Second
+	got := who.Nack(delay, receiptsOf(some)...)
+	if got.Settled != 0 {
+		t.Fatalf("%d settled by nack", got.Settled)
 	}
-	synctest.Wait()
+	for _, l := range settlement(t, got, some) {
+		l.ended, l.message.delayed = true, time.Now().Add(delay)
+	}
 }
 
 func (m *model) Touch(t *rapid.T) {
 	who, some := m.some(t)
 	for _, l := range settlement(t, who.Touch(receiptsOf(some)...), some) {
-		l.until = time.Now().Add(m.cfg.Lease)
+		l.run(m.cfg, time.Now(), time.Now())
 	}
 }
 
-func (m *model) Wait(t *rapid.T) {
+func (m *model) Sleep(t *rapid.T) {
 	pause(time.Duration(rapid.IntRange(1, 12).Draw(t, "seconds")) * time.Second)
 }
 
-func (m *model) Revoke(t *rapid.T) {
-	if len(m.broker.claims) == 0 || len(m.members) == 0 {
+// Decide says what became of a dead letter.
+func (m *model) Decide(t *rapid.T) {
+	open := m.broker.waiting()
+	if len(open) == 0 {
 		t.Skip()
 	}
-	i := rapid.IntRange(0, len(m.broker.claims)-1).Draw(t, "claim")
-	c := m.broker.claims[i]
-	m.broker.claims = append(m.broker.claims[:i], m.broker.claims[i+1:]...)
-	m.broker.events <- laneNews{event: domain.LaneEvent{Revoked: []domain.Claim{c}}}
+	var err error
+	if rapid.Bool().Draw(t, "fails") {
+		err = domain.Errorf(domain.Unavailable, "down")
+	}
+	m.broker.decide(rapid.SampledFrom(open).Draw(t, "letter"), err)
+}
+
+// Revoke takes a partition away.
+func (m *model) Revoke(t *rapid.T) {
+	if len(m.parts) == 0 {
+		t.Skip()
+	}
+	i := rapid.IntRange(0, len(m.parts)-1).Draw(t, "partition")
+	part := m.parts[i]
+	m.parts = append(m.parts[:i], m.parts[i+1:]...)
+	m.broker.events <- laneNews{event: domain.LaneEvent{Revoked: []domain.Claim{part.fakeClaim}}}
 	synctest.Wait()
-	for _, x := range m.messages[c] {
+	part.freeze()
+	m.revoked = append(m.revoked, part)
+}
+
+// freeze ends what can be done with the messages of a part.
+func (p *modelPart) freeze() {
+	p.frozen = map[int64]int{}
+	for _, x := range p.messages {
+		p.frozen[x.offset] = p.times(x.offset)
 		if x.lease != nil {
 			x.lease.ended = true
 		}
 	}
-	delete(m.messages, c)
 }
 
 func (m *model) Assign(t *rapid.T) {
-	if len(m.broker.claims) >= 3 || len(m.members) == 0 {
+	if len(m.parts) >= 3 {
 		t.Skip()
 	}
-	c := newClaim(int32(m.next))
-	m.next++
-	m.broker.claims = append(m.broker.claims, c)
-	m.messages[c] = nil
-	m.broker.events <- laneNews{event: domain.LaneEvent{Assigned: []domain.Claim{c}}}
-	synctest.Wait()
+	part := m.assign()
+	m.broker.events <- laneNews{event: domain.LaneEvent{Assigned: []domain.Claim{part.fakeClaim}}}
 }
 
-// Check compares what the broker was told with what the members said.
-func (m *model) Check(t *rapid.T) {
-	buried := map[domain.Position]bool{}
-	for _, letter := range m.broker.letters() {
-		var p domain.Position
-		for _, h := range letter.message.Headers {
-			switch h.Name {
-			case "culvert-dead-partition":
-				fmt.Sscan(string(h.Value), &p.Partition)
-			case "culvert-dead-offset":
-				fmt.Sscan(string(h.Value), &p.Offset)
-			}
-		}
-		if buried[p] {
-			t.Fatalf("%v was buried twice", p)
-		}
-		buried[p] = true
-	}
-	for c, all := range m.messages {
-		for _, x := range all {
-			n := c.times(x.offset)
-			if buried[domain.Position{Partition: c.partition, Offset: x.offset}] {
-				if x.attempts != m.cfg.MaxAttempts || x.lease.live() {
-					t.Fatalf("%d was buried after %d attempts", x.offset, x.attempts)
-				}
-				x.settled = n > 0
-				x.lease.ended = true
-			}
-			if n > 1 || n == 1 != x.settled {
-				t.Fatalf("%d of partition %d was settled %d times at the broker; settled by its member or buried: %v", x.offset, c.partition, n, x.settled)
-			}
-		}
-	}
+func (m *model) assign() *modelPart {
+	part := &modelPart{fakeClaim: newClaim(m.next)}
+	m.next++
+	m.parts = append(m.parts, part)
+	return part
 }
 
 // finish lets a last member settle everything, and looks for what was lost.
@@ -326,15 +247,18 @@ func (m *model) finish(t *rapid.T) {
 	if len(m.members) == 0 {
 		m.Join(t)
 	}
-	for quiet := 0; quiet < 3; {
+	for quiet := 0; quiet < 4; {
 		given := 0
 		for _, who := range m.members {
-			given += m.take(t, who)
+			given += m.take(t, who, math.MaxInt, false)
 			for _, l := range who.given {
 				if l.mayLive() && who.Done(l.receipt).Settled == 1 {
 					l.ended, l.message.settled = true, true
 				}
 			}
+		}
+		for _, l := range m.broker.waiting() {
+			m.broker.decide(l, nil)
 		}
 		pause(5 * time.Second)
 		m.Check(t)
@@ -344,52 +268,113 @@ func (m *model) finish(t *rapid.T) {
 			quiet = 0
 		}
 	}
-	for c, all := range m.messages {
-		for _, x := range all {
+	for _, part := range m.parts {
+		for _, x := range part.messages {
 			if !x.settled {
-				t.Fatalf("%d of partition %d was lost", x.offset, c.partition)
+				t.Fatalf("%d of partition %d was lost", x.offset, part.partition)
 			}
 		}
 	}
 }
 
+// drain ends the service while members hold messages, of which all or some are settled in time.
+func (m *model) drain(t *rapid.T) {
+	for _, who := range m.members {
+		for m.take(t, who, math.MaxInt, false); !who.asked.IsZero(); {
+			m.take(t, who, math.MaxInt, false)
+		}
+	}
+	begin := time.Now()
+	drained := make(chan error, 1)
+	go func() { drained <- m.service.Drain(context.Background()) }()
+	synctest.Wait()
+	all := rapid.Bool().Draw(t, "all are settled")
+	for _, who := range m.members {
+		for _, l := range who.given {
+			if held := l.live(); (all || rapid.Bool().Draw(t, "settled")) && who.Done(l.receipt).Settled == 1 {
+				l.ended, l.message.settled = true, true
+			} else if held && all {
+				t.Fatalf("the lease of %d is live, and unknown", l.message.offset)
+			}
+		}
+		synctest.Wait()
+		if len(drained) > 0 {
+			break
+		}
+		if events, err := who.Next(context.Background(), math.MaxInt); err != nil || len(payloads(events)) > 0 {
+			t.Fatalf("given %v, %v by a server that shuts down", payloads(events), err)
+		}
+	}
+	if err := <-drained; err != nil || time.Since(begin) > m.cfg.DrainGrace || all && time.Since(begin) > time.Second {
+		t.Fatalf("drained after %v: %v", time.Since(begin), err)
+	}
+	m.Check(t)
+	m.revoked, m.parts = append(m.revoked, m.parts...), nil
+	for _, part := range m.revoked {
+		part.freeze()
+	}
+	for _, l := range m.broker.waiting() {
+		m.broker.decide(l, nil)
+	}
+	for _, who := range m.members {
+		var bye *domain.Bye
+		if _, err := who.Next(context.Background(), math.MaxInt); !errors.As(err, &bye) || bye.Reason != domain.ByeShutdown {
+			t.Fatalf("next: %v, want bye (shutdown)", err)
+		}
+		if got := who.Done(receiptsOf(who.given)...); got.Settled != 0 || len(got.Unknown) != len(who.given) {
+			t.Fatalf("done after the end: %+v", got)
+		}
+	}
+	m.Check(t)
+}
+
 func TestWhateverHappens(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		// The wrapper hides the deadline of the test, which means nothing in fake time.
-		rapid.Check(struct{ testing.TB }{t}, func(t *rapid.T) {
-			cfg := queue.DefaultConfig()
-			cfg.Lease = 10 * time.Second
-			cfg.Linger = time.Hour
-			cfg.Window = rapid.IntRange(1, 12).Draw(t, "window")
-			cfg.MaxAttempts = rapid.IntRange(0, 3).Draw(t, "max_attempts")
-			b := newBroker(2)
-			if rapid.Bool().Draw(t, "burials fail at first") {
-				b.publish = func(try int) error {
-					if try%2 == 1 {
-						return domain.Errorf(domain.Unavailable, "down")
-					}
-					return nil
-				}
-			}
-			s, err := queue.New(b, cfg)
-			if err != nil {
-				t.Fatal(err)
-			}
-			m := &model{service: s, broker: b, cfg: cfg, next: 2, messages: map[*fakeClaim][]*modelMessage{b.claims[0]: nil, b.claims[1]: nil}}
-			defer func() {
-				for _, who := range m.members {
-					who.leave()
-				}
-				if err := s.Drain(context.Background()); err != nil {
-					t.Errorf("drain: %v", err)
-				}
-			}()
-			m.Join(t)
-			t.Repeat(map[string]func(*rapid.T){
-				"": m.Check, "produce": m.Produce, "join": m.Join, "leave": m.Leave, "next": m.Next, "next again": m.Next, "done": m.Done, "up to": m.DoneUpTo,
-				"nack": m.Nack, "touch": m.Touch, "wait": m.Wait, "revoke": m.Revoke, "assign": m.Assign,
+	for _, order := range []domain.Order{domain.OrderKey, domain.OrderNone} {
+		for _, prompt := range []bool{true, false} {
+			t.Run(fmt.Sprintf("order %s, letters confirmed at once %t", order, prompt), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					// The wrapper hides the deadline of the test, which means nothing in fake time.
+					rapid.Check(struct{ testing.TB }{t}, func(t *rapid.T) { live(t, order, prompt) })
+				})
 			})
-			m.finish(t)
-		})
+		}
+	}
+}
+
+// live is the life of one lane, whatever happens to it.
+func live(t *rapid.T, order domain.Order, prompt bool) {
+	cfg, b := queue.DefaultConfig(), newUndecided(prompt)
+	cfg.Order = order
+	cfg.Lease = 10 * time.Second
+	cfg.Linger = time.Hour
+	cfg.MaxHold = rapid.SampledFrom([]time.Duration{0, 15 * time.Second, 25 * time.Minute}).Draw(t, "max_hold")
+	cfg.Window = rapid.IntRange(1, 12).Draw(t, "window")
+	cfg.WindowBytes = rapid.SampledFrom([]int{math.MaxInt, math.MaxInt, 1, 500}).Draw(t, "window_bytes")
+	cfg.MaxAttempts = rapid.IntRange(0, 3).Draw(t, "max_attempts")
+	s, err := queue.New(b, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &model{service: s, broker: b, cfg: cfg, missed: map[int32]int64{}}
+	for range 2 {
+		b.claims = append(b.claims, m.assign().fakeClaim)
+	}
+	defer func() {
+		for _, who := range m.members {
+			who.leave()
+		}
+		if err := s.Drain(context.Background()); err != nil {
+			t.Errorf("drain: %v", err)
+		}
+	}()
+	m.Join(t)
+	t.Repeat(map[string]func(*rapid.T){
+		"": m.Check, "produce": m.Produce, "gap": m.Gap, "join": m.Join, "leave": m.Leave, "next": m.Next, "next again": m.Next, "ask": m.Ask,
+		"done": m.Done, "up to": m.DoneUpTo, "nack": m.Nack, "touch": m.Touch, "sleep": m.Sleep, "decide": m.Decide, "revoke": m.Revoke, "assign": m.Assign,
 	})
+	if rapid.Bool().Draw(t, "drain") {
+		m.drain(t)
+	} else {
+		m.finish(t)
+	}
 }

@@ -81,15 +81,9 @@ func TestOneHaulOfBoth(t *testing.T) {
 		m, c := sit(t, s, 10), b.claims[0]
 		var all []*domain.Message
 		for i := range 9 {
-			x := sentBack([]string{"orders/audit", "orders/billing", "orders/mail"}[i%3], "-")
-			x.Offset = int64(i)
-			all = append(all, x)
+			all = append(all, sentBack([]string{"orders/audit", "orders/billing", "orders/mail"}[i%3], "-"))
 		}
-		c.mu.Lock()
-		c.next = 9
-		c.hauls = append(c.hauls, domain.Haul{Messages: all})
-		c.mu.Unlock()
-		c.poke()
+		c.put(all...)
 		r := m.receipts("orders/billing", "orders/billing")
 		expectSettled(t, c, 0, 2, 3) // then the window is full, and nothing more is looked at
 		m.Done(r[1])
