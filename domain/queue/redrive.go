@@ -1,23 +1,14 @@
 package queue
 
 import (
-	"bytes"
 	"context"
 	"math"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"culvert/domain"
 	"culvert/ports"
 )
-
-// headerRedriven names, as topic/queue, the queue to which a message was sent back, and which alone is given it.
-const headerRedriven = "culvert-redriven"
-
-// Dead letters are sent back by a queue of their own topic, so that its place is remembered, and each of them is sent back once.
-const redriveQueue = "redrive"
 
 const (
 	// redriveBatch is how many letters are under way at a time.
@@ -27,26 +18,6 @@ const (
 	// redrivePatience is for how many such silences a redrive waits to be given the letters at all, which another node may be sending back.
 	redrivePatience = 10
 )
-
-// redriver is what the dead letters of a queue are sent back by; false where the queue has none, or the names would become too long.
-func (c Config) redriver(of name, set settings) (name, bool) {
-	if set.deadLetter == "" {
-		return name{}, false
-	}
-	template := c.DeadLetter
-	if r := c.rule(of.topic, of.queue); r.DeadLetter != "" {
-		template = r.DeadLetter
-	}
-	by := redriveQueue
-	if !strings.Contains(template, "{queue}") { // several queues share the dead-letter topic
-		by = string(of.queue) + "." + by
-	}
-	if !strings.Contains(template, "{topic}") {
-		by = string(of.topic) + "." + by
-	}
-	queue, err := domain.ParseQueue(set.deadLetter, by)
-	return name{set.deadLetter, queue}, err == nil
-}
 
 // Redrive implements ports.QueueAdmin. Letters keep key, payload and headers, but for what made letters of them.
 func (s *Service) Redrive(ctx context.Context, topic domain.Topic, queue domain.Queue, limit int64) (sent int64, err error) {
@@ -84,60 +55,6 @@ func (s *Service) Redrive(ctx context.Context, topic domain.Topic, queue domain.
 	}
 	err = r.run(ctx)
 	return r.sent, err
-}
-
-// letters tells how many dead letters there are at most, and where the queue that sends them back has to begin where it has not.
-func (s *Service) letters(ctx context.Context, by name) (from *domain.Start, there int64, err error) {
-	progress, err := s.progress(ctx, by.topic, by.queue)
-	switch domain.CodeOf(err) {
-	case domain.UnknownTopic:
-		return nil, 0, nil
-	case domain.UnknownQueue:
-	default:
-		if err == nil && progress.Lag == domain.LagUnknown {
-			return nil, math.MaxInt64, nil
-		}
-		return nil, progress.Lag, err
-	}
-	if err := s.keepLetters(ctx, by); err == nil {
-		return nil, 0, nil // it begins now, with none
-	} else if domain.CodeOf(err) != domain.Unsupported {
-		return nil, 0, err
-	}
-	info, err := s.broker.Describe(ctx, by.topic)
-	for _, p := range info.Partitions {
-		there += p.End - p.First
-	}
-	earliest := domain.StartEarliest()
-	return &earliest, there, err
-}
-
-// keepLetters sees to it that the queue which sends dead letters back misses none from now on. It is Unsupported where it misses none anyway, since it can begin with the first.
-func (s *Service) keepLetters(ctx context.Context, by name) error {
-	creator, ok := s.broker.(ports.QueueCreator)
-	if !ok {
-		return domain.Errorf(domain.Unsupported, "queues begin where they are told")
-	}
-	return creator.EnsureQueue(ctx, by.topic, by.queue)
-}
-
-// joinLetters makes a member of the queue that sends dead letters back.
-func (s *Service) joinLetters(ctx context.Context, by name, from *domain.Start) (ports.Member, error) {
-	plain := s.cfg
-	plain.MaxAttempts = 0 // a letter that cannot be sent back stays where it is
-	plain.Linger = 0      // letters go to the next server that asks for them
-	plain.Rules = nil     // which are for queues that people name
-	set, err := plain.settings(by.topic, by.queue, s.broker.Capabilities(by.topic))
-	if err != nil {
-		return nil, err
-	}
-	j := ports.Join{Topic: by.topic, Queue: by.queue, From: from, MaxInFlight: redriveBatch, Heartbeat: redriveSilence}
-	m, err := s.join(ctx, j, set)
-	if from != nil && domain.CodeOf(err) == domain.Conflict { // another redrive has begun it meanwhile
-		j.From = nil
-		m, err = s.join(ctx, j, set)
-	}
-	return m, err
 }
 
 // redrive is one run of sending letters back.
@@ -206,7 +123,7 @@ func (r *redrive) sendBack(ctx context.Context, letters []domain.Event) error {
 	var batch []*domain.Message
 	var receipts, done []string
 	for _, e := range letters {
-		if m := r.revived(e.Message); m != nil {
+		if m := r.of.revive(e.Message); m != nil {
 			batch, receipts = append(batch, m), append(receipts, e.Receipt)
 		} else {
 			done = append(done, e.Receipt)
@@ -242,33 +159,4 @@ func (r *redrive) publish(ctx context.Context, batch []*domain.Message) []error 
 	})
 	under.Wait()
 	return outcomes
-}
-
-// revived makes of a letter the message that it was, for its queue alone; nil where it is no letter of that queue.
-func (r *redrive) revived(letter *domain.Message) *domain.Message {
-	for _, h := range letter.Headers {
-		if h.Name == headerTopic && string(h.Value) != string(r.of.topic) || h.Name == headerQueue && string(h.Value) != string(r.of.queue) {
-			return nil
-		}
-	}
-	headers := slices.DeleteFunc(slices.Clone(letter.Headers), func(h domain.Header) bool {
-		return strings.HasPrefix(h.Name, headerDead) || h.Name == headerRedriven
-	})
-	headers = append(headers, domain.Header{Name: headerRedriven, Value: []byte(r.of.path())})
-	return &domain.Message{Key: letter.Key, Headers: headers, Payload: letter.Payload, Time: time.UnixMilli(time.Now().UnixMilli()).UTC()}
-}
-
-// path names a queue in a header: no name has a slash.
-func (n name) path() string { return string(n.topic) + "/" + string(n.queue) }
-
-// elsewhere reports whether m was sent back to another queue of the same topic, and is nothing for this one.
-func (n name) elsewhere(m *domain.Message) bool {
-	for _, h := range m.Headers {
-		if h.Name != headerRedriven {
-			continue
-		}
-		topic, queue, ok := bytes.Cut(h.Value, []byte("/"))
-		return ok && string(topic) == string(n.topic) && string(queue) != string(n.queue)
-	}
-	return false
 }
