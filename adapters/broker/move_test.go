@@ -252,43 +252,52 @@ func TestForget(t *testing.T) {
 func TestJoinRacesWithForget(t *testing.T) {
 	p := newTestPair(t, newBackend(), nil)
 	mustPublish(t, p, "orders", "0")
+	orders, err := p.known("orders")
+	if err != nil {
+		t.Fatal(err)
+	}
 	over := make(chan struct{})
-	var forgetting sync.WaitGroup
-	forgetting.Go(func() { // ends with over
-		for {
-			select {
-			case <-over:
-				return
-			default:
+	var others sync.WaitGroup
+	meanwhile := func(do func() error) {
+		others.Go(func() { // ends with over
+			for {
+				select {
+				case <-over:
+					return
+				default:
+				}
+				if err := do(); err != nil && domain.CodeOf(err) != domain.UnknownQueue && domain.CodeOf(err) != domain.Conflict {
+					t.Error(err)
+				}
 			}
-			if err := p.Forget(t.Context(), "orders", "billing"); err != nil && domain.CodeOf(err) != domain.UnknownQueue && domain.CodeOf(err) != domain.Conflict {
-				t.Error(err)
-			}
-			if _, err := p.Move(t.Context(), "orders", "billing", domain.StartEarliest()); err != nil && domain.CodeOf(err) != domain.UnknownQueue && domain.CodeOf(err) != domain.Conflict {
-				t.Error(err)
-			}
-		}
+		})
+	}
+	for range 4 {
+		meanwhile(func() error { return p.Forget(t.Context(), "orders", "billing") })
+	}
+	meanwhile(func() error {
+		_, err := p.Move(t.Context(), "orders", "billing", domain.StartEarliest())
+		return err
 	})
 	var joining sync.WaitGroup
 	for range 4 {
 		joining.Go(func() {
-			for range 200 {
-				for _, err := range p.Join(t.Context(), "orders", "billing", domain.Terms{}) {
-					if err != nil {
-						t.Error(err)
-						break
-					}
-					if code := domain.CodeOf(p.Forget(t.Context(), "orders", "billing")); code != domain.Conflict {
-						t.Errorf("a queue that has a member is forgotten: %v", code)
-					}
-					break
+			for range 5000 {
+				q, m, err := orders.join("billing", nil)
+				if err != nil {
+					t.Error(err)
+					return
 				}
+				if listed, err := p.queue("orders", "billing"); err != nil || listed != q {
+					t.Errorf("a member is in a queue that was forgotten: %v", err)
+				}
+				q.leave(m)
 			}
 		})
 	}
 	joining.Wait()
 	close(over)
-	forgetting.Wait()
+	others.Wait()
 }
 
 func TestQueuesOfABackendThatIsAway(t *testing.T) {
