@@ -267,7 +267,11 @@ func (m *model) expectNothingFor(t *rapid.T, who *modelMember, begin time.Time) 
 	for _, part := range m.parts {
 		barred := m.heldByOthers(part, who, begin)
 		for _, x := range part.messages {
-			if x.settled || x.theirs || x.mayBeHeld(begin) {
+			if x.settled || x.theirs {
+				continue
+			}
+			if x.mayBeHeld(begin) {
+				barred[x.key] = barred[x.key] || !x.lease.live()
 				continue
 			}
 			known := x.attempts > 0 || m.cfg.WindowBytes == math.MaxInt && part.ahead(x) < m.cfg.Window // to the lane
