@@ -2,11 +2,16 @@ package swap
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 )
+
+// settling is how long an answer that is written anew may change until it is taken as it is.
+const settling = 3 * time.Second
 
 // act does what a client does.
 func (p *player) act(ctx context.Context, s *step) error {
@@ -42,6 +47,33 @@ func (p *player) act(ctx context.Context, s *step) error {
 	text, err := answered(response)
 	p.answers.put("", text)
 	return err
+}
+
+// until asks anew while the answer is another one than the script expects: what a broker tells of a queue may come with a delay.
+func (p *player) until(ctx context.Context, s *step) error {
+	if s.answer == nil {
+		return errors.New("this waits for no answer")
+	}
+	limit := patience
+	if update && !s.answer.judged {
+		limit = settling
+	}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	want := strings.Join(append([]string{s.answer.text}, s.answer.block...), "\n")
+	for late := time.Now().Add(limit); ; <-tick.C {
+		if err := p.act(ctx, s); err != nil {
+			return err
+		}
+		text, err := p.answers.next("")
+		if err != nil {
+			return err
+		}
+		if p.masked(text) == want || time.Now().After(late) {
+			p.answers.put("", text)
+			return nil
+		}
+	}
 }
 
 // openAs opens a stream by this name.

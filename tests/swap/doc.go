@@ -10,6 +10,7 @@
 //	  {"price":187.2}
 //	← 200 application/json                 its answer
 //	  {<receipt-position>,"time":"<time>"}
+//	→ until GET /v1/topics/prices/queues/q asks again and again until the answer is the one below, which a broker may tell with a delay
 //	→ a = GET /v1/topics/prices/events     opens a stream called a; POST is one that takes lines, WS a WebSocket, with its subprotocols after the path
 //	← a 200 text/event-stream              the head of its answer
 //	← a                                    the next event of a, line by line

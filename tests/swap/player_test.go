@@ -69,6 +69,8 @@ func (p *player) step(ctx context.Context, s *step) error {
 	switch s.kind {
 	case action:
 		return p.act(ctx, s)
+	case until:
+		return p.until(ctx, s)
 	case expected:
 		return p.expect(s)
 	case keep:
@@ -160,10 +162,7 @@ func (p *player) expect(s *step) error {
 		return fmt.Errorf("%w from %s; %s is expected", err, s.text, strings.Join(s.block, "\n"))
 	}
 	first, rest, more := strings.Cut(p.masked(raw), "\n")
-	got, want := first, text
-	for _, line := range s.block {
-		want += "\n" + line
-	}
+	got, want := first, strings.Join(append([]string{text}, s.block...), "\n")
 	if more {
 		got += "\n" + rest
 	}

@@ -17,11 +17,12 @@ type script struct {
 
 // step is one thing that is done or expected, with its block.
 type step struct {
-	line  int
-	kind  kind
-	text  string   // the first line, without its sign
-	block []string // the lines below it, without their indent
-	blank int      // how many blank lines follow
+	line   int
+	kind   kind
+	text   string   // the first line, without its sign
+	block  []string // the lines below it, without their indent
+	blank  int      // how many blank lines follow
+	answer *step    // of until: what it waits for
 	// judged says that a broker was measured by it in this run: in an update the next one is not to write it anew.
 	judged bool
 }
@@ -31,6 +32,7 @@ type kind int
 const (
 	prose kind = iota
 	action
+	until
 	expected
 	keep
 	topic
@@ -45,7 +47,7 @@ const indent = "  "
 var signs = []struct {
 	kind kind
 	sign string
-}{{action, "→ "}, {expected, "← "}, {keep, "keep "}, {topic, "topic "}, {with, "with "}, {without, "without "}, {end, "end"}}
+}{{until, "→ until "}, {action, "→ "}, {expected, "← "}, {keep, "keep "}, {topic, "topic "}, {with, "with "}, {without, "without "}, {end, "end"}}
 
 func parse(path, text string) (*script, error) {
 	s := &script{path: path}
@@ -90,6 +92,12 @@ func (s *script) add(number int, line string) error {
 			return fmt.Errorf("%q does not end with a colon", line)
 		}
 		one.text = name
+	}
+	if len(s.steps) > 0 && s.steps[len(s.steps)-1].kind == until {
+		if one.kind != expected {
+			return fmt.Errorf("%q stands where the answer is expected that the line above waits for", line)
+		}
+		s.steps[len(s.steps)-1].answer = one
 	}
 	s.steps = append(s.steps, one)
 	return nil

@@ -109,6 +109,8 @@ without history:
 ← 501
 end
 keep one a:id
+→ until GET /v1/topics
+← 200
 → s {"op":"unsub"}
 ← s.x {"op":"end"}
 
@@ -121,10 +123,11 @@ keep one a:id
 		t.Errorf("it is written as\n%s", got)
 	}
 	for wrong, says := range map[string]string{
-		"a step":          "is no step",
-		"  more":          "nothing that this line belongs to",
-		"with history":    "does not end with a colon",
-		"# prose\n- step": "chapter:2",
+		"a step":                "is no step",
+		"  more":                "nothing that this line belongs to",
+		"with history":          "does not end with a colon",
+		"# prose\n- step":       "chapter:2",
+		"→ until GET /\n→ stop": "is expected that the line above waits for",
 	} {
 		if _, err := parse("chapter", wrong); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %v, want %s", wrong, err, says)
