@@ -45,11 +45,7 @@ func (b *Broker) elsewhere(ctx context.Context, topic domain.Topic, group string
 		if err != nil {
 			return false, err
 		}
-		topics := response.Blocks
-		if len(response.Groups) > 0 { // as newer versions of the answer have it
-			topics = response.Groups[0].Blocks
-		}
-		for name, partitions := range topics {
+		for name, partitions := range response.Blocks {
 			for _, block := range partitions {
 				if name != string(topic) && block.Offset >= 0 {
 					return true, nil

@@ -19,6 +19,19 @@ func move(t testing.TB, b *kafka.Broker, topic domain.Topic, queue domain.Queue,
 	return moved
 }
 
+// metadata is what the queue's group has committed besides its places, by partition.
+func metadata(t testing.TB, cluster brokers.KafkaCluster, topic domain.Topic, queue domain.Queue) (all []string) {
+	t.Helper()
+	response, err := brokers.KafkaAdmin(t, cluster).ListConsumerGroupOffsets(string(topic)+"."+string(queue), map[string][]int32{string(topic): {0, 1, 2}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p := range int32(3) {
+		all = append(all, response.GetBlock(string(topic), p).Metadata)
+	}
+	return all
+}
+
 func TestAQueueIsMoved(t *testing.T) {
 	t.Parallel()
 	cluster := brokers.Kafka(t)
@@ -54,6 +67,11 @@ func TestAQueueIsMoved(t *testing.T) {
 			t.Errorf("%s: the progress is %+v, was told %+v", name, now.Partitions, moved)
 		}
 		expectApachesWord(t, cluster, topic, "workers", moved)
+	}
+	// The places tell their epoch, as those of a queue that has just begun do, and nothing beyond them.
+	join(t, b, topic, "fresh", nil).leave()
+	if got, want := metadata(t, cluster, topic, "workers"), metadata(t, cluster, topic, "fresh"); !slices.Equal(got, want) {
+		t.Errorf("the places were committed with %q, want %q", got, want)
 	}
 
 	// What was settled beyond the old places is given again, too.
