@@ -28,6 +28,8 @@ const (
 	// buryPatience is how long the broker has to say what became of a dead letter. After it the letter is published again, as a message
 	// in the dead-letter topic twice is better than a partition that waits for ever.
 	buryPatience = 30 * time.Second
+	// keepEvery is how often, while messages die, the queue is seen to that sends them back: a broker may forget one that nobody uses for days.
+	keepEvery = time.Hour
 )
 
 // ensureDeadLetter makes the dead-letter topic where the broker makes topics. The queue's own topic comes first: a misspelt one is what has to be told, and leaves no
@@ -75,6 +77,7 @@ func (l *lane) bury(e *entry) {
 // undertake publishes the dying messages to the dead-letter topic, until ctx ends. What was published is settled, what failed is
 // tried again later; until then it stays unsettled.
 func (l *lane) undertake(ctx context.Context) {
+	kept := time.Now() // as the lane was opened
 	for {
 		select {
 		case <-l.graves:
@@ -84,6 +87,10 @@ func (l *lane) undertake(ctx context.Context) {
 		dead, letters := l.letters()
 		if len(dead) == 0 {
 			continue
+		}
+		// Where it fails the letters are in their topic all the same, and members wait for no tidiness.
+		if time.Since(kept) > keepEvery && l.ensureRedrive(ctx) == nil {
+			kept = time.Now()
 		}
 		l.service.broker.Publish(ctx, l.settings.deadLetter, letters, func(i int, _ domain.Ack, err error) { l.buried(dead[i], err) })
 	}

@@ -246,6 +246,23 @@ func TestAJoinMakesTheQueueOfItsLetters(t *testing.T) {
 	}
 }
 
+// A lane that was open for longer than the broker keeps a queue that nobody uses had its letters kept by nobody.
+func TestALaneThatStaysOpenKeepsTheQueueOfItsLetters(t *testing.T) {
+	made := 0
+	onMill(t, 1, func(_ *queue.Config, b *mill) {
+		b.ensureQueue = func() error { made++; return nil }
+	}, func(t *testing.T, s *queue.Service, b *mill) {
+		stays := sit(t, s, 1) // which asks for nothing
+		defer stays.gone()
+		for i, want := range []int{1, 1, 2, 2} {
+			if die(t, s, b, "a"); made != want {
+				t.Errorf("letter %d: the queue was seen to %d times, want %d", i, made, want)
+			}
+			time.Sleep(40 * time.Minute)
+		}
+	})
+}
+
 func headersOf(m *domain.Message) (all []string) {
 	for _, h := range m.Headers {
 		all = append(all, h.Name+"="+string(h.Value))
