@@ -84,7 +84,7 @@ func (q *queue) occupied() bool {
 }
 
 func unknownQueue(topic domain.Topic, queue domain.Queue) error {
-	return domain.Errorf(domain.UnknownQueue, "there is no queue %q of topic %q", queue, topic)
+	return domain.Errorf(domain.UnknownQueue, "topic %q has no queue %q", topic, queue)
 }
 
 func occupied(topic domain.Topic, queue domain.Queue) error {
