@@ -153,6 +153,72 @@ func TestABurialThatIsNotConfirmedIsTriedAgain(t *testing.T) {
 	})
 }
 
+// It is tried again while nobody is in the queue but this node, which lingers in it, and however long a lease is.
+func TestABurialIsTriedAgainInTime(t *testing.T) {
+	inBubble(t, 1, func(cfg *queue.Config, _ *fakeBroker) { cfg.MaxAttempts, cfg.Lease, cfg.MaxHold = 1, time.Hour, 0 }, func(t *testing.T, s *queue.Service, b *fakeBroker) {
+		b.publish = func(try int) error {
+			if try == 1 {
+				return domain.Errorf(domain.Unavailable, "down")
+			}
+			return nil
+		}
+		m := sit(t, s, 1)
+		b.claims[0].add("a")
+		m.receipts("a0")
+		m.gone()
+		pause(time.Second)
+		expectSettled(t, b.claims[0], 0)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		b := &silent{fakeBroker: newBroker(1)}
+		cfg := queue.DefaultConfig()
+		cfg.MaxAttempts, cfg.Lease, cfg.MaxHold = 1, time.Hour, 0
+		s := serve(t, b, cfg)
+		defer stop(t, s)
+		m := sit(t, s, 1)
+		b.claims[0].add("a")
+		m.Nack(0, m.receipts("a0")...)
+		pause(30 * time.Second)
+		if len(b.dones) != 2 {
+			t.Errorf("published %d times, want 2", len(b.dones))
+		}
+	})
+}
+
+// stuck is a silent broker whose buffers are full after the first message.
+type stuck struct {
+	*silent
+	room chan struct{}
+}
+
+func (b *stuck) Publish(ctx context.Context, topic domain.Topic, batch []*domain.Message, done func(int, domain.Ack, error)) {
+	b.silent.Publish(ctx, topic, batch, done)
+	<-b.room
+}
+
+// A letter that is confirmed when it is just to be sent again is not sent again.
+func TestALetterThatIsConfirmedLateIsNotSentAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &stuck{&silent{fakeBroker: newBroker(1)}, make(chan struct{})}
+		cfg := queue.DefaultConfig()
+		cfg.MaxAttempts = 1
+		s := serve(t, b, cfg)
+		defer stop(t, s)
+		m := sit(t, s, 1)
+		b.claims[0].add("a")
+		m.Nack(0, m.receipts("a0")...)
+		pause(45 * time.Second)
+		b.dones[0](nil)
+		expectSettled(t, b.claims[0], 0)
+		close(b.room)
+		pause(time.Minute)
+		expectSettled(t, b.claims[0], 0)
+		if len(b.dones) != 1 {
+			t.Errorf("published %d times, want once", len(b.dones))
+		}
+	})
+}
+
 func TestARevokedMessageIsNotBuriedAgain(t *testing.T) {
 	inBubble(t, 1, func(cfg *queue.Config, _ *fakeBroker) { cfg.MaxAttempts = 1 }, func(t *testing.T, s *queue.Service, b *fakeBroker) {
 		b.publish = func(int) error { return domain.Errorf(domain.Unavailable, "down") }
@@ -182,7 +248,12 @@ func TestTheDeadLetterTopicIsMadeAtTheJoin(t *testing.T) {
 		if domain.CodeOf(err) != domain.UnknownTopic || !strings.Contains(err.Error(), "orders.billing.dlq") || asked != "orders.billing.dlq" {
 			t.Errorf("join: %v, want unknown-topic naming orders.billing.dlq, which was asked for (%s)", err, asked)
 		}
-		b.ensure = func(domain.Topic) error { return domain.Errorf(domain.Unavailable, "down") }
+		b.ensure = func(asked domain.Topic) error {
+			if asked == topic {
+				return nil
+			}
+			return domain.Errorf(domain.Unavailable, "down")
+		}
 		if _, err := join(s, nil); domain.CodeOf(err) != domain.Unavailable {
 			t.Errorf("join: %v, want unavailable", err)
 		}

@@ -24,3 +24,14 @@ func Ask(of ports.Member) {
 
 // Stand lets a member that sits get up, as its Next does when its context ends.
 func Stand(of ports.Member) { of.(*member).stand() }
+
+// Keys is how many keys the lane of a member keeps in mind.
+func Keys(of ports.Member) (n int) {
+	l := of.(*member).lane
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.claims {
+		n += len(c.lines)
+	}
+	return n
+}

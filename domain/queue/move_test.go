@@ -220,3 +220,30 @@ func TestANodeThatDoesNotGetOutIsNotWaitedForLong(t *testing.T) {
 		stop(t, s)
 	})
 }
+
+// A membership that is being ended already is waited for: its members are on their way out.
+func TestAMoveWhileTheServerShutsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, move := range moves {
+			b := &slowly{newBroker(1), make(chan struct{})}
+			movable(nil, b.fakeBroker)
+			s := serve(t, b, queue.DefaultConfig())
+			sit(t, s, 1)
+			moved, drained := make(chan error, 1), make(chan error, 1)
+			go func() { drained <- s.Drain(context.Background()) }()
+			synctest.Wait()
+			go func() { moved <- move(context.Background(), s) }()
+			synctest.Wait()
+			if len(moved) > 0 {
+				t.Errorf("%s: %v, want that it waits", name, <-moved)
+			}
+			close(b.leave)
+			if err := <-moved; err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			if err := <-drained; err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}

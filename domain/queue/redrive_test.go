@@ -172,7 +172,11 @@ func TestRedriveWithoutLetters(t *testing.T) {
 			t.Errorf("of a queue that is not there: %v", err)
 		}
 		sit(t, s, 1).gone()
+		pause(time.Minute)
 		redrive(t, s, 0, 0)
+		if lanes := len(s.Lanes()); lanes != 1 {
+			t.Errorf("%d queues were joined, though there was nothing to send back", lanes)
+		}
 	})
 }
 
@@ -365,6 +369,13 @@ func TestLettersOfSeveralQueuesInOneTopic(t *testing.T) {
 						}
 					}
 				}
+				b.mu.Lock()
+				for of, q := range b.queues {
+					if strings.HasSuffix(string(of.queue), "redrive") && int(q.places[0]) != len(b.topics[of.topic].logs[0]) {
+						t.Errorf("queue %s of %s is at %v, want that letters of others are out of the way", of.queue, of.topic, q.places)
+					}
+				}
+				b.mu.Unlock()
 				for q, m := range seats {
 					if got := m.given(); !slices.Equal(got, []string{"a", "b"}) {
 						t.Errorf("%s is given %v, want each of its letters once", q, got)
@@ -522,6 +533,17 @@ func TestLettersThatAnotherNodeHolds(t *testing.T) {
 		redrive(t, s, 0, 2)
 		if took := time.Since(begun); took != 20*time.Second {
 			t.Errorf("it took %v, want the 20s until the other node let go", took)
+		}
+		b.vague = true
+		b.change(func() { q.taken = true })
+		begun = time.Now()
+		go func() {
+			time.Sleep(20 * time.Second)
+			b.change(func() { q.taken = false })
+		}()
+		redrive(t, s, 0, 0)
+		if took := time.Since(begun); took != 23*time.Second {
+			t.Errorf("it took %v, want a silence after the other node let go", took)
 		}
 	})
 }

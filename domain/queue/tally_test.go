@@ -99,7 +99,7 @@ func TestALaneThatIsNotOpenYetDoesNotStand(t *testing.T) {
 // Queues have names of their members' choosing. Those that are gone are forgotten in the end, and those that stand are not.
 func TestQueuesThatAreRememberedAreBounded(t *testing.T) {
 	inBubble(t, 0, func(cfg *queue.Config, _ *fakeBroker) { cfg.Linger = 0 }, func(t *testing.T, s *queue.Service, _ *fakeBroker) {
-		const bound, more = 1000, 20
+		const bound, more = 1000, 1000
 		var stay []context.CancelFunc
 		for i := range bound + more {
 			ctx, leave := context.WithCancel(context.Background())
