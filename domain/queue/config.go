@@ -142,8 +142,14 @@ func checkTemplate(key, template string) error {
 	return nil
 }
 
+// What stands for the names of a topic and a queue in that of a dead-letter topic.
+const (
+	forTopic = "{topic}"
+	forQueue = "{queue}"
+)
+
 func fill(template string, topic domain.Topic, queue domain.Queue) string {
-	return strings.NewReplacer("{topic}", string(topic), "{queue}", string(queue)).Replace(template)
+	return strings.NewReplacer(forTopic, string(topic), forQueue, string(queue)).Replace(template)
 }
 
 // settings are what holds for one queue.

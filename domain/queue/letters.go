@@ -3,7 +3,9 @@ package queue
 import (
 	"context"
 	"math"
+	"strconv"
 	"strings"
+	"time"
 
 	"culvert/domain"
 	"culvert/ports"
@@ -11,6 +13,9 @@ import (
 
 // Dead letters are sent back by a queue of their own topic, so that its place is remembered, and each of them is sent back once.
 const redriveQueue = "redrive"
+
+// redriveLease is longer than a broker takes to confirm a message, and shorter than brokers bear an unsettled one (see Config.MaxHold).
+const redriveLease = 25 * time.Minute
 
 // redriver is what the dead letters of a queue are sent back by; false where the queue has none, or the names would become too long.
 func (c Config) redriver(of name, set settings) (name, bool) {
@@ -21,15 +26,31 @@ func (c Config) redriver(of name, set settings) (name, bool) {
 	if r := c.rule(of.topic, of.queue); r.DeadLetter != "" {
 		template = r.DeadLetter
 	}
-	by := redriveQueue
-	if !strings.Contains(template, "{queue}") { // several queues share the dead-letter topic
+	by, toldTopic, toldQueue := redriveQueue, strings.Contains(template, forTopic), strings.Contains(template, forQueue)
+	if !toldQueue { // several queues share the dead-letter topic
 		by = string(of.queue) + "." + by
 	}
-	if !strings.Contains(template, "{topic}") {
+	if !toldTopic {
 		by = string(of.topic) + "." + by
+	}
+	if toldTopic == toldQueue && strings.Contains(string(of.queue), seam(template)) { // as orders.eu.billing, which may be orders and eu.billing, or orders.eu and billing
+		by += "." + strconv.Itoa(len(of.queue))
 	}
 	queue, err := domain.ParseQueue(set.deadLetter, by)
 	return name{set.deadLetter, queue}, err == nil
+}
+
+// seam is what joins the names of a topic and a queue that are written into one name: into that of the dead-letter topic, or else into that of the queue which sends letters back.
+func seam(template string) string {
+	before, after, both := strings.Cut(template, forTopic)
+	switch {
+	case !both:
+		return "."
+	case strings.Contains(before, forQueue):
+		return before[strings.Index(before, forQueue)+len(forQueue):]
+	}
+	joint, _, _ := strings.Cut(after, forQueue)
+	return joint
 }
 
 // letters tells how many dead letters there are at most, and where the queue that sends them back has to begin where it has not.
@@ -70,14 +91,15 @@ func (s *Service) keepLetters(ctx context.Context, by name) error {
 // joinLetters makes a member of the queue that sends dead letters back.
 func (s *Service) joinLetters(ctx context.Context, by name, from *domain.Start) (ports.Member, error) {
 	plain := s.cfg
-	plain.MaxAttempts = 0 // a letter that cannot be sent back stays where it is
-	plain.Linger = 0      // letters go to the next server that asks for them
-	plain.Rules = nil     // which are for queues that people name
+	plain.MaxAttempts = 0                                   // a letter that cannot be sent back stays where it is
+	plain.Lease, plain.MaxHold = redriveLease, redriveLease // one that is under way when its lease ends would be sent twice
+	plain.Linger = 0                                        // letters go to the next server that asks for them
+	plain.Rules = nil                                       // which are for queues that people name
 	set, err := plain.settings(by.topic, by.queue, s.broker.Capabilities(by.topic))
 	if err != nil {
 		return nil, err
 	}
-	j := ports.Join{Topic: by.topic, Queue: by.queue, From: from, MaxInFlight: redriveBatch, Heartbeat: redriveSilence}
+	j := ports.Join{Topic: by.topic, Queue: by.queue, From: from, MaxInFlight: redriveBatch + redriveAside, Heartbeat: redriveSilence}
 	m, err := s.join(ctx, j, set)
 	if from != nil && domain.CodeOf(err) == domain.Conflict { // another redrive has begun it meanwhile
 		j.From = nil

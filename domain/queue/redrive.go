@@ -17,6 +17,8 @@ const (
 	redriveSilence = 3 * time.Second
 	// redrivePatience is for how many such silences a redrive waits to be given the letters at all, which another node may be sending back.
 	redrivePatience = 10
+	// redriveAside is how many letters that the broker refuses for good a redrive keeps aside. With more it ends early.
+	redriveAside = 900
 )
 
 // Redrive implements ports.QueueAdmin. Letters keep key, payload and headers, but for what made letters of them.
@@ -53,7 +55,9 @@ func (s *Service) Redrive(ctx context.Context, topic domain.Topic, queue domain.
 	if there == math.MaxInt64 { // or messages that die at once would go round for ever
 		r.until = time.Now()
 	}
-	err = r.run(ctx)
+	if err = r.run(ctx); err == nil && r.sent < limit {
+		err = r.refused
+	}
 	return r.sent, err
 }
 
@@ -68,6 +72,7 @@ type redrive struct {
 	sent    int64
 	seen    int64
 	silent  int
+	refused error // why a letter cannot be sent back at all; nil where each could
 }
 
 // run ends when so many letters were seen or sent, or no more come.
@@ -118,7 +123,8 @@ func ended(err error) error {
 	return err
 }
 
-// sendBack publishes letters and settles those that the broker has confirmed, and those that are another queue's. The others are handed back.
+// sendBack publishes letters and settles those that the broker has confirmed, and those that are another queue's. The others are handed back, but
+// for those that are refused for good: they are kept until the redrive ends, out of the way of all that follows them.
 func (r *redrive) sendBack(ctx context.Context, letters []domain.Event) error {
 	var batch []*domain.Message
 	var receipts, done []string
@@ -133,16 +139,25 @@ func (r *redrive) sendBack(ctx context.Context, letters []domain.Event) error {
 	var failure error
 	var left []string
 	for i, receipt := range receipts {
-		if err := outcomes[i]; err != nil {
+		switch err := outcomes[i]; {
+		case err == nil:
+			done = append(done, receipt)
+			r.sent++
+		case forGood(err):
+			r.refused = err
+		default:
 			failure, left = err, append(left, receipt)
-			continue
 		}
-		done = append(done, receipt)
-		r.sent++
 	}
 	r.member.Done(done...)
 	r.member.Nack(0, left...)
 	return failure
+}
+
+// forGood reports whether err is what a broker has against one message, whenever it is published.
+func forGood(err error) bool {
+	code := domain.CodeOf(err)
+	return code == domain.TooLarge || code == domain.InvalidRequest
 }
 
 // publish returns when the broker has told what became of each message.
