@@ -175,7 +175,7 @@ type QueueState struct {
 	// Lease, MaxAttempts and DeadLetter are what holds for members: how long a lease is, after how many tries (0: never) a message goes to which topic.
 	Lease       time.Duration
 	MaxAttempts int
-	DeadLetter  domain.Topic // empty where MaxAttempts is 0
+	DeadLetter  domain.Topic // empty where MaxAttempts is 0, or where it is not for the one who asks
 
 	Members  int
 	InFlight int // messages that members hold

@@ -26,7 +26,11 @@ func (a *queueAdmin) Inspect(ctx context.Context, topic domain.Topic, queue doma
 	if err := a.closed.check(ctx, topic); err != nil {
 		return ports.QueueState{}, err
 	}
-	return a.next.Inspect(ctx, topic, queue)
+	state, err := a.next.Inspect(ctx, topic, queue)
+	if state.DeadLetter != "" && a.closed.check(ctx, state.DeadLetter) != nil {
+		state.DeadLetter = ""
+	}
+	return state, err
 }
 
 func (a *queueAdmin) Reset(ctx context.Context, topic domain.Topic, queue domain.Queue, to domain.Start) ([]domain.Committed, error) {

@@ -92,6 +92,23 @@ func TestWhoMayAdministerWhichQueues(t *testing.T) {
 	}
 }
 
+// graves is a service behind whose queues have their dead letters in a hidden topic.
+type graves struct{ adminBehind }
+
+func (graves) Inspect(context.Context, domain.Topic, domain.Queue) (ports.QueueState, error) {
+	return ports.QueueState{MaxAttempts: 5, DeadLetter: "hidden"}, nil
+}
+
+// Who looked into a queue of an open topic was told the name of a hidden one.
+func TestWhereDeadLettersGoIsToldToWhoMayKnow(t *testing.T) {
+	for who, want := range map[string]domain.Topic{"a stranger": "", "who came by a route": "hidden", "an operator": "hidden"} {
+		state, err := Closed(closed).QueueAdmin(graves{adminBehind{&behind{}}}).Inspect(as(t.Context(), who), "plain", "billing")
+		if err != nil || state.DeadLetter != want || state.MaxAttempts != 5 {
+			t.Errorf("%s: %+v, %v; want %q", who, state, err, want)
+		}
+	}
+}
+
 // What was done before an error is told with it: a redrive that ends early has sent some back.
 func TestWhatTheServiceSaysOfQueuesIsLeftAsItIs(t *testing.T) {
 	b := &behind{err: errBehind}
