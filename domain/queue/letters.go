@@ -14,7 +14,7 @@ import (
 // Dead letters are sent back by a queue of their own topic, so that its place is remembered, and each of them is sent back once.
 const redriveQueue = "redrive"
 
-// redriveLease is longer than a broker takes to confirm a message, and shorter than brokers bear an unsettled one (see Config.MaxHold).
+// redriveLease is longer than a broker takes to confirm a message, and shorter than RabbitMQ bears a message that is not settled.
 const redriveLease = 25 * time.Minute
 
 // redriver is what the dead letters of a queue are sent back by; false where the queue has none, or the names would become too long.
