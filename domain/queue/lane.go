@@ -97,6 +97,7 @@ func (l *lane) attend(ctx context.Context, work *sync.WaitGroup) error {
 			if l.settings.deadLetter != "" {
 				work.Go(func() { l.undertake(ctx) })
 			}
+			l.tally.stood.Store(true)
 			l.open(nil)
 		}
 	}

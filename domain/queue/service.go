@@ -137,7 +137,7 @@ func (s *Service) remove(l *lane) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.lanes, l.name)
-	s.forgetTallies()
+	s.forgetTallies(l.name)
 }
 
 // Settler implements ports.Queues.

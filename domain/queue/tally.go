@@ -8,6 +8,7 @@ import (
 
 // tally is what is counted of one queue at this node since the program started, also while it is not in the queue.
 type tally struct {
+	stood       atomic.Bool // the node was in the queue once
 	redelivered atomic.Uint64
 	dead        atomic.Uint64
 	expired     atomic.Uint64
@@ -71,8 +72,11 @@ func (s *Service) tallyOf(queue name) *tally {
 	return t
 }
 
-// forgetTallies keeps the queues that are remembered within bounds when a lane has ended. The caller holds s.mu.
-func (s *Service) forgetTallies() {
+// forgetTallies keeps the queues that are remembered within bounds when the lane of ended is gone, and forgets that one at once if it could not be joined. The caller holds s.mu.
+func (s *Service) forgetTallies(ended name) {
+	if !s.tallies[ended].stood.Load() {
+		delete(s.tallies, ended)
+	}
 	for of := range s.tallies {
 		if len(s.tallies)-len(s.lanes) <= maxTallies {
 			return
