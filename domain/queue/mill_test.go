@@ -16,6 +16,7 @@ import (
 type mill struct {
 	partitions  int
 	vague       bool                                  // it tells no lag
+	first       int64                                 // the offset from which on messages are left in each partition
 	ensureQueue func() error                          // nil: Unsupported
 	publish     func(topic domain.Topic, n int) error // what becomes of the n-th message of a topic, from 1; nil: it is confirmed
 	hold        chan struct{}                         // where it is not nil, nothing is confirmed before it is closed
@@ -93,8 +94,8 @@ func (b *mill) begin(of millQueueName, from *domain.Start) *millQueue {
 		q = &millQueue{places: make([]int64, b.partitions)}
 		for p, log := range b.made(of.topic).logs {
 			q.settled = append(q.settled, map[int64]int{})
-			if from == nil || !from.Earliest() {
-				q.places[p] = int64(len(log))
+			if q.places[p] = int64(len(log)); from != nil && from.Earliest() {
+				q.places[p] = b.first
 			}
 		}
 		b.queues[of] = q
@@ -113,7 +114,7 @@ func (b *mill) Describe(_ context.Context, topic domain.Topic) (info domain.Topi
 		return info, domain.Errorf(domain.UnknownTopic, "there is no topic %q", topic)
 	}
 	for p, log := range t.logs {
-		info.Partitions = append(info.Partitions, domain.Extent{Partition: int32(p), End: int64(len(log))})
+		info.Partitions = append(info.Partitions, domain.Extent{Partition: int32(p), First: b.first, End: int64(len(log))})
 	}
 	return info, nil
 }

@@ -406,6 +406,35 @@ func TestALetterThatCannotBeSentBackStays(t *testing.T) {
 	})
 }
 
+// Letters that retention has taken are not waited for.
+func TestRedriveOfWhatIsLeft(t *testing.T) {
+	onMill(t, 1, nil, func(t *testing.T, s *queue.Service, b *mill) {
+		die(t, s, b, "a", "b", "c")
+		b.first = 2
+		begun := time.Now()
+		redrive(t, s, 0, 1)
+		if took := time.Since(begun); took != 0 {
+			t.Errorf("it took %v", took)
+		}
+		expectGiven(t, s, "c")
+	})
+}
+
+// Where the queue of the letters is gone, so are they; it is made for those to come.
+func TestRedriveMakesTheQueueOfLettersWhereItIsGone(t *testing.T) {
+	onMill(t, 1, func(_ *queue.Config, b *mill) { b.ensureQueue = func() error { return nil } }, func(t *testing.T, s *queue.Service, b *mill) {
+		die(t, s, b, "a")
+		b.change(func() { delete(b.queues, millQueueName{dlq, "redrive"}) })
+		redrive(t, s, 0, 0)
+		if lanes := len(s.Lanes()); lanes != 1 {
+			t.Errorf("%d queues were joined, though there was nothing to send back", lanes)
+		}
+		die(t, s, b, "b")
+		redrive(t, s, 0, 1)
+		expectGiven(t, s, "b")
+	})
+}
+
 // The end of letters whose number nobody knows is that none comes for a while.
 func TestRedriveOfNobodyKnowsHowMany(t *testing.T) {
 	onMill(t, 2, nil, func(t *testing.T, s *queue.Service, b *mill) {
@@ -685,7 +714,9 @@ func TestADrainMeanwhileIsToldApartFromTheEnd(t *testing.T) {
 // Letters of letters have no dead-letter topic, whose name might be too long, and no rule of the operator's.
 func TestRedriveAsksNothingOfTheSettingsOfItsOwnQueue(t *testing.T) {
 	onMill(t, 1, func(cfg *queue.Config, _ *mill) {
+		once := 1
 		cfg.DeadLetter = "{topic}.{queue}." + strings.Repeat("x", 130)
+		cfg.Rules = []queue.Rule{{MaxAttempts: &once}}
 	}, func(t *testing.T, s *queue.Service, b *mill) {
 		m := sit(t, s, 1)
 		b.inject("a")

@@ -98,34 +98,41 @@ func TestALaneThatIsNotOpenYetDoesNotStand(t *testing.T) {
 
 // Queues have names of their members' choosing. Those that are gone are forgotten in the end, and those that stand are not.
 func TestQueuesThatAreRememberedAreBounded(t *testing.T) {
-	inBubble(t, 0, func(cfg *queue.Config, _ *fakeBroker) { cfg.Linger = 0 }, func(t *testing.T, s *queue.Service, _ *fakeBroker) {
-		const bound, more = 1000, 1000
-		var stay []context.CancelFunc
+	forgettable := func(_ *queue.Config, b *fakeBroker) { b.forget = func(context.Context) error { return nil } }
+	inBubble(t, 0, forgettable, func(t *testing.T, s *queue.Service, _ *fakeBroker) {
+		const bound, more = 1000, 500
+		end := func(q domain.Queue, leave func()) {
+			leave()
+			synctest.Wait()
+			if err := s.Delete(t.Context(), topic, q); err != nil { // which ends the lane at once
+				t.Fatal(err)
+			}
+		}
+		stay := map[domain.Queue]context.CancelFunc{}
 		for i := range bound + more {
+			q := domain.Queue(fmt.Sprint("q", i))
 			ctx, leave := context.WithCancel(context.Background())
-			if _, err := s.Join(ctx, ports.Join{Topic: topic, Queue: domain.Queue(fmt.Sprint("q", i)), MaxInFlight: 1}); err != nil {
+			if _, err := s.Join(ctx, ports.Join{Topic: topic, Queue: q, MaxInFlight: 1}); err != nil {
 				t.Fatal(err)
 			}
 			if i%100 == 0 {
-				stay = append(stay, leave)
-				continue
+				stay[q] = leave
+			} else {
+				end(q, leave)
 			}
-			leave()
 		}
-		pause(time.Second)
 		standing := 0
 		for _, l := range s.Lanes() {
 			if l.Standing {
 				standing++
 			}
 		}
-		if all := len(s.Lanes()); standing != len(stay) || all != min(bound+more, bound+len(stay)) {
+		if all := len(s.Lanes()); standing != len(stay) || all != bound+len(stay) {
 			t.Errorf("%d queues are remembered, %d of them stand; want %d beyond the %d that do", all, standing, bound, len(stay))
 		}
-		for _, leave := range stay {
-			leave()
+		for q, leave := range stay {
+			end(q, leave)
 		}
-		pause(time.Second)
 		if all := len(s.Lanes()); all != bound {
 			t.Errorf("%d queues are remembered, want %d", all, bound)
 		}

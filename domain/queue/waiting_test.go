@@ -34,8 +34,8 @@ func TestWhoWaitsIsToldAtOnce(t *testing.T) {
 		},
 		"another one hands back":         {held: []string{"-"}, event: func(p players, r []string) { p.other.Nack(0, r...) }, want: []string{"-0"}},
 		"another one leaves":             {held: []string{"-"}, event: func(p players, _ []string) { p.other.leave() }, want: []string{"-0"}},
-		"another one is done with a key": {held: []string{"a", "b"}, event: func(p players, r []string) { p.c.add("b"); p.other.Done(r...) }, want: []string{"b2"}},
-		"another one is done up to it":   {held: []string{"a", "b"}, event: func(p players, r []string) { p.c.add("b"); p.other.DoneUpTo(r[1]) }, want: []string{"b2"}},
+		"another one is done with a key": {held: []string{"a", "b"}, event: func(p players, r []string) { p.c.add("b"); synctest.Wait(); p.other.Done(r...) }, want: []string{"b2"}},
+		"another one is done up to it":   {held: []string{"a", "b"}, event: func(p players, r []string) { p.c.add("b"); synctest.Wait(); p.other.DoneUpTo(r[1]) }, want: []string{"b2"}},
 		"a partition comes": {event: func(p players, _ []string) {
 			p.b.events <- laneNews{event: domain.LaneEvent{Assigned: []domain.Claim{newClaim(1)}}}
 		}},
@@ -44,7 +44,7 @@ func TestWhoWaitsIsToldAtOnce(t *testing.T) {
 		}},
 		"a gap": {event: func(p players, _ []string) { p.c.haul(&domain.Gap{Reason: domain.GapRetention, Lost: 1}) }},
 		"another one's message dies": {
-			tries: 1, held: []string{"a"}, event: func(p players, r []string) { p.c.add("a"); p.other.Nack(0, r...) }, want: []string{"a1"},
+			tries: 1, held: []string{"a"}, event: func(p players, r []string) { p.c.add("a"); synctest.Wait(); p.other.Nack(0, r...) }, want: []string{"a1"},
 		},
 	} {
 		t.Run(what, func(t *testing.T) {
