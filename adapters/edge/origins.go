@@ -53,6 +53,13 @@ func (o origins) check(h http.Header, r *http.Request) (preflight bool, err erro
 	return true, nil
 }
 
+// Unnamed reports whether a page from elsewhere is behind r, as its image, script, frame or link: for these a browser names no Origin, but says that it is another one's (W3C Fetch
+// Metadata). No such page has been let in, so what changes anything refuses it.
+func Unnamed(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	return r.Header.Get("Origin") == "" && (site == "cross-site" || site == "same-site")
+}
+
 // sameHost reports whether origin is a page of host. The scheme does not count: a proxy before us may end TLS.
 func sameHost(origin, host string) bool {
 	u, err := url.Parse(origin)

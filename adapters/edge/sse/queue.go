@@ -30,6 +30,9 @@ func (e *Edge) queue(w http.ResponseWriter, r *http.Request) error {
 
 // join serves a member of queue. What failed of p before is answered as what fails now.
 func (e *Edge) join(w http.ResponseWriter, r *http.Request, p *edge.Params, topic domain.Topic, queue domain.Queue) error {
+	if edge.Unnamed(r) {
+		return domain.Errorf(domain.NotAllowed, "a page from elsewhere cannot join a queue by an image, a frame or a link: an EventSource says which page it is, so that it can be let in (http.origins)")
+	}
 	contentType, err := accepted(r.Header)
 	if err != nil {
 		return err

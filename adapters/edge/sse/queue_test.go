@@ -127,3 +127,22 @@ func TestAMemberMayComeBackWithAnyIDs(t *testing.T) {
 		t.Errorf("%d %s", c.StatusCode, c.rest(t))
 	}
 }
+
+// A page from elsewhere could make a browser join a queue, as the source of an image say: no Origin comes with that, and what was written to it was settled.
+func TestAPageFromElsewhereCannotJoinUnseen(t *testing.T) {
+	for site, status := range map[string]int{"cross-site": 403, "same-site": 403, "same-origin": 200, "none": 200} {
+		url := serve(t, joining(newMember(), nil), DefaultConfig(), domain.DefaultLimits())
+		c := get(t, url+"/v1/topics/orders/queues/billing/events", "Sec-Fetch-Site", site)
+		if c.StatusCode != status {
+			t.Errorf("%s: %d", site, c.StatusCode)
+		}
+		c.stop()
+	}
+	// One that says where it is from was let in by its name.
+	url := serve(t, joining(newMember(), nil), DefaultConfig(), domain.DefaultLimits())
+	c := get(t, url+"/v1/topics/orders/queues/billing/events", "Sec-Fetch-Site", "cross-site", "Origin", url)
+	if c.StatusCode != 200 {
+		t.Errorf("a page that is let in: %d %s", c.StatusCode, c.rest(t))
+	}
+	c.stop()
+}
