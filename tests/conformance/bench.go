@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -108,6 +109,19 @@ func expectCode(what string, err error, want domain.Code) error {
 	}
 	if e.Code != want {
 		return fmt.Errorf("%s: %w, want %s", what, err, want)
+	}
+	return nil
+}
+
+// expectRefusal is expectCode for what is refused of topic. What strangers are told names it in quotes, alone or before a colon, or not at all: elsewhere routing would not find it, and show what a topic
+// of another name is called in its broker.
+func expectRefusal(what string, topic domain.Topic, err error, want domain.Code) error {
+	if err := expectCode(what, err, want); err != nil {
+		return err
+	}
+	detail := domain.AsError(err).Detail
+	if strings.Contains(strings.NewReplacer(`"`+string(topic)+`"`, "", `"`+string(topic)+`:`, "").Replace(detail), string(topic)) {
+		return fmt.Errorf("%s: %q names the topic where nothing can hide it", what, detail)
 	}
 	return nil
 }

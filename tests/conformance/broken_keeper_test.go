@@ -262,6 +262,14 @@ func TestBrokenKeepersFail(t *testing.T) {
 				return nil
 			},
 		}},
+		"who is refused is told what the broker calls things": {"Occupied", "nothing can hide it", &broken{
+			forget: func(good *inProcess, ctx context.Context, topic domain.Topic, queue domain.Queue) error {
+				if err := good.Forget(ctx, topic, queue); domain.CodeOf(err) != domain.Conflict {
+					return err
+				}
+				return domain.Errorf(domain.Conflict, "the group %q of topic %q has members", string(topic)+"."+string(queue), topic)
+			},
+		}},
 		"members of other nodes do not count": {"Occupied", "of another node: ", shortSighted()},
 		"nothing is forgotten": {"Forget", "want unknown-queue", &broken{
 			forget: func(good *inProcess, ctx context.Context, topic domain.Topic, queue domain.Queue) error {

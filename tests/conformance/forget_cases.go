@@ -57,9 +57,9 @@ func checkOccupied(ctx context.Context, b *bench) error {
 func (k *keptQueue) refusesWhileOccupied(ctx context.Context) (err error) {
 	if k.can(k.topic, domain.Reset) {
 		_, err = k.Broker.(ports.QueueMover).Move(ctx, k.topic, queue, domain.StartEarliest())
-		err = expectCode("move", err, domain.Conflict)
+		err = expectRefusal("move", k.topic, err, domain.Conflict)
 	}
-	return errors.Join(err, expectCode("forget", k.keeper.Forget(ctx, k.topic, queue), domain.Conflict))
+	return errors.Join(err, expectRefusal("forget", k.topic, k.keeper.Forget(ctx, k.topic, queue), domain.Conflict))
 }
 
 // checkForget: a queue that was forgotten has not begun. Who joins it makes it begin, with nothing of what it had.
@@ -74,7 +74,7 @@ func checkForget(ctx context.Context, b *bench) error {
 	}
 	if err := errors.Join(
 		expectCode("a topic that is not there", k.keeper.Forget(ctx, domain.Topic("conformance-"+uuid.NewString()), queue), domain.UnknownTopic),
-		expectCode("a queue that has not begun", k.keeper.Forget(ctx, topic, queue), domain.UnknownQueue),
+		expectRefusal("a queue that has not begun", topic, k.keeper.Forget(ctx, topic, queue), domain.UnknownQueue),
 		k.leaveSome(ctx),
 	); err != nil {
 		return err

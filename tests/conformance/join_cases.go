@@ -102,8 +102,8 @@ func checkJoinConflict(ctx context.Context, b *bench) error {
 	}
 	_, after := b.join(ctx, topic, queue, &latest)
 	return errors.Join(
-		expectCode("join with from while there is a member", during, domain.Conflict),
-		expectCode("join with from after it", after, domain.Conflict),
+		expectRefusal("join with from while there is a member", topic, during, domain.Conflict),
+		expectRefusal("join with from after it", topic, after, domain.Conflict),
 	)
 }
 

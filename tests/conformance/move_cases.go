@@ -150,7 +150,7 @@ func checkMoveRefused(ctx context.Context, b *bench) error {
 	_, queueless := m.mover.Move(ctx, topic, queue, domain.StartLatest())
 	if err := errors.Join(
 		expectCode("a topic that is not there", topicless, domain.UnknownTopic),
-		expectCode("a queue that has not begun", queueless, domain.UnknownQueue),
+		expectRefusal("a queue that has not begun", topic, queueless, domain.UnknownQueue),
 		m.begin(ctx),
 	); err != nil {
 		return err
@@ -169,8 +169,8 @@ func checkMoveRefused(ctx context.Context, b *bench) error {
 	_, foreign := m.mover.Move(ctx, topic, queue, domain.StartVector(domain.NewVector(info.Epoch+1, end.Places()...)))
 	_, far := m.mover.Move(ctx, topic, queue, domain.StartVector(end.With(beyond)))
 	if err := errors.Join(
-		expectCode("a cursor of another epoch", foreign, domain.InvalidCursor),
-		expectCode("a cursor beyond the end", far, domain.InvalidCursor),
+		expectRefusal("a cursor of another epoch", topic, foreign, domain.InvalidCursor),
+		expectRefusal("a cursor beyond the end", topic, far, domain.InvalidCursor),
 	); err != nil {
 		return err
 	}

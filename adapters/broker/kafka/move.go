@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"culvert/domain"
@@ -71,6 +72,6 @@ func (l *locator) keep(places []domain.Place, v *domain.Vector) error {
 
 // conflict is the refusal to touch a queue whose group has members.
 func (b *Broker) conflict(topic domain.Topic, queue domain.Queue) error {
-	return domain.Errorf(domain.Conflict, "queue %q of topic %q has members (of the consumer group %q): it can be moved or deleted when they have left; those of a server that died count until kafka.session_timeout (%s) is over",
-		queue, topic, b.cfg.group(topic, queue), b.cfg.SessionTimeout)
+	return domain.Errorf(domain.Conflict, "queue %q of topic %q has members: it can be moved or deleted when they have left; those of a server that died count until kafka.session_timeout (%s) is over",
+		queue, topic, b.cfg.SessionTimeout).Because(fmt.Errorf("%w: %q", errInhabited, b.cfg.group(topic, queue)))
 }
