@@ -22,29 +22,51 @@ func (s *session) places(group sarama.ConsumerGroupSession) (map[int32]commit, e
 	if err != nil {
 		return nil, err
 	}
+	begins := len(commits) == 0
 	switch {
-	case len(commits) == 0 && !s.remade: // what was committed in the topic before went with it
+	case begins:
 		if err := s.beginAsMember(ctx, group); err != nil {
 			return nil, err
 		}
 		if commits, err = s.commitsWith(ctx, claimed...); err != nil {
 			return nil, err
 		}
-	case s.told:
-		for _, p := range s.begin {
-			if commits[p.Partition].next != p.Next {
-				return nil, s.refusal()
-			}
-		}
+	case s.told && !stands(commits, s.begin):
+		return nil, s.refusal()
+	}
+	if begins || anyOf(commits, s.shape.epoch) {
+		s.before = 0
 	}
 	s.begin, s.told = nil, false
 	return commits, nil
 }
 
-// beginAsMember commits the queue's beginning, which is the end where none is known.
+// stands reports whether these are the places that were committed.
+func stands(commits map[int32]commit, places []domain.Place) bool {
+	return !slices.ContainsFunc(places, func(p domain.Place) bool { return commits[p.Partition].next != p.Next })
+}
+
+// anyOf reports whether any of the places is known to be one of this epoch.
+func anyOf(commits map[int32]commit, epoch domain.Epoch) bool {
+	for _, at := range commits {
+		if _, of := restore(at.next, at.metadata); of == epoch {
+			return true
+		}
+	}
+	return false
+}
+
+// beginAsMember commits the queue's beginning, which is the end where none is known. Where its places went with the topic that had the name before, they are made up, as places of that one: then each member
+// goes on at the first message, and is told of the gap.
 func (s *session) beginAsMember(ctx context.Context, group sarama.ConsumerGroupSession) (err error) {
-	begin := s.begin
-	if begin == nil {
+	begin, epoch := s.begin, s.shape.epoch
+	switch {
+	case s.before != 0:
+		begin, epoch = nil, s.before
+		for _, p := range s.shape.partitions() {
+			begin = append(begin, domain.Place{Partition: p})
+		}
+	case begin == nil:
 		if begin, err = s.beginning(ctx, domain.StartLatest()); err != nil {
 			return err
 		}
@@ -53,7 +75,7 @@ func (s *session) beginAsMember(ctx context.Context, group sarama.ConsumerGroupS
 	if err != nil {
 		return err
 	}
-	return s.commitAsMember(a.client, group.MemberID(), group.GenerationID(), begin)
+	return s.commitAsMember(a.client, group.MemberID(), group.GenerationID(), epoch, begin)
 }
 
 // commitsWith gives what the queue has committed in all partitions, and in these, which may have come since.

@@ -3,6 +3,7 @@ package kafka_test
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -64,6 +65,81 @@ func TestAQueueThatIsDeletedUnderAMemberBeginsAnew(t *testing.T) {
 	m := join(t, b, "orders", "workers", nil)
 	mustPublish(t, b, "orders", "after it")
 	if got := payloads(m.given(t, 1)); got[0] != "after it" {
+		t.Errorf("the queue was given %q, want what came after it was deleted", got)
+	}
+}
+
+// Who began a queue as a member while another came was told that the broker is away.
+func TestABeginningThatARebalanceOvertakesIsTriedAgain(t *testing.T) {
+	c := fake(t, kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"))
+	b := open(t, c.ListenAddrs())
+	join(t, b, "orders", "workers", nil).leave()
+	onTheWay(c, func() {
+		if err := b.Forget(t.Context(), "orders", "workers"); err != nil {
+			t.Error(err)
+		}
+	})
+	c.ControlKey(int16(kmsg.OffsetCommit), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		response := r.ResponseKind().(*kmsg.OffsetCommitResponse)
+		response.Topics = []kmsg.OffsetCommitResponseTopic{{Topic: "orders", Partitions: []kmsg.OffsetCommitResponseTopicPartition{{ErrorCode: kerr.IllegalGeneration.Code}}}}
+		return response, nil, true
+	})
+	m := join(t, b, "orders", "workers", nil)
+	mustPublish(t, b, "orders", "after it")
+	m.given(t, 1)
+}
+
+// losing makes a cluster tell, as often as it is then told to, that a group has committed nothing.
+func losing(c *kfake.Cluster) (lose *atomic.Int32) {
+	lose = new(atomic.Int32)
+	c.ControlKey(int16(kmsg.OffsetFetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		if lose.Load() == 0 {
+			return nil, nil, false
+		}
+		lose.Add(-1)
+		response := r.ResponseKind().(*kmsg.OffsetFetchResponse)
+		for _, asked := range r.(*kmsg.OffsetFetchRequest).Topics {
+			told := kmsg.OffsetFetchResponseTopic{Topic: asked.Topic}
+			for _, p := range asked.Partitions {
+				told.Partitions = append(told.Partitions, kmsg.OffsetFetchResponseTopicPartition{Partition: p, Offset: -1})
+			}
+			response.Topics = append(response.Topics, told)
+		}
+		return response, nil, true
+	})
+	return lose
+}
+
+// A queue whose places went with its topic was told of no gap. And for as long as its member lived, it was given the whole topic where it was deleted under the member.
+func TestPlacesThatWentWithTheirTopic(t *testing.T) {
+	c := fake(t, kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"))
+	b, lose := open(t, c.ListenAddrs()), losing(c)
+	m := join(t, b, "orders", "workers", nil)
+	mustPublish(t, b, "orders", numbers(0, 3)...)
+	m.settle(m.given(t, 3)...)
+	const looks = 2 // of a member that comes: the driver's, and ours
+	lose.Store(looks)
+	remake(t, brokers.KafkaCluster{Addrs: c.ListenAddrs()}, "orders")
+	other := open(t, c.ListenAddrs())
+	mustPublish(t, other, "orders", numbers(10, 15)...)
+	if got, want := payloads(m.given(t, 8)[3:]), numbers(10, 15); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("the queue went on with %q, want %q", got, want)
+	}
+	if len(m.gaps) != 1 || m.gaps[0].Reason != domain.GapEpoch {
+		t.Errorf("the queue was told %v, want one gap of the epoch", m.gaps)
+	}
+
+	lose.Store(looks)
+	c.ControlKey(int16(kmsg.Heartbeat), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		response := r.ResponseKind().(*kmsg.HeartbeatResponse)
+		response.ErrorCode = kerr.IllegalGeneration.Code
+		return response, nil, true
+	})
+	brokers.Eventually(t, patience, "the member looks for its places again", func() bool { return lose.Load() == 0 })
+	m.until(t, "the member is back", func(m *member) bool { return len(m.claims) == 3 })
+	mustPublish(t, other, "orders", "after it")
+	if got := payloads(m.given(t, 9)[8:]); got[0] != "after it" {
 		t.Errorf("the queue was given %q, want what came after it was deleted", got)
 	}
 }

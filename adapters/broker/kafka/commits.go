@@ -78,13 +78,16 @@ func (b *Broker) commitAlone(ctx context.Context, topic domain.Topic, epoch doma
 		if err != nil {
 			return struct{}{}, err
 		}
-		return struct{}{}, verdict(response.Errors[string(topic)])
+		if err = verdict(response.Errors[string(topic)]); inhabited(err) {
+			err = errInhabited
+		}
+		return struct{}{}, err
 	})
 	return err
 }
 
-// commitAsMember commits where a queue begins in a group that has members, as one of them.
-func (m *membership) commitAsMember(client sarama.Client, member string, generation int32, places []domain.Place) error {
+// commitAsMember commits places of the topic, as it was in this epoch, for a group that has members, as one of them.
+func (m *membership) commitAsMember(client sarama.Client, member string, generation int32, epoch domain.Epoch, places []domain.Place) error {
 	coordinator, err := client.Coordinator(m.group)
 	if err != nil {
 		return err
@@ -93,7 +96,7 @@ func (m *membership) commitAsMember(client sarama.Client, member string, generat
 	request.ConsumerID, request.ConsumerGroupGeneration = member, generation
 	for _, p := range places {
 		const noEpoch, now = -1, 0
-		request.AddBlockWithLeaderEpoch(string(m.topic), p.Partition, p.Next, noEpoch, now, metadataOf(broker.Settled{Next: p.Next}, m.shape.epoch))
+		request.AddBlockWithLeaderEpoch(string(m.topic), p.Partition, p.Next, noEpoch, now, metadataOf(broker.Settled{Next: p.Next}, epoch))
 	}
 	response, err := coordinator.CommitOffset(request)
 	if err != nil {
@@ -105,11 +108,7 @@ func (m *membership) commitAsMember(client sarama.Client, member string, generat
 // verdict is the error of what was asked for these partitions of a group, nil where all of it was done.
 func verdict(answers map[int32]sarama.KError) error {
 	for p, err := range answers {
-		switch {
-		case errors.Is(err, sarama.ErrNoError):
-		case inhabited(err):
-			return errInhabited
-		default:
+		if !errors.Is(err, sarama.ErrNoError) {
 			return fmt.Errorf("partition %d: %w", p, err)
 		}
 	}

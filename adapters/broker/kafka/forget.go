@@ -83,7 +83,7 @@ func (b *Broker) deletePlaces(ctx context.Context, topic domain.Topic, group str
 			_ = a.client.RefreshCoordinator(group) // it may be another one now
 			return struct{}{}, deletion(response.ErrorCode)
 		}
-		return struct{}{}, verdict(response.Errors[string(topic)])
+		return struct{}{}, deletion(verdict(response.Errors[string(topic)]))
 	})
 	return err
 }

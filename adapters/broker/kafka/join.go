@@ -40,9 +40,10 @@ type membership struct {
 	queue  domain.Queue
 	group  string
 	events *inbox
-	// shape is the topic's as of the session that is going on, or the one to come; remade says that it has been another epoch before. They change only between sessions.
-	shape  topology
-	remade bool
+	// shape is the topic's as of the session that is going on, or the one to come. It changes only between sessions.
+	shape topology
+	// before is the epoch of the topic that had the name before, until the queue has a place in this one; 0 where there was none.
+	before domain.Epoch
 	// begin, where it is not nil, is where the queue begins when the membership stands, unless it has begun then. told says that it was committed already, because the caller wants it there.
 	begin []domain.Place
 	told  bool
@@ -160,7 +161,9 @@ func (m *membership) takePart(ctx context.Context, group sarama.ConsumerGroup) e
 		if err != nil {
 			return err
 		}
-		m.remade = m.remade || shape.epoch != m.shape.epoch
+		if shape.epoch != m.shape.epoch {
+			m.before = m.shape.epoch
+		}
 		m.shape = shape
 	}
 }

@@ -129,7 +129,7 @@ func (s *session) claim(group sarama.ConsumerGroupSession, from sarama.ConsumerG
 	if err != nil {
 		return nil, err
 	}
-	if len(commits) == 0 && !s.remade {
+	if len(commits) == 0 {
 		return nil, errForgotten // a new session begins it
 	}
 	if at, ok := commits[c.partition]; ok {
