@@ -282,6 +282,28 @@ func TestAGapIsToldBeforeMessagesAreTried(t *testing.T) {
 	})
 }
 
+// They grow together while nobody asks, but not over what made them.
+func TestGapsOfSeveralReasonsAndPartitions(t *testing.T) {
+	inBubble(t, 2, nil, func(t *testing.T, s *queue.Service, b *fakeBroker) {
+		m := sit(t, s, 1)
+		var want []domain.Gap
+		for _, gap := range []domain.Gap{
+			{Reason: domain.GapRetention, Lost: 1}, {Reason: domain.GapBroker, Lost: 2}, {Reason: domain.GapRetention, Partition: 1, Lost: 3},
+		} {
+			want = append(want, gap)
+			b.claims[gap.Partition].haul(&gap)
+			synctest.Wait()
+		}
+		var got []domain.Gap
+		for _, e := range m.got() {
+			got = append(got, *e.Gap)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("told of %+v, want %+v", got, want)
+		}
+	})
+}
+
 func TestRevokedClaims(t *testing.T) {
 	inBubble(t, 1, nil, func(t *testing.T, s *queue.Service, b *fakeBroker) {
 		c := b.claims[0]

@@ -361,6 +361,7 @@ func TestLettersOfSeveralQueuesInOneTopic(t *testing.T) {
 					m.Nack(0, m.receipts("a", "b")...)
 				}
 				synctest.Wait()
+				begun := time.Now()
 				for _, q := range []domain.Queue{"audit", billing} {
 					for i, want := range []int64{1, 1, 0} { // its own, and they are out of the way then; a limit counts no others
 						limit := int64(max(1-i, 0))
@@ -368,6 +369,9 @@ func TestLettersOfSeveralQueuesInOneTopic(t *testing.T) {
 							t.Errorf("%s: redriven %d, %v; want %d", q, n, err, want)
 						}
 					}
+				}
+				if took := time.Since(begun); took != 0 {
+					t.Errorf("it took %v though all letters were seen", took)
 				}
 				b.mu.Lock()
 				for of, q := range b.queues {
@@ -725,5 +729,40 @@ func TestRedriveAsksNothingOfTheSettingsOfItsOwnQueue(t *testing.T) {
 		redrive(t, s, 0, 1)
 		m.receipts("a")
 		m.gone()
+	})
+}
+
+// What a broker has against one letter does not stop the others; what it has against all of them does.
+func TestWhatStopsARedrive(t *testing.T) {
+	for code, want := range map[domain.Code]int64{domain.TooLarge: 149, domain.InvalidRequest: 149, domain.Unavailable: 99, domain.NotAllowed: 99} {
+		onMill(t, 1, nil, func(t *testing.T, s *queue.Service, b *mill) {
+			var keys []string
+			for i := range 150 {
+				keys = append(keys, fmt.Sprintf("%03d", i))
+			}
+			die(t, s, b, keys...)
+			b.publish = func(to domain.Topic, n int) error {
+				if to == topic && n == 151 {
+					return domain.Errorf(code, "no")
+				}
+				return nil
+			}
+			if n, err := s.Redrive(t.Context(), topic, billing, 0); n != want || domain.CodeOf(err) != code {
+				t.Errorf("redriven %d, %v; want %d and %s", n, err, want, code)
+			}
+			synctest.Wait()
+			redrive(t, s, 0, 150-want)
+			expectGiven(t, s, keys...)
+		})
+	}
+}
+
+// What others have put among the letters does not say whose it is, and is nobody else's.
+func TestWhatIsNoLetterIsSentBackLikeOne(t *testing.T) {
+	onMill(t, 1, nil, func(t *testing.T, s *queue.Service, b *mill) {
+		sit(t, s, 1).gone()
+		b.take(dlq, []*domain.Message{{Payload: []byte("x"), Headers: []domain.Header{{Name: "h", Value: []byte("v")}}}}, func(int, domain.Ack, error) {})
+		redrive(t, s, 0, 1)
+		expectGiven(t, s, "x")
 	})
 }
