@@ -19,11 +19,9 @@ func (b *Broker) EnsureQueue(ctx context.Context, topic domain.Topic, queue doma
 	if err != nil {
 		return err
 	}
-	d := declarer{link: b.joining, conn: conn}
-	defer d.close()
-	q, err := b.have(ctx, &d, l, queue, domain.Terms{Order: domain.OrderKey})
-	// A classic queue is used by having been looked at.
-	if err == nil && !q.created && !q.used && b.cfg.QueueType != queueClassic && b.cfg.QueueExpires > 0 {
+	q, err := b.queue(ctx, conn, l, queue, domain.Terms{Order: domain.OrderKey})
+	// A classic queue is used by having been looked at. And one that does not expire may count what it gives, and drop what it has given too often.
+	if err == nil && !q.created && !q.used && q.kind != queueClassic && q.expires {
 		err = b.use(ctx, conn, q)
 	}
 	return translate(topic, err)

@@ -45,6 +45,28 @@ func TestAQueueThatIsEnsuredMissesNothing(t *testing.T) {
 	}
 }
 
+// A queue that a team has declared, and that never expires, lost what had been given as often as it allows: at each time that it was ensured all in it was given, and came back.
+func TestAQueueThatDoesNotExpireIsGivenNothingOf(t *testing.T) {
+	t.Parallel()
+	url := brokers.RabbitMQ(t).URL
+	topic := topicOn(t, url)
+	b, outside := node(t, url, quorum), meet(t, url)
+	queue := string(topic) + ":" + workers
+	if _, err := outside.QueueDeclare(queue, true, false, false, false, table{"x-queue-type": "quorum", "x-delivery-limit": int64(1)}); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err := b.EnsureQueue(t.Context(), topic, workers); err != nil {
+			t.Fatal(err)
+		}
+		outside.send(string(topic), "", "one")
+		brokers.Eventually(t, soon, "what came is there", func() bool { return outside.left(queue) > 0 })
+	}
+	if got := payloads(join(t, b, topic, domain.Terms{}).given(t, 3)); fmt.Sprint(got) != "[one one one]" {
+		t.Errorf("it gave %q", got)
+	}
+}
+
 // A quorum queue goes with all in it though it be declared again and again, unless somebody consumes it.
 func TestAQueueThatIsEnsuredAgainStaysWithWhatItHas(t *testing.T) {
 	t.Parallel()

@@ -101,7 +101,7 @@ func (v *visit) tryAlone(ctx context.Context) (inUse bool, err error) {
 		v.close() // which makes us no consumer any more
 		return true, nil
 	case after == 0:
-		return false, domain.Errorf(domain.Unavailable, "the broker does not tell whether somebody consumes %q", v.queue.name)
+		return false, domain.Errorf(domain.Unavailable, "the broker does not tell whether somebody consumes the queue")
 	}
 	return false, nil
 }

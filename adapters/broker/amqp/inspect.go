@@ -28,6 +28,7 @@ func (b *Broker) inspect(ctx context.Context, d *declarer, q *queue) error {
 		if err == nil {
 			q.single, _ = guess.args[amqp091.SingleActiveConsumerArg].(bool)
 			q.kind, _ = guess.args[amqp091.QueueTypeArg].(string)
+			_, q.expires = guess.args[amqp091.QueueTTLArg]
 			return nil
 		}
 		if code(err) == 0 { // it is not the server that refuses
@@ -48,7 +49,7 @@ func (b *Broker) inspect(ctx context.Context, d *declarer, q *queue) error {
 }
 
 func errStream(name string) error {
-	return domain.Errorf(domain.Unsupported, "what the broker has as %q is a stream, which cannot be shared as a queue", name)
+	return domain.Errorf(domain.Unsupported, "what the broker has under the queue's name is a stream, which cannot be shared as a queue").Because(fmt.Errorf("the stream %q", name))
 }
 
 // queueGuess is how a queue seems to have been declared.

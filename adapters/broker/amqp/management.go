@@ -70,12 +70,15 @@ func (m *management) exchanges(ctx context.Context) (list []exchange, err error)
 	return list, m.get(ctx, &list, "name,durable,internal", "exchanges", m.vhost)
 }
 
-// messages is how many messages each queue has, whether somebody holds them or not; nil where the plugin has not counted them yet.
+// held is what the plugin tells of how much a queue has, whether somebody holds it or not; nil where it has not counted it yet.
+type held struct {
+	Name     string `json:"name"`
+	Messages *int64 `json:"messages"`
+}
+
+// messages is how many messages each queue has; nil where the plugin has not counted them yet.
 func (m *management) messages(ctx context.Context) (map[string]*int64, error) {
-	var list []struct {
-		Name     string `json:"name"`
-		Messages *int64 `json:"messages"`
-	}
+	var list []held
 	if err := m.get(ctx, &list, "name,messages", "queues", m.vhost); err != nil {
 		return nil, err
 	}
@@ -88,20 +91,20 @@ func (m *management) messages(ctx context.Context) (map[string]*int64, error) {
 
 // holds is how many messages a queue has, whether somebody holds them or not: those of a quorum queue as of up to five seconds ago.
 func (m *management) holds(ctx context.Context, queue string) (int64, error) {
-	// What the plugin says of a queue by itself has no totals.
-	only := url.Values{"name": {"^" + regexp.QuoteMeta(queue) + "$"}, "use_regex": {"true"}, "page": {"1"}, "page_size": {"1"}}
+	// What the plugin says of a queue by itself has no totals. And a list that is asked for names takes capitals for small letters, so that there may be more than one.
+	only := url.Values{"name": {"^" + regexp.QuoteMeta(queue) + "$"}, "use_regex": {"true"}, "page": {"1"}, "page_size": {"500"}}
 	var found struct {
-		Items []struct {
-			Messages *int64 `json:"messages"`
-		} `json:"items"`
+		Items []held `json:"items"`
 	}
-	if err := m.ask(ctx, &found, only, "messages", "queues", m.vhost); err != nil {
+	if err := m.ask(ctx, &found, only, "name,messages", "queues", m.vhost); err != nil {
 		return 0, err
 	}
-	if len(found.Items) == 0 || found.Items[0].Messages == nil {
-		return 0, errNotFound
+	for _, q := range found.Items {
+		if q.Name == queue && q.Messages != nil {
+			return *q.Messages, nil
+		}
 	}
-	return *found.Items[0].Messages, nil
+	return 0, errNotFound
 }
 
 // inspect finds out how a queue that is there was declared.
@@ -114,6 +117,7 @@ func (m *management) inspect(ctx context.Context, q *queue) error {
 	}
 	q.single, _ = found.Arguments[amqp091.SingleActiveConsumerArg].(bool)
 	q.kind, _ = found.Arguments[amqp091.QueueTypeArg].(string)
+	_, q.expires = found.Arguments[amqp091.QueueTTLArg]
 	if q.kind == amqp091.QueueTypeStream {
 		return errStream(q.name)
 	}

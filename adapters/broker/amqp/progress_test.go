@@ -1,6 +1,7 @@
 package amqp_test
 
 import (
+	"strings"
 	"testing"
 
 	"culvert/adapters/broker/amqp"
@@ -59,6 +60,26 @@ func TestAQueueTellsHowMuchItHas(t *testing.T) {
 	}
 }
 
+// Of queues whose names differ in capitals alone, one was said to be as far behind as another.
+func TestALagIsNotThatOfACapital(t *testing.T) {
+	t.Parallel()
+	server := brokers.RabbitMQ(t)
+	topic := topicOn(t, server.URL)
+	b, outside := node(t, server.URL, managed(server.Management)), meet(t, server.URL)
+	capital := string(topic) + ":Workers"
+	t.Cleanup(func() { _, _ = meet(t, server.URL).QueueDelete(capital, false, false, false) })
+	if err := b.EnsureQueue(t.Context(), topic, "Workers"); err != nil {
+		t.Fatal(err)
+	}
+	m := join(t, b, topic, domain.Terms{})
+	outside.send(string(topic), "", numbers(0, 5)...)
+	m.settle(m.given(t, 5)[:2]...)
+	brokers.Eventually(t, soon, "two of five messages are settled", func() bool {
+		p, err := b.Progress(t.Context(), topic, workers)
+		return err == nil && p.Lag == 3
+	})
+}
+
 func TestAQueueThatIsLookedAtStaysAsItIs(t *testing.T) {
 	t.Parallel()
 	url := brokers.RabbitMQ(t).URL
@@ -99,7 +120,8 @@ func TestALogIsNotLookedAtAsAQueue(t *testing.T) {
 	if err := b.Ensure(t.Context(), topic); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Progress(t.Context(), topic, "log"); domain.CodeOf(err) != domain.Unsupported {
+	// What the log is called was shown to whoever tried its name.
+	if _, err := b.Progress(t.Context(), topic, "log"); domain.CodeOf(err) != domain.Unsupported || strings.Contains(domain.AsError(err).Detail, string(topic)) {
 		t.Errorf("looking at the log: %v", err)
 	}
 	if err := b.Forget(t.Context(), topic, "log"); domain.CodeOf(err) != domain.Unsupported {

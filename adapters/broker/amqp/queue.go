@@ -21,10 +21,10 @@ type queue struct {
 	single bool
 	// kind is its type, as RabbitMQ calls it; empty where it is not known.
 	kind string
-	// created says that it was not there before.
-	created bool
-	// used says that somebody consumed it when it was looked for.
-	used bool
+	// expires says that it goes when nobody has used it for a time. It is false where that is not known.
+	expires bool
+	// created says that it was not there before, used that somebody consumed it when it was looked for.
+	created, used bool
 }
 
 // queue gives a queue that is there and bound to its topic, made on these terms where that is allowed. It is Conflict where it was there and is to begin somewhere.
@@ -38,7 +38,7 @@ func (b *Broker) queue(ctx context.Context, conn *amqp091.Connection, l layout, 
 	return q, translate(l.topic, err)
 }
 
-// have is queue for who need not know how a queue that was there was declared.
+// have is queue, but for how one that was there was declared.
 func (b *Broker) have(ctx context.Context, d *declarer, l layout, name domain.Queue, terms domain.Terms) (queue, error) {
 	q := queue{name: l.queue(name)}
 	if err := l.usable(q.name); err != nil {
@@ -60,7 +60,7 @@ func (b *Broker) have(ctx context.Context, d *declarer, l layout, name domain.Qu
 	case !q.created:
 		q.used = n > 0
 	default:
-		q.single, q.kind = terms.Order == domain.OrderKey, b.cfg.QueueType
+		q.single, q.kind, q.expires = terms.Order == domain.OrderKey, b.cfg.QueueType, b.cfg.QueueExpires > 0
 	}
 	if b.makes(l) && l.exchange != "" {
 		err = b.bind(ctx, d, l, q.name, q.created)
