@@ -106,6 +106,9 @@ func (s *socket) send(ctx context.Context, kind, data string) error {
 func (s *socket) close() {
 	s.stop()
 	<-s.ended
+	if s.conn != nil {
+		s.conn.CloseNow() // the end of a context cuts it only while it is read from
+	}
 }
 
 func (s *socket) finish() { s.close() }
