@@ -157,3 +157,32 @@ func TestLettersAreNotSentTwiceWhileTheBrokerTakesItsTime(t *testing.T) {
 		}
 	})
 }
+
+// failing is a mill that tells no more of queues than so many times.
+type failing struct {
+	*mill
+	tells int
+}
+
+func (b *failing) Progress(ctx context.Context, topic domain.Topic, queue domain.Queue) (domain.Progress, error) {
+	if b.tells--; b.tells < 0 {
+		return domain.Progress{}, domain.Errorf(domain.Unavailable, "the broker is away")
+	}
+	return b.mill.Progress(ctx, topic, queue)
+}
+
+// A broker that went away in the midst of a redrive gives no letters. That was taken for their end.
+func TestABrokerThatIsAwayIsToldApartFromTheEnd(t *testing.T) {
+	onMill(t, 1, nil, func(t *testing.T, s *queue.Service, b *mill) {
+		die(t, s, b, "a", "b", "c")
+		redrive(t, s, 1, 1)
+		b.queues[millQueueName{dlq, "redrive"}].settled[0][1] = 1 // one that is not given
+		cfg := queue.DefaultConfig()
+		cfg.MaxAttempts = 1
+		other := serve(t, &failing{b, 2}, cfg)
+		defer stop(t, other)
+		if n, err := other.Redrive(t.Context(), topic, billing, 0); n != 1 || domain.CodeOf(err) != domain.Unavailable {
+			t.Errorf("redriven %d, %v; want one, and that there may be more", n, err)
+		}
+	})
+}

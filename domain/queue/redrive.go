@@ -51,7 +51,7 @@ func (s *Service) Redrive(ctx context.Context, topic domain.Topic, queue domain.
 	if err != nil {
 		return 0, err
 	}
-	r := redrive{service: s, of: of, member: m, there: there, limit: limit}
+	r := redrive{service: s, of: of, by: by, member: m, there: there, limit: limit}
 	if there == math.MaxInt64 { // or messages that die at once would go round for ever
 		r.until = time.Now()
 	}
@@ -65,6 +65,7 @@ func (s *Service) Redrive(ctx context.Context, topic domain.Topic, queue domain.
 type redrive struct {
 	service *Service
 	of      name // whose letters they are
+	by      name // what sends them back
 	member  ports.Member
 	there   int64     // how many letters are looked at, at most
 	limit   int64     // how many of them are sent, at most: the others are another queue's
@@ -106,11 +107,22 @@ func (r *redrive) run(ctx context.Context) error {
 		switch r.silent++; {
 		case len(events) > 0:
 			r.silent = 0
-		case assigned > 0: // that was all, but for a server that shuts down: it gives nothing, whatever there is
-			return r.service.serving()
+		case assigned > 0:
+			return r.over(ctx)
 		case r.silent >= redrivePatience:
 			return domain.Errorf(domain.Unavailable, "the dead letters of queue %q of topic %q are at another server, which may be sending them back", r.of.queue, r.of.topic)
 		}
+	}
+	return nil
+}
+
+// over is nil where a silence means that there are no more letters. A server that shuts down gives nothing, whatever there is, and neither does a broker that is away.
+func (r *redrive) over(ctx context.Context) error {
+	if err := r.service.serving(); err != nil {
+		return err
+	}
+	if _, err := r.service.progress(ctx, r.by.topic, r.by.queue); domain.CodeOf(err).Retryable() {
+		return err
 	}
 	return nil
 }
