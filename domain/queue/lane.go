@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,7 +42,7 @@ type lane struct {
 	askers    *ranked[*member] // members that ask and have room
 	keepers   []*member        // among them those that may have messages only they may take
 	dead      []*entry         // to be buried
-	missed    holes            // that came while there was nobody to be told
+	missed    holes            // that no member was told of yet; who joins is told of them
 }
 
 // newLane starts a membership. It is entered once already, for the one who opens it.
@@ -145,16 +146,14 @@ func (l *lane) follow(ctx context.Context, event domain.LaneEvent, work *sync.Wa
 	l.dispatch(time.Now())
 }
 
-// announce tells all members of a hole; where there are none, the next one to come.
+// announce tells all members of a hole, and those who join before anyone was told.
 func (l *lane) announce(c *claim, gap *domain.Gap) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if c.gone {
 		return
 	}
-	if len(l.members) == 0 {
-		l.missed.add(*gap)
-	}
+	l.missed.add(*gap)
 	for m := range l.members {
 		m.gaps.add(*gap)
 		m.wakeUp()
@@ -216,7 +215,7 @@ func (l *lane) admitMember(ctx context.Context, m *member, late, opener bool) (o
 	m.ready.Assigned, m.told = len(l.claims), len(l.claims)
 	m.unhook = context.AfterFunc(ctx, func() { l.leave(m, context.Cause(ctx)) })
 	l.members[m] = struct{}{}
-	m.gaps, l.missed = l.missed, nil
+	m.gaps = slices.Clone(l.missed)
 	return true, nil
 }
 

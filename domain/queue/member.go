@@ -141,7 +141,9 @@ func (m *member) collect() {
 	for i := range m.gaps {
 		m.events = append(m.events, domain.Event{Topic: topic, Gap: &m.gaps[i]})
 	}
-	m.gaps = nil
+	if m.gaps = nil; gapped {
+		m.lane.missed = nil
+	}
 	if assigned := len(m.lane.claims); assigned != m.told {
 		m.told = assigned
 		m.events = append(m.events, domain.Event{Topic: topic, Assigned: &assigned})

@@ -24,7 +24,7 @@ type model struct {
 	parts   []*modelPart // that are assigned
 	revoked []*modelPart
 	next    int32 // the partition to be assigned next
-	missed  map[int32]int64
+	missed  map[int32]int64 // of each partition, by gaps that nobody was told of yet
 }
 
 // modelPart is one claim, as long as it lasts.
@@ -168,6 +168,7 @@ func (w *modelMember) live() (n int) {
 // judgeGaps says whether a member was told of all the holes that it had to be told of before, and of no others.
 func (m *model) judgeGaps(t *rapid.T, who *modelMember, told, before map[int32]int64) {
 	m.hear() // of what came while it was told
+	anything := len(told) > 0
 	for partition, n := range who.lost {
 		if told[partition] < before[partition] || told[partition] > n {
 			t.Fatalf("told of gaps of %v, want %v", told, who.lost)
@@ -177,6 +178,9 @@ func (m *model) judgeGaps(t *rapid.T, who *modelMember, told, before map[int32]i
 	}
 	if len(told) > 0 {
 		t.Fatalf("told of gaps of %v, want none", told)
+	}
+	if anything {
+		m.missed = maps.Clone(who.lost)
 	}
 }
 
@@ -344,16 +348,14 @@ func (m *model) Check(t *rapid.T) {
 	}
 }
 
-// hear accounts for gaps that have come: all members are told of them, else the next one.
+// hear accounts for gaps that have come: all members are told of them, and those who join before anyone was.
 func (m *model) hear() {
 	synctest.Wait()
 	for _, part := range m.parts {
 		part.mu.Lock()
 		for _, gap := range part.gaps[part.heard:] {
 			part.heard++
-			if len(m.members) == 0 {
-				m.missed[part.partition] += gap.Lost
-			}
+			m.missed[part.partition] += gap.Lost
 			for _, who := range m.members {
 				who.lost[part.partition] += gap.Lost
 			}

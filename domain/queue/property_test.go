@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"testing"
 	"testing/synctest"
@@ -64,8 +65,7 @@ func (m *model) Join(t *rapid.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.members = append(m.members, &modelMember{Member: member, leave: leave, max: most, lost: m.missed, told: len(m.parts)})
-	m.missed = map[int32]int64{}
+	m.members = append(m.members, &modelMember{Member: member, leave: leave, max: most, lost: maps.Clone(m.missed), told: len(m.parts)})
 	if got := member.Ready(); got.Assigned != len(m.parts) || got.Order != m.cfg.Order || got.MaxAttempts != m.cfg.MaxAttempts {
 		t.Fatalf("ready %+v with %d partitions", got, len(m.parts))
 	}
