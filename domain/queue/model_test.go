@@ -23,7 +23,7 @@ type model struct {
 	members []*modelMember
 	parts   []*modelPart // that are assigned
 	revoked []*modelPart
-	next    int32 // the partition to be assigned next
+	next    int32           // the partition to be assigned next
 	missed  map[int32]int64 // of each partition, by gaps that nobody was told of yet
 }
 
