@@ -32,7 +32,7 @@ type Queue struct {
 	Partitions  []Progress `json:"partitions"`
 	LeaseMS     int64      `json:"lease_ms"`
 	MaxAttempts int        `json:"max_attempts"` // 0: no limit
-	DeadLetter  *string    `json:"dead_letter"`  // nil where there is none
+	DeadLetter  *string    `json:"dead_letter"`  // nil where there is none, or it is hidden
 }
 
 // Progress is how far a queue is in one partition: all below Committed is settled. What is not known is nil.

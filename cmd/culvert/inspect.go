@@ -53,7 +53,7 @@ func describeQueue(out io.Writer, q client.Queue) error {
 		oldest = milliseconds(*q.Oldest)
 	}
 	if q.MaxAttempts > 0 {
-		attempts = strconv.Itoa(q.MaxAttempts)
+		attempts, deadLetters = strconv.Itoa(q.MaxAttempts), display.Nothing // where it is hidden
 	}
 	if q.DeadLetter != nil {
 		deadLetters = *q.DeadLetter

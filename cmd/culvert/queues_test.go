@@ -30,9 +30,10 @@ func answering(t *testing.T, answers map[string]string) (environment []string) {
 
 func TestWhatIsKnownOfAQueue(t *testing.T) {
 	environment := answering(t, map[string]string{
-		"GET /v1/topics/orders/queues/billing": `{"topic":"orders","queue":"billing","order":"key","members":2,"in_flight":3,"oldest_unsettled_ms":1200,"lag":17,"partitions":[{"partition":0,"committed":25,"end":42,"lag":17},{"partition":10,"committed":null,"end":0,"lag":0}],"lease_ms":30000,"max_attempts":5,"dead_letter":"orders.billing.dlq"}`,
-		"GET /v1/topics/orders/queues/strange": `{"topic":"orders","queue":"strange","order":"none","members":0,"in_flight":0,"oldest_unsettled_ms":null,"lag":null,"partitions":null,"lease_ms":60000,"max_attempts":0,"dead_letter":null}`,
-		"GET /v1/topics/orders/queues/idle":    `{"topic":"orders","queue":"idle","order":"key","members":1,"in_flight":0,"oldest_unsettled_ms":0,"lag":0,"partitions":[],"lease_ms":500,"max_attempts":1,"dead_letter":"d"}`,
+		"GET /v1/topics/orders/queues/billing":   `{"topic":"orders","queue":"billing","order":"key","members":2,"in_flight":3,"oldest_unsettled_ms":1200,"lag":17,"partitions":[{"partition":0,"committed":25,"end":42,"lag":17},{"partition":10,"committed":null,"end":0,"lag":0}],"lease_ms":30000,"max_attempts":5,"dead_letter":"orders.billing.dlq"}`,
+		"GET /v1/topics/orders/queues/strange":   `{"topic":"orders","queue":"strange","order":"none","members":0,"in_flight":0,"oldest_unsettled_ms":null,"lag":null,"partitions":null,"lease_ms":60000,"max_attempts":0,"dead_letter":null}`,
+		"GET /v1/topics/orders/queues/idle":      `{"topic":"orders","queue":"idle","order":"key","members":1,"in_flight":0,"oldest_unsettled_ms":0,"lag":0,"partitions":[],"lease_ms":500,"max_attempts":1,"dead_letter":"d"}`,
+		"GET /v1/topics/orders/queues/secretive": `{"topic":"orders","queue":"secretive","order":"key","members":1,"in_flight":0,"oldest_unsettled_ms":0,"lag":0,"partitions":null,"lease_ms":500,"max_attempts":1,"dead_letter":null}`,
 	})
 	for queue, want := range map[string]string{
 		"billing": `topic             orders
@@ -71,6 +72,17 @@ lag               0
 lease             500ms
 attempts          1
 dead letters      d
+`,
+		"secretive": `topic             orders
+queue             secretive
+order             key
+members           1
+in flight         0
+oldest unsettled  none
+lag               0
+lease             500ms
+attempts          1
+dead letters      -
 `,
 	} {
 		stdout, stderr, status := run(t, environment, "queues", "inspect", "orders", queue)
