@@ -71,11 +71,7 @@ func (s *session) beginAsMember(ctx context.Context, group sarama.ConsumerGroupS
 			return err
 		}
 	}
-	a, err := s.broker.admin.get(ctx)
-	if err != nil {
-		return err
-	}
-	return s.commitAsMember(a.client, group.MemberID(), group.GenerationID(), epoch, begin)
+	return s.commitAsMember(ctx, group, epoch, begin)
 }
 
 // commitsWith gives what the queue has committed in all partitions, and in these, which may have come since.

@@ -1,15 +1,18 @@
 package kafka_test
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"culvert/adapters/broker/kafka"
 	"culvert/domain"
 	"culvert/tests/brokers"
 )
@@ -87,6 +90,39 @@ func TestABeginningThatARebalanceOvertakesIsTriedAgain(t *testing.T) {
 	m := join(t, b, "orders", "workers", nil)
 	mustPublish(t, b, "orders", "after it")
 	m.given(t, 1)
+}
+
+// Who left while the cluster did not answer waited for as long as an answer may take.
+func TestABeginningEndsWithItsMember(t *testing.T) {
+	c := fake(t, kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"))
+	b := open(t, c.ListenAddrs(), func(cfg *kafka.Config) { cfg.RequestTimeout = time.Hour })
+	join(t, b, "orders", "workers", nil).leave()
+	onTheWay(c, func() {
+		if err := b.Forget(t.Context(), "orders", "workers"); err != nil {
+			t.Error(err)
+		}
+	})
+	asked, over := make(chan struct{}), make(chan struct{})
+	c.ControlKey(int16(kmsg.OffsetCommit), func(kmsg.Request) (kmsg.Response, error, bool) {
+		close(asked)
+		c.SleepControl(func() { <-over })
+		return nil, nil, false
+	})
+	t.Cleanup(func() { close(over) })
+	ctx, leave := context.WithCancel(t.Context())
+	left := make(chan struct{})
+	go func() { // ends with ctx
+		defer close(left)
+		for range b.Join(ctx, "orders", "workers", domain.Terms{}) {
+		}
+	}()
+	<-asked
+	leave()
+	select {
+	case <-left:
+	case <-time.After(patience):
+		t.Error("a member that leaves waits for an answer")
+	}
 }
 
 // losing makes a cluster tell, as often as it is then told to, that a group has committed nothing.

@@ -87,22 +87,25 @@ func (b *Broker) commitAlone(ctx context.Context, topic domain.Topic, epoch doma
 }
 
 // commitAsMember commits places of the topic, as it was in this epoch, for a group that has members, as one of them.
-func (m *membership) commitAsMember(client sarama.Client, member string, generation int32, epoch domain.Epoch, places []domain.Place) error {
-	coordinator, err := client.Coordinator(m.group)
-	if err != nil {
-		return err
-	}
-	request := sarama.NewOffsetCommitRequest(client.Config(), m.group)
-	request.ConsumerID, request.ConsumerGroupGeneration = member, generation
-	for _, p := range places {
-		const noEpoch, now = -1, 0
-		request.AddBlockWithLeaderEpoch(string(m.topic), p.Partition, p.Next, noEpoch, now, metadataOf(broker.Settled{Next: p.Next}, epoch))
-	}
-	response, err := coordinator.CommitOffset(request)
-	if err != nil {
-		return err
-	}
-	return translate(m.topic, verdict(response.Errors[string(m.topic)]))
+func (m *membership) commitAsMember(ctx context.Context, group sarama.ConsumerGroupSession, epoch domain.Epoch, places []domain.Place) error {
+	_, err := ask(ctx, m.broker, m.topic, func(a *admin) (struct{}, error) {
+		coordinator, err := a.client.Coordinator(m.group)
+		if err != nil {
+			return struct{}{}, err
+		}
+		request := sarama.NewOffsetCommitRequest(a.client.Config(), m.group)
+		request.ConsumerID, request.ConsumerGroupGeneration = group.MemberID(), group.GenerationID()
+		for _, p := range places {
+			const noEpoch, now = -1, 0
+			request.AddBlockWithLeaderEpoch(string(m.topic), p.Partition, p.Next, noEpoch, now, metadataOf(broker.Settled{Next: p.Next}, epoch))
+		}
+		response, err := coordinator.CommitOffset(request)
+		if err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, verdict(response.Errors[string(m.topic)])
+	})
+	return err
 }
 
 // verdict is the error of what was asked for these partitions of a group, nil where all of it was done.
