@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"slices"
 
 	"culvert/domain"
 )
@@ -36,6 +37,9 @@ func (q *queue) move(place int64, gap *domain.Gap) bool {
 // destination finds where a queue that is moved goes on, and the gap that its next member is told before it. A place that retention has overtaken comes without one: who fetches from
 // it is told how many messages that are. It is InvalidCursor where this log has had no such place.
 func (l *log) destination(to domain.Start) (place int64, gap *domain.Gap, err error) {
+	if v := to.Vector(); v != nil && slices.ContainsFunc(v.Places(), func(p domain.Place) bool { return p.Partition != 0 }) {
+		return 0, nil, domain.Errorf(domain.InvalidCursor, "the cursor has a place in a partition that the topic has not")
+	}
 	place, gap = l.locate(to)
 	switch {
 	case gap == nil:

@@ -127,6 +127,8 @@ func TestMoveToWhatTheTopicNeverHad(t *testing.T) {
 	for name, to := range map[string]domain.Start{
 		"another epoch":  at(t, p, domain.Place{Next: 2}, func(v *domain.Vector) { v.Epoch++ }),
 		"beyond the end": at(t, p, domain.Place{Next: 7}, nil),
+		// It was taken for a cursor that knows of no place, and the queue was moved to the first message.
+		"another partition": at(t, p, domain.Place{Partition: 1, Next: 2}, nil),
 	} {
 		_, err := p.Move(t.Context(), "orders", "billing", to)
 		if domain.CodeOf(err) != domain.InvalidCursor {

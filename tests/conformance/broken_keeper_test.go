@@ -218,6 +218,14 @@ func TestBrokenKeepersFail(t *testing.T) {
 				return good.Move(ctx, topic, queue, to)
 			},
 		}},
+		"a move does not look at partitions": {"MoveRefused", "a partition that is not there", &broken{
+			move: func(good *inProcess, ctx context.Context, topic domain.Topic, queue domain.Queue, to domain.Start) ([]domain.Committed, error) {
+				if v := to.Vector(); v != nil {
+					to = domain.StartVector(domain.NewVector(v.Epoch, slices.DeleteFunc(slices.Clone(v.Places()), func(p domain.Place) bool { return p.Partition != 0 })...))
+				}
+				return good.Move(ctx, topic, queue, to)
+			},
+		}},
 		"a move that is refused moves all the same": {"MoveRefused", "refusing to move it", &broken{
 			move: func(good *inProcess, ctx context.Context, topic domain.Topic, queue domain.Queue, to domain.Start) ([]domain.Committed, error) {
 				moved, err := good.Move(ctx, topic, queue, to)

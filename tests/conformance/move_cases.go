@@ -168,9 +168,11 @@ func checkMoveRefused(ctx context.Context, b *bench) error {
 	beyond.Next += 1000
 	_, foreign := m.mover.Move(ctx, topic, queue, domain.StartVector(domain.NewVector(info.Epoch+1, end.Places()...)))
 	_, far := m.mover.Move(ctx, topic, queue, domain.StartVector(end.With(beyond)))
+	_, aside := m.mover.Move(ctx, topic, queue, domain.StartVector(end.With(domain.Place{Partition: 1000})))
 	if err := errors.Join(
 		expectRefusal("a cursor of another epoch", topic, foreign, domain.InvalidCursor),
 		expectRefusal("a cursor beyond the end", topic, far, domain.InvalidCursor),
+		expectRefusal("a cursor with a partition that is not there", topic, aside, domain.InvalidCursor),
 	); err != nil {
 		return err
 	}
