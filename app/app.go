@@ -86,7 +86,7 @@ func (a *App) makeServices() (err error) {
 	if a.viewer, err = subscribe.New(a.routed, a.cfg.Subscribe); err != nil {
 		return err
 	}
-	if a.queues, err = queue.New(a.routed, a.cfg.Queue); err != nil {
+	if a.queues, err = queue.New(a.routed, a.cfg.Queue, a.log); err != nil {
 		return err
 	}
 	a.observe()

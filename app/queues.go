@@ -14,7 +14,7 @@ func (a *App) queueStats() []metrics.QueueStats {
 	for i, l := range lanes {
 		stats[i] = metrics.QueueStats{
 			Topic: l.Topic, Queue: l.Queue, Standing: l.Standing, Members: l.Members, InFlight: l.InFlight,
-			Redelivered: l.Redelivered, DeadLetters: l.Dead, LeaseTimeouts: l.Expired,
+			Redelivered: l.Redelivered, DeadLetters: l.Dead, DeadLetterFailures: l.Unburied, LeaseTimeouts: l.Expired,
 		}
 	}
 	return stats

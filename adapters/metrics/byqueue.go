@@ -22,8 +22,8 @@ type QueueStats struct {
 	Standing bool
 	Members  int
 	InFlight int
-	// Redelivered, DeadLetters and LeaseTimeouts only grow, as long as the queue is told of.
-	Redelivered, DeadLetters, LeaseTimeouts uint64
+	// Redelivered, DeadLetters, DeadLetterFailures and LeaseTimeouts only grow, as long as the queue is told of.
+	Redelivered, DeadLetters, DeadLetterFailures, LeaseTimeouts uint64
 }
 
 // ObserveQueues adds the series by queue. stats is called at each scrape and tells of each queue once, in a slice that is ours then; it must not block. lag asks a broker how far a queue is behind,
@@ -76,6 +76,7 @@ func newByQueue(stats func() []QueueStats, l *lags) *byQueue {
 			gauge("queue_in_flight_messages", "Messages of the queue that members at this node hold and have not settled.", func(q QueueStats) int { return q.InFlight }),
 			counter("queue_redelivered_messages_total", "Messages of the queue that this node gave at least for the second time.", func(q QueueStats) uint64 { return q.Redelivered }),
 			counter("queue_dead_letters_total", "Messages of the queue that went from this node to its dead-letter topic.", func(q QueueStats) uint64 { return q.DeadLetters }),
+			counter("queue_dead_letter_failures_total", "Times that a message could not be written to the queue's dead-letter topic; each is tried again, and holds up its key meanwhile.", func(q QueueStats) uint64 { return q.DeadLetterFailures }),
 			counter("queue_lease_timeouts_total", "Leases of the queue that ended at this node because members neither settled nor touched them in time.", func(q QueueStats) uint64 { return q.LeaseTimeouts }),
 		},
 		lag:      queueDesc("queue_lag_messages", "Messages between the place that the broker keeps for the queue and the topic's end, asked for within the last half minute; of queues that this node is in. It is the whole queue's, and every node that is in it shows it: take max by (topic, queue), not sum."),

@@ -3,6 +3,7 @@ package queue_test
 import (
 	"context"
 	"iter"
+	"log/slog"
 	"math"
 	"testing"
 	"time"
@@ -51,7 +52,7 @@ func BenchmarkGiveAndSettle(b *testing.B) {
 				}
 				claim.messages = append(claim.messages, m)
 			}
-			s, err := queue.New(&endlessBroker{newBroker(0), claim}, queue.DefaultConfig())
+			s, err := queue.New(&endlessBroker{newBroker(0), claim}, queue.DefaultConfig(), slog.New(slog.DiscardHandler))
 			if err != nil {
 				b.Fatal(err)
 			}

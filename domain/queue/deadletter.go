@@ -138,18 +138,35 @@ func (l *lane) letter(e *entry, now time.Time) *domain.Message {
 // buried takes the broker's word on a dead letter.
 func (l *lane) buried(e *entry, err error) {
 	l.mu.Lock()
-	now := time.Now()
+	now, failed := time.Now(), l.failing
 	var told settlements
 	switch {
 	case err == nil && (e.phase == burying || e.phase == dying):
 		l.tally.dead.Add(1)
+		l.failing = false
 		told.add(e)
 		l.settle(e)
 	case e.phase == burying:
+		l.tally.unburied.Add(1)
+		l.failing = true
 		e.due = now.Add(buryAgain)
 		l.deadlines.put(e)
 	default: // settled by another try, to be tried already, or its claim is gone
 	}
+	turned := l.failing != failed
 	l.dispatch(now)
 	l.tell(told)
+	if turned {
+		l.report(err)
+	}
+}
+
+// report tells the log that dead letters cannot be written, or nil, that they can be again. Meanwhile their messages stay unsettled, and the later ones of their keys wait.
+func (l *lane) report(err error) {
+	log := l.service.log.With("topic", l.name.topic, "queue", l.name.queue, "dead_letter", l.settings.deadLetter)
+	if err == nil {
+		log.Info("dead letters are written again")
+		return
+	}
+	log.Warn("a dead letter cannot be written: it is tried again, and holds up its key", "cause", err)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -129,7 +130,7 @@ func TestABurialThatIsNotConfirmedIsTriedAgain(t *testing.T) {
 		b := &silent{fakeBroker: newBroker(1)}
 		cfg := queue.DefaultConfig()
 		cfg.MaxAttempts = 1
-		s, err := queue.New(b, cfg)
+		s, err := queue.New(b, cfg, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -292,6 +293,38 @@ func TestDeadLettersOfDeadLettersHaveNoLimit(t *testing.T) {
 		m, err := s.Join(t.Context(), ports.Join{Topic: "graveyard", Queue: billing, MaxInFlight: 1})
 		if err != nil || m.Ready().MaxAttempts != 0 {
 			t.Errorf("max attempts %d, %v", m.Ready().MaxAttempts, err)
+		}
+	})
+}
+
+// What cannot be buried held up its key in silence.
+func TestTheLogIsToldOfLettersThatCannotBeWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBroker(1)
+		b.publish = func(try int) error {
+			if try <= 3 {
+				return domain.Errorf(domain.TooLarge, "it is too long by its story")
+			}
+			return nil
+		}
+		cfg := queue.DefaultConfig()
+		cfg.MaxAttempts = 1
+		var said strings.Builder
+		s, err := queue.New(b, cfg, slog.New(slog.NewTextHandler(&said, nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := sit(t, s, 1)
+		b.claims[0].add("a")
+		m.Nack(0, m.receipts("a0")...)
+		pause(10 * time.Second)
+		m.gone()
+		if err := s.Drain(t.Context()); err != nil {
+			t.Error(err)
+		}
+		lines := strings.Split(strings.TrimSpace(said.String()), "\n")
+		if len(lines) != 2 || !strings.Contains(lines[0], "level=WARN") || !strings.Contains(lines[0], "dead_letter=orders.billing.dlq") || !strings.Contains(lines[0], "too long by its story") || !strings.Contains(lines[1], "level=INFO") {
+			t.Errorf("the log was told %q, want a warning for three failures, and that it is over", lines)
 		}
 	})
 }

@@ -42,10 +42,11 @@ type lane struct {
 	askers    *ranked[*member] // members that ask and have room
 	keepers   []*member        // among them those that may have messages only they may take
 	dead      []*entry         // to be buried
+	failing   bool             // the last one could not be
 	missed    holes            // that no member was told of yet; who joins is told of them
 }
 
-// newLane starts a membership. It is entered once already, for the one who opens it.
+// newLane starts a membership. It is entered once already, for the one who opens it. The caller holds s.mu.
 func newLane(s *Service, key name, set settings, from *domain.Start, counts *tally) *lane {
 	ctx, cancel := context.WithCancelCause(context.Background()) // it outlives whoever opens it
 	l := &lane{
@@ -54,6 +55,7 @@ func newLane(s *Service, key name, set settings, from *domain.Start, counts *tal
 		interest: 1, members: make(map[*member]struct{}), claims: make(map[domain.Claim]*claim),
 		ready: newOffers(), deadlines: newDeadlines(), askers: newAskers(),
 	}
+	l.missed, counts.missed = counts.missed, nil
 	l.timer = time.AfterFunc(time.Hour, l.tick)
 	l.timer.Stop()
 	go l.run(ctx)
@@ -158,6 +160,13 @@ func (l *lane) announce(c *claim, gap *domain.Gap) {
 		m.gaps.add(*gap)
 		m.wakeUp()
 	}
+}
+
+// untold are the holes that no member was told of.
+func (l *lane) untold() holes {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.missed
 }
 
 // enter keeps the lane from closing, and reports false where it is about to.

@@ -3,6 +3,7 @@ package queue_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math"
 	"testing"
 	"testing/synctest"
@@ -286,7 +287,7 @@ func TestConfigSaysWhatCannotBe(t *testing.T) {
 	} {
 		cfg := queue.DefaultConfig()
 		change(&cfg)
-		_, err := queue.New(newBroker(0), cfg)
+		_, err := queue.New(newBroker(0), cfg, slog.New(slog.DiscardHandler))
 		if err == nil || len(err.Error()) < len(want) || err.Error()[:len(want)] != want {
 			t.Errorf("%s: %v", want, err)
 		}

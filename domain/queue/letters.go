@@ -89,7 +89,7 @@ func (s *Service) keepLetters(ctx context.Context, by name) error {
 }
 
 // joinLetters makes a member of the queue that sends dead letters back.
-func (s *Service) joinLetters(ctx context.Context, by name, from *domain.Start) (ports.Member, error) {
+func (s *Service) joinLetters(ctx context.Context, by name, from *domain.Start) (*member, error) {
 	plain := s.cfg
 	plain.MaxAttempts = 0                                   // a letter that cannot be sent back stays where it is
 	plain.Lease, plain.MaxHold = redriveLease, redriveLease // one that is under way when its lease ends would be sent twice
@@ -106,4 +106,15 @@ func (s *Service) joinLetters(ctx context.Context, by name, from *domain.Start) 
 		m, err = s.join(ctx, j, set)
 	}
 	return m, err
+}
+
+// leaveLetters ends a membership that joinLetters made. Where nobody else here sends letters back it returns when the broker has kept which of them were, as far as it does so in time: who is
+// told how many they are may believe that they are not sent again.
+func (s *Service) leaveLetters(ctx context.Context, m *member) {
+	m.lane.leave(m, context.Canceled)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), adminTimeout)
+	defer cancel()
+	if m.lane.desert() {
+		_ = await(ctx, m.lane.ended)
+	}
 }

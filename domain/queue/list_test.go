@@ -2,6 +2,7 @@ package queue_test
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -18,7 +19,7 @@ func listOver(t *testing.T, queues func(ctx context.Context) ([]domain.QueueInfo
 	synctest.Test(t, func(t *testing.T) {
 		b := newBroker(1)
 		b.capabilities = append(b.capabilities, domain.Lag, domain.Catalogue)
-		s, err := queue.New(&listing{b, queues}, queue.DefaultConfig())
+		s, err := queue.New(&listing{b, queues}, queue.DefaultConfig(), slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -235,6 +235,25 @@ func TestAGapThatCameBeforeTheFirstMember(t *testing.T) {
 	})
 }
 
+// A gap that came while this node only lingered in the queue was forgotten with the lane.
+func TestAGapOutlivesTheLane(t *testing.T) {
+	inBubble(t, 1, nil, func(t *testing.T, s *queue.Service, b *fakeBroker) {
+		overtaken := domain.Gap{Reason: domain.GapRetention, Lost: 9}
+		sit(t, s, 1).gone()
+		b.claims[0].haul(&overtaken)
+		pause(time.Minute) // it lingers no more
+		for _, wanted := range []bool{true, false} {
+			m := sit(t, s, 1)
+			events := m.got()
+			if told := len(events) > 0 && events[0].Gap != nil && *events[0].Gap == overtaken; told != wanted {
+				t.Errorf("got %+v; told of the gap: %v, want %v", events, told, wanted)
+			}
+			m.gone()
+			pause(time.Minute)
+		}
+	})
+}
+
 func canceled() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

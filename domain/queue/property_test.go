@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"math"
 	"testing"
@@ -364,7 +365,7 @@ func live(t *rapid.T, order domain.Order, prompt bool) {
 	cfg.Window = rapid.IntRange(1, 12).Draw(t, "window")
 	cfg.WindowBytes = rapid.SampledFrom([]int{math.MaxInt, math.MaxInt, 1, 500}).Draw(t, "window_bytes")
 	cfg.MaxAttempts = rapid.IntRange(0, 3).Draw(t, "max_attempts")
-	s, err := queue.New(b, cfg)
+	s, err := queue.New(b, cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,6 +51,7 @@ func (s *Service) Redrive(ctx context.Context, topic domain.Topic, queue domain.
 	if err != nil {
 		return 0, err
 	}
+	defer s.leaveLetters(ctx, m)
 	r := redrive{service: s, of: of, by: by, member: m, there: there, limit: limit}
 	if there == math.MaxInt64 { // or messages that die at once would go round for ever
 		r.until = time.Now()

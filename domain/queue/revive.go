@@ -12,10 +12,11 @@ import (
 // headerRedriven names, as topic/queue, the queue to which a message was sent back, and which alone is given it.
 const headerRedriven = "culvert-redriven"
 
-// revive makes of a letter the message that it was, for its queue alone; nil where it is a letter of another queue. A letter that was a letter before is one again.
+// revive makes of a letter the message that it was, for its queue alone; nil where it is a letter of another queue, or something that others have put among the letters. A letter that was a letter
+// before is one again.
 func (n name) revive(letter *domain.Message) *domain.Message {
-	headers, of, told := unburied(letter.Headers)
-	if told && of != n {
+	headers, of := unburied(letter.Headers)
+	if of != n {
 		return nil
 	}
 	headers = slices.DeleteFunc(headers, func(h domain.Header) bool { return h.Name == headerRedriven })
@@ -23,9 +24,9 @@ func (n name) revive(letter *domain.Message) *domain.Message {
 	return &domain.Message{Key: letter.Key, Headers: headers, Payload: letter.Payload, Time: time.UnixMilli(time.Now().UnixMilli()).UTC()}
 }
 
-// unburied are a letter's headers as they were before it died last, and the queue in which it did; false where they do not tell, as of something that others have put among the letters.
+// unburied are a letter's headers as they were before it died last, and the queue in which it did.
 // Not every broker keeps the order of headers with different names, but all of them that of headers with the same.
-func unburied(headers []domain.Header) (before []domain.Header, in name, ok bool) {
+func unburied(headers []domain.Header) (before []domain.Header, in name) {
 	seen := make(map[string]bool)
 	for _, h := range slices.Backward(headers) {
 		if !strings.HasPrefix(h.Name, headerDead) || seen[h.Name] {
@@ -41,7 +42,7 @@ func unburied(headers []domain.Header) (before []domain.Header, in name, ok bool
 		}
 	}
 	slices.Reverse(before)
-	return before, in, seen[headerTopic] && seen[headerQueue]
+	return before, in
 }
 
 // path names a queue in a header: no name has a slash.

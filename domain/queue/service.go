@@ -8,6 +8,7 @@ package queue
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 
 	"culvert/domain"
@@ -25,6 +26,7 @@ type Broker interface {
 type Service struct {
 	broker Broker
 	cfg    Config
+	log    *slog.Logger
 
 	mu       sync.RWMutex // guards what is below; not held together with a lane's mu
 	draining bool
@@ -44,12 +46,12 @@ var (
 	_ ports.QueueAdmin = (*Service)(nil)
 )
 
-// New makes the service over b. cfg is checked.
-func New(b Broker, cfg Config) (*Service, error) {
+// New makes the service over b. cfg is checked. log is told of dead letters that cannot be written.
+func New(b Broker, cfg Config, log *slog.Logger) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Service{broker: b, cfg: cfg, lanes: make(map[name]*lane), streams: make(map[string]*member), tallies: make(map[name]*tally)}, nil
+	return &Service{broker: b, cfg: cfg, log: log, lanes: make(map[name]*lane), streams: make(map[string]*member), tallies: make(map[name]*tally)}, nil
 }
 
 // Join implements ports.Queues. It blocks while the broker lets this node into the queue, and while an earlier membership of this node
@@ -62,11 +64,15 @@ func (s *Service) Join(ctx context.Context, j ports.Join) (ports.Member, error) 
 	if err != nil {
 		return nil, err
 	}
-	return s.join(ctx, j, set)
+	m, err := s.join(ctx, j, set)
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 // join is Join with settings of the caller's, which hold where the lane is opened by it.
-func (s *Service) join(ctx context.Context, j ports.Join, set settings) (ports.Member, error) {
+func (s *Service) join(ctx context.Context, j ports.Join, set settings) (*member, error) {
 	for {
 		l, opener, err := s.lane(j, set)
 		if err != nil {
@@ -134,8 +140,10 @@ func await(ctx context.Context, done <-chan struct{}) error {
 
 // remove forgets a lane that has ended.
 func (s *Service) remove(l *lane) {
+	missed := l.untold()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.tallies[l.name].missed = missed
 	delete(s.lanes, l.name)
 	s.forgetTallies(l.name)
 }

@@ -2,6 +2,7 @@ package queue_test
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -34,7 +35,7 @@ func TestMessagesAreSharedAmongThoseWhoAsk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rapid.Check(struct{ testing.TB }{t}, func(t *rapid.T) {
 			b := newBroker(1)
-			s, err := queue.New(b, queue.DefaultConfig())
+			s, err := queue.New(b, queue.DefaultConfig(), slog.New(slog.DiscardHandler))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -2,6 +2,7 @@ package queue_test
 
 import (
 	"context"
+	"log/slog"
 	"math"
 	"slices"
 	"testing"
@@ -27,7 +28,7 @@ func inBubble(t *testing.T, partitions int, setUp func(*queue.Config, *fakeBroke
 		if setUp != nil {
 			setUp(&cfg, b)
 		}
-		s, err := queue.New(b, cfg)
+		s, err := queue.New(b, cfg, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}

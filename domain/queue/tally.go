@@ -9,8 +9,10 @@ import (
 // tally is what is counted of one queue at this node since the program started, also while it is not in the queue.
 type tally struct {
 	stood       atomic.Bool // the node was in the queue once
+	missed      holes       // that the last lane could tell nobody of, for the next one; guarded by the service's mu
 	redelivered atomic.Uint64
 	dead        atomic.Uint64
+	unburied    atomic.Uint64
 	expired     atomic.Uint64
 }
 
@@ -25,9 +27,9 @@ type LaneStats struct {
 	Standing bool
 	Members  int
 	InFlight int
-	// Redelivered are messages that were given at least for the second time, Dead those that the dead-letter topic has taken, Expired leases that came to their end. All of
-	// them are counted since the program started.
-	Redelivered, Dead, Expired uint64
+	// Redelivered are messages that were given at least for the second time, Dead those that the dead-letter topic has taken, Unburied the times that it has not, Expired leases that
+	// came to their end. All of them are counted since the program started.
+	Redelivered, Dead, Unburied, Expired uint64
 }
 
 // Lanes tells of the queues that this node is in or was in, in no order. It does not block.
@@ -38,7 +40,7 @@ func (s *Service) Lanes() []LaneStats {
 	for of, t := range s.tallies {
 		stats = append(stats, LaneStats{
 			Topic: of.topic, Queue: of.queue,
-			Redelivered: t.redelivered.Load(), Dead: t.dead.Load(), Expired: t.expired.Load(),
+			Redelivered: t.redelivered.Load(), Dead: t.dead.Load(), Unburied: t.unburied.Load(), Expired: t.expired.Load(),
 		})
 		lanes = append(lanes, s.lanes[of])
 	}

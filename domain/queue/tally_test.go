@@ -50,7 +50,7 @@ func TestWhatIsCountedOfAQueue(t *testing.T) {
 		expectLanes(t, s, want)
 		m.Nack(0, r[0])
 		m.Done(r[1])
-		want.InFlight = 1
+		want.InFlight, want.Unburied = 1, 1
 		expectLanes(t, s, want) // the burial failed
 		pause(time.Second)
 		want.Dead = 1

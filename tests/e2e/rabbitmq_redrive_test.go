@@ -31,7 +31,7 @@ func TestDeadLettersOfRabbitMQAreSentBack(t *testing.T) {
 				}
 				set := queues.DefaultConfig()
 				set.MaxAttempts = 1
-				s, err := queues.New(b, set)
+				s, err := queues.New(b, set, slog.New(slog.DiscardHandler))
 				if err != nil {
 					t.Fatal(err)
 				}
