@@ -40,7 +40,7 @@ func TestEachQueueHasItsSeries(t *testing.T) {
 	m := observed(t, func() []QueueStats {
 		return []QueueStats{
 			{Topic: "orders", Queue: "former", Redelivered: 4, DeadLetters: 2, LeaseTimeouts: 1},
-			{Topic: "orders", Queue: "billing", Standing: true, Members: 3, InFlight: 7, Redelivered: 5, DeadLetters: 1, LeaseTimeouts: 2},
+			{Topic: "orders", Queue: "billing", Standing: true, Members: 3, InFlight: 7, Redelivered: 5, DeadLetters: 1, DeadLetterFailures: 6, LeaseTimeouts: 2},
 			{Topic: "jobs", Queue: "billing", Standing: true, Members: 1},
 		}
 	}, unknownLag)
@@ -51,6 +51,9 @@ func TestEachQueueHasItsSeries(t *testing.T) {
 		}
 	}
 	want := []string{
+		`culvert_queue_dead_letter_failures_total{queue="billing",topic="jobs"} 0`,
+		`culvert_queue_dead_letter_failures_total{queue="billing",topic="orders"} 6`,
+		`culvert_queue_dead_letter_failures_total{queue="former",topic="orders"} 0`,
 		`culvert_queue_dead_letters_total{queue="billing",topic="jobs"} 0`,
 		`culvert_queue_dead_letters_total{queue="billing",topic="orders"} 1`,
 		`culvert_queue_dead_letters_total{queue="former",topic="orders"} 2`,
