@@ -42,13 +42,15 @@ const (
 //
 // Its first message alone may be taken: by anyone while none is leased, else by the member that holds the others. So
 // unsettled messages of a key are at one member, and nothing passes one that waits, be it for a delay or its burial. A redelivery may
-// step back behind what the same member holds already.
+// step back behind what the same member holds already. A member that let a lease come to its end may hang: it is given no more of the key before it has let go of all of it, and
+// then others come first.
 type line struct {
 	claim   *claim
 	key     string
 	waiting []*entry // by seq: all that is not leased or settled
 	leased  int
 	holder  *member // nil where leased is 0
+	stuck   bool    // the holder let a lease come to its end
 	head    *entry  // the one that is offered, nil where none is
 }
 

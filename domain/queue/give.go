@@ -8,7 +8,7 @@ import (
 // What is in this file moves messages between those that wait and those that are leased. All of it is called with the lane's mu
 // held, and nothing of it blocks.
 
-// dispatch gives what can be given to the members that ask: of those with room the one that has least, or waits longest. It
+// dispatch gives what can be given to the members that ask: of those with room the one that has least, or waits longest, and before all that seem to hang. It
 // is called after every change that may have made a message or a member ready.
 func (l *lane) dispatch(now time.Time) {
 	for !l.quiet {
@@ -89,7 +89,7 @@ func (l *lane) release(e *entry) {
 	if e.line != nil {
 		e.line.leased--
 		if e.line.leased == 0 {
-			e.line.holder = nil
+			e.line.holder, e.line.stuck = nil, false
 		}
 	}
 	l.seat(m)
@@ -110,6 +110,16 @@ func (l *lane) settle(e *entry) {
 	e.claim.bytes -= e.message.Size()
 	e.phase, e.message = settled, nil
 	e.claim.trim()
+}
+
+// expire ends a lease that has come to its end. Its holder seems to hang until it says something of a lease.
+func (l *lane) expire(e *entry, now time.Time) {
+	l.tally.expired.Add(1)
+	e.holder.hangs = true
+	if e.line != nil {
+		e.line.stuck = true
+	}
+	l.putBack(e, 0, "the lease ended", now)
 }
 
 // putBack ends the lease of e, to be given again after the delay, or buried where it was tried often enough. cause says why.
@@ -162,7 +172,7 @@ func (l *lane) place(n *line) {
 	}
 	first := n.waiting[0]
 	switch {
-	case first.phase != waiting:
+	case first.phase != waiting || n.stuck:
 	case n.holder == nil:
 		n.head = first
 		first.offer(l.ready)

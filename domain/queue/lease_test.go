@@ -44,8 +44,8 @@ func TestALeaseEnds(t *testing.T) {
 	inBubble(t, 1, nil, func(t *testing.T, s *queue.Service, b *fakeBroker) {
 		c := b.claims[0]
 		m := sit(t, s, 10)
-		c.add("a", "a")
-		r := m.receipts("a0", "a1")
+		c.add("a", "b")
+		r := m.receipts("a0", "b1")
 		pause(20 * time.Second)
 		m.expect("touch", m.Touch(r[1]), 0)
 		pause(10 * time.Second)
@@ -57,6 +57,57 @@ func TestALeaseEnds(t *testing.T) {
 		m.expect("done with the touched one", m.Done(r[1]), 1)
 		m.expect("done with the new one", m.Done(events[0].Receipt), 1)
 		expectSettled(t, c, 0, 1)
+	})
+}
+
+// A member that hung with two messages of a key was given the first again while it had the second, and then the second: it let both die while another member had nothing to do.
+func TestWhatAHangingMemberHoldsGoesToAnother(t *testing.T) {
+	inBubble(t, 1, nil, func(t *testing.T, s *queue.Service, b *fakeBroker) {
+		c := b.claims[0]
+		hangs := sit(t, s, 2)
+		queue.Ask(hangs.Member)
+		c.add("a")
+		pause(time.Millisecond)
+		c.add("a")
+		hangs.receipts("a0", "a1")
+		works := sit(t, s, 2)
+		queue.Ask(hangs.Member) // before the other one does, as it asks whenever it can
+		queue.Ask(works.Member)
+		pause(30*time.Second - time.Millisecond)
+		works.receipts() // not while the hanging one holds the second
+		queue.Ask(works.Member)
+		pause(2 * time.Millisecond)
+		r := works.receipts("a0", "a1")
+		hangs.receipts()
+		works.expect("done", works.Done(r...), 2)
+		expectSettled(t, c, 0, 1)
+	})
+}
+
+// Who seems to hang comes behind all others until it says something of a lease, and is given what nobody else takes.
+func TestAHangingMemberIsAskedLast(t *testing.T) {
+	inBubble(t, 1, nil, func(t *testing.T, s *queue.Service, b *fakeBroker) {
+		c := b.claims[0]
+		hangs := sit(t, s, 2)
+		c.add("-")
+		r := hangs.receipts("-0")
+		queue.Ask(hangs.Member)
+		works := sit(t, s, 1)
+		queue.Ask(works.Member)
+		pause(30 * time.Second)
+		works.receipts("-0")
+		queue.Ask(works.Member) // which has no room
+		c.add("-")
+		r = append(r, hangs.receipts("-1")...)
+		hangs.expect("done too late", hangs.Done(r[0]), 0, r[0])
+		queue.Ask(hangs.Member)
+		works.expect("up to", works.DoneUpTo(""), 0, "")
+		hangs.expect("touch", hangs.Touch(r[1]), 0)
+		idle := sit(t, s, 2)
+		queue.Ask(idle.Member)
+		c.add("-", "-")
+		idle.receipts("-2")
+		hangs.receipts("-3")
 	})
 }
 

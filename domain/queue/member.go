@@ -29,6 +29,7 @@ type member struct {
 	most   int             // how many messages it wants
 	asked  uint64          // when it began to, by the lane's count
 	seat   int             // its place among the askers
+	hangs  bool            // it let a lease come to its end, and has said nothing of any since
 	keeper bool            // it is among the lane's keepers
 
 	heartbeat time.Duration
@@ -55,6 +56,9 @@ func newMember(l *lane, j ports.Join) *member {
 func newAskers() *ranked[*member] {
 	return &ranked[*member]{
 		less: func(a, b *member) bool {
+			if a.hangs != b.hangs {
+				return b.hangs
+			}
 			if a.leases.live != b.leases.live {
 				return a.leases.live < b.leases.live
 			}

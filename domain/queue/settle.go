@@ -62,6 +62,7 @@ func (m *member) DoneUpTo(receipt string) domain.Settlement {
 		answer.Unknown = []string{receipt}
 	}
 	for _, e := range m.leases.upto(number) {
+		m.stir()
 		told.add(e)
 		l.settle(e)
 		answer.Settled++
@@ -98,10 +99,19 @@ func (m *member) each(receipts []string, do func(e *entry, now time.Time)) domai
 			answer.Unknown = append(answer.Unknown, receipt)
 			continue
 		}
+		m.stir()
 		do(e, now)
 	}
 	m.lane.dispatch(now)
 	return answer
+}
+
+// stir notes that the member does not hang. The caller holds the lane's mu.
+func (m *member) stir() {
+	if m.hangs {
+		m.hangs = false
+		m.lane.seat(m)
+	}
 }
 
 // number is the lease that receipt names, 0 where the member was not told of such a one.

@@ -30,8 +30,7 @@ func (l *lane) tick() {
 		l.deadlines.remove(e)
 		switch e.phase {
 		case leased:
-			l.tally.expired.Add(1)
-			l.putBack(e, 0, "the lease ended", now)
+			l.expire(e, now)
 		case delayed:
 			l.revive(e)
 		case burying:
