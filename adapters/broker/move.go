@@ -18,7 +18,7 @@ func (p *Pair) Move(_ context.Context, topic domain.Topic, queue domain.Queue, t
 		return nil, err
 	}
 	if !q.move(place, gap) {
-		return nil, occupied(topic, queue)
+		return nil, domain.Occupied(topic, queue)
 	}
 	return []domain.Committed{{Extent: q.log.extent(), Place: place}}, nil
 }

@@ -30,7 +30,7 @@ func (t *topic) join(name domain.Queue, from *domain.Start) (*queue, *member, er
 	defer t.mu.Unlock()
 	q, ok := t.queues[name]
 	if ok && from != nil {
-		return nil, nil, domain.Errorf(domain.Conflict, "queue %q of topic %q has begun: from counts only where a queue is joined for the first time", name, t.name)
+		return nil, nil, domain.Begun(t.name, name)
 	}
 	if !ok {
 		if len(t.queues) >= t.cfg.Queues {

@@ -44,10 +44,10 @@ func (p *Pair) Forget(_ context.Context, topic domain.Topic, queue domain.Queue)
 	defer t.mu.Unlock()
 	q, ok := t.queues[queue]
 	if !ok {
-		return unknownQueue(topic, queue)
+		return domain.NoQueue(topic, queue)
 	}
 	if q.occupied() {
-		return occupied(topic, queue)
+		return domain.Occupied(topic, queue)
 	}
 	delete(t.queues, queue) // and who joins, which is done under t.mu, begins another
 	return nil
@@ -63,7 +63,7 @@ func (p *Pair) queue(topic domain.Topic, queue domain.Queue) (*queue, error) {
 	defer t.mu.Unlock()
 	q, ok := t.queues[queue]
 	if !ok {
-		return nil, unknownQueue(topic, queue)
+		return nil, domain.NoQueue(topic, queue)
 	}
 	return q, nil
 }
@@ -81,12 +81,4 @@ func (q *queue) occupied() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return len(q.members) > 0
-}
-
-func unknownQueue(topic domain.Topic, queue domain.Queue) error {
-	return domain.Errorf(domain.UnknownQueue, "topic %q has no queue %q", topic, queue)
-}
-
-func occupied(topic domain.Topic, queue domain.Queue) error {
-	return domain.Errorf(domain.Conflict, "queue %q of topic %q has members: it can be moved or deleted when they have left", queue, topic)
 }

@@ -37,6 +37,9 @@ func confirm(c *cobra.Command, yes bool, question string) error {
 		case "y", "yes":
 			return nil
 		}
+		if line == "" {
+			fmt.Fprintln(c.ErrOrStderr()) // the question has no line end from ^D
+		}
 		return errDeclined
 	case <-c.Context().Done():
 		fmt.Fprintln(c.ErrOrStderr())

@@ -105,6 +105,8 @@ func (f *tailFlags) following(c *cobra.Command, topics []string) (client.Followi
 		return following, misusef("--limit %d: it must be at least 1", f.limit)
 	case f.queue == "" && (f.ack != "" || f.peek):
 		return following, misusef("--ack and --peek are for a queue: name it with --queue")
+	case f.peek && f.from != "":
+		return following, misusef("--from with --peek: a peek begins where the queue is")
 	case f.queue != "" && len(topics) > 1:
 		return following, misusef("a queue is of one topic: %d are given", len(topics))
 	case f.queue != "" && strings.Contains(topics[0], "*"):

@@ -219,7 +219,7 @@ func (l *lane) admitMember(ctx context.Context, m *member, late, opener bool) (o
 		return false, nil
 	case late:
 		l.lose(time.Now())
-		return false, domain.Errorf(domain.Conflict, "queue %q of topic %q has begun: from counts only where a queue is joined for the first time", l.name.queue, l.name.topic)
+		return false, domain.Begun(l.name.topic, l.name.queue)
 	}
 	m.ready.Assigned, m.told = len(l.claims), len(l.claims)
 	m.unhook = context.AfterFunc(ctx, func() { l.leave(m, context.Cause(ctx)) })

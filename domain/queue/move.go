@@ -49,7 +49,7 @@ func (s *Service) vacate(ctx context.Context, queue name) error {
 		return nil
 	}
 	if !l.desert() {
-		return domain.Errorf(domain.Conflict, "queue %q of topic %q has members: it can be moved or deleted when they have left", queue.queue, queue.topic)
+		return domain.Occupied(queue.topic, queue.queue)
 	}
 	if await(ctx, l.ended) != nil {
 		return domain.Errorf(domain.Unavailable, "this server is still leaving queue %q of topic %q: try again", queue.queue, queue.topic).Because(context.Cause(ctx))

@@ -28,7 +28,7 @@ func (b *Broker) Forget(ctx context.Context, topic domain.Topic, queue domain.Qu
 		inUse, err = v.deleteAlone(ctx)
 	}
 	if err == nil && inUse {
-		err = domain.Errorf(domain.Conflict, "queue %q of topic %q is consumed by other servers of the bridge, or by other programs: it can be deleted when they have left", queue, topic)
+		err = domain.Occupied(topic, queue)
 	}
 	return translate(topic, err)
 }

@@ -56,7 +56,7 @@ func (b *Broker) have(ctx context.Context, d *declarer, l layout, name domain.Qu
 	case err != nil:
 		return q, err
 	case !q.created && terms.From != nil:
-		return q, domain.Errorf(domain.Conflict, "queue %q of topic %q has begun: from counts only where a queue is joined for the first time", name, l.topic)
+		return q, domain.Begun(l.topic, name)
 	case !q.created:
 		q.used = n > 0
 	default:

@@ -62,7 +62,7 @@ func (v *visit) enter(ctx context.Context, name domain.Queue) error {
 		return err
 	})
 	if missing(err) {
-		return domain.Errorf(domain.UnknownQueue, "topic %q has no queue %q", v.layout.topic, name).Because(err)
+		return domain.NoQueue(v.layout.topic, name).Because(err)
 	}
 	if err == nil {
 		v.told = told

@@ -109,7 +109,7 @@ func (m *membership) begun(from *domain.Start) error {
 }
 
 func (m *membership) refusal() error {
-	return domain.Errorf(domain.Conflict, "queue %q of topic %q has begun: from counts only where a queue is joined for the first time", m.queue, m.topic)
+	return domain.Begun(m.topic, m.queue)
 }
 
 // run takes part until ctx ends (nil) or the topic is gone, through as many sessions as that takes.

@@ -70,8 +70,7 @@ func (l *locator) keep(places []domain.Place, v *domain.Vector) error {
 	return nil
 }
 
-// conflict is the refusal to touch a queue whose group has members.
+// conflict is the refusal to touch a queue whose group has members. Those of a server that died count until its session has timed out.
 func (b *Broker) conflict(topic domain.Topic, queue domain.Queue) error {
-	return domain.Errorf(domain.Conflict, "queue %q of topic %q has members: it can be moved or deleted when they have left; those of a server that died count until kafka.session_timeout (%s) is over",
-		queue, topic, b.cfg.SessionTimeout).Because(fmt.Errorf("%w: %q", errInhabited, b.cfg.group(topic, queue)))
+	return domain.Occupied(topic, queue).Because(fmt.Errorf("%w: %q", errInhabited, b.cfg.group(topic, queue)))
 }

@@ -42,7 +42,7 @@ func (b *Broker) standing(ctx context.Context, topic domain.Topic, queue domain.
 	}
 	reading, err := b.subscribed(ctx, topic, []string{group})
 	if err == nil && len(reading) == 0 {
-		err = domain.Errorf(domain.UnknownQueue, "topic %q has no queue %q", topic, queue)
+		err = domain.NoQueue(topic, queue)
 	}
 	return nil, err
 }
