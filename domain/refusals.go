@@ -9,7 +9,7 @@ func Begun(topic Topic, queue Queue) *Error {
 
 // Occupied refuses to move or delete a queue.
 func Occupied(topic Topic, queue Queue) *Error {
-	return Errorf(Conflict, "queue %q of topic %q has members, here or at another server: it can be moved or deleted when they have left, and their server some seconds later (queue.linger); one that has died counts until the broker notices", queue, topic)
+	return Errorf(Conflict, "queue %q of topic %q has members, here, at another server or in another program: it can be moved or deleted when they have left, and their server some seconds later (queue.linger); one that has died counts until the broker notices", queue, topic)
 }
 
 // NoQueue says that a queue is not there.

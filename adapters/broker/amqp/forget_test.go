@@ -44,7 +44,7 @@ func TestAQueueIsForgottenWhenNobodyConsumesIt(t *testing.T) {
 				}
 				<-d
 				err = b.Forget(t.Context(), topic, workers)
-				if domain.CodeOf(err) != domain.Conflict || !strings.Contains(err.Error(), "other programs") {
+				if domain.CodeOf(err) != domain.Conflict || !strings.Contains(err.Error(), "another program") {
 					t.Errorf("a queue that another program consumes: %v", err)
 				}
 				if err := outside.Close(); err != nil {
