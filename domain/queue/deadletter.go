@@ -32,6 +32,11 @@ const (
 	keepEvery = time.Hour
 )
 
+// makesDeadLetter reports whether the dead-letter topic is made where it is missing. That is done when the queue has let us in: a join that is refused leaves none behind.
+func (l *lane) makesDeadLetter() bool {
+	return l.settings.deadLetter != "" && l.service.broker.Capabilities(l.settings.deadLetter).Has(domain.Create)
+}
+
 // ensureDeadLetter makes the dead-letter topic where the broker makes topics. The queue's own topic comes first: a misspelt one is what has to be told, and leaves no
 // dead-letter topic behind.
 func (l *lane) ensureDeadLetter(ctx context.Context) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -284,6 +285,38 @@ func TestAnUnknownTopicIsToldBeforeItsDeadLetterTopicIsMade(t *testing.T) {
 		}
 		if _, err := join(s, nil); domain.CodeOf(err) != domain.UnknownTopic || strings.Contains(err.Error(), "dlq") {
 			t.Errorf("join: %v, want unknown-topic that names %s", err, topic)
+		}
+	})
+}
+
+// A join that the broker refused left a dead-letter topic behind.
+func TestADeadLetterTopicIsMadeOnlyForAQueueThatIsJoined(t *testing.T) {
+	inBubble(t, 1, nil, func(t *testing.T, s *queue.Service, b *fakeBroker) {
+		b.capabilities = append(b.capabilities, domain.Create)
+		var made []domain.Topic
+		b.ensure = func(topic domain.Topic) error {
+			made = append(made, topic)
+			return nil
+		}
+		b.failJoin = domain.Errorf(domain.Unsupported, "it can begin nowhere else")
+		if _, err := join(s, nil); domain.CodeOf(err) != domain.Unsupported || made != nil {
+			t.Errorf("join: %v, and %v were made", err, made)
+		}
+		b.failJoin = nil
+		if _, err := join(s, nil); err != nil || !slices.Contains(made, "orders.billing.dlq") {
+			t.Errorf("join: %v, and %v were made", err, made)
+		}
+	})
+	inBubble(t, 1, nil, func(t *testing.T, s *queue.Service, b *fakeBroker) {
+		b.capabilities = append(b.capabilities, domain.Create)
+		b.ensure = func(asked domain.Topic) error {
+			if asked == topic {
+				return nil
+			}
+			return domain.Errorf(domain.NotAllowed, "no")
+		}
+		if _, err := join(s, nil); domain.CodeOf(err) != domain.UnknownTopic {
+			t.Errorf("join: %v, want unknown-topic", err)
 		}
 	})
 }

@@ -81,16 +81,18 @@ func (l *lane) run(ctx context.Context) {
 
 // attend takes part in the queue and follows what the broker says, until it says no more.
 func (l *lane) attend(ctx context.Context, work *sync.WaitGroup) error {
-	if err := l.ensureDeadLetter(ctx); err != nil {
-		return err
+	if !l.makesDeadLetter() {
+		if err := l.ensureDeadLetter(ctx); err != nil {
+			return err
+		}
 	}
 	first := true
 	for event, err := range l.service.broker.Join(ctx, l.name.topic, l.name.queue, domain.Terms{From: l.from, Order: l.settings.order}) {
 		if err != nil {
 			return err
 		}
-		if first && event.Order == domain.OrderNone {
-			if err := l.settings.loosen(l.name.topic, l.name.queue); err != nil {
+		if first {
+			if err := l.accept(ctx, event); err != nil {
 				return err
 			}
 		}
@@ -105,6 +107,19 @@ func (l *lane) attend(ctx context.Context, work *sync.WaitGroup) error {
 		}
 	}
 	return nil
+}
+
+// accept sees to it that what the lane promises can be kept, when the broker has let us in with its first event.
+func (l *lane) accept(ctx context.Context, first domain.LaneEvent) error {
+	if first.Order == domain.OrderNone {
+		if err := l.settings.loosen(l.name.topic, l.name.queue); err != nil {
+			return err
+		}
+	}
+	if !l.makesDeadLetter() {
+		return nil
+	}
+	return l.ensureDeadLetter(ctx)
 }
 
 // open lets those in who wait, or tells them why not. Only the first call counts.
