@@ -67,7 +67,7 @@ var routes = []Route{
 	{Path: "/sse", Parameters: []Parameter{{"topicName", "topic"}, {"queueName", "queue"}, {"lastId", "lastEventId"}}},
 	{Path: "/look", Topic: "orders", Parameters: []Parameter{{"in", "queue"}, {"how", "mode"}}},
 	{Path: "/inside", Topic: "internal"},
-	{Path: "/inside/at/work", Topic: "internal", Queue: "billing"},
+	{Path: "/inside/at/desk", Topic: "internal", Queue: "billing"},
 	{Path: "/inside/{name}", Topic: "{name}"},
 	{Path: "/{topic}", Topic: "{topic}"},
 }
@@ -121,7 +121,7 @@ func TestWhatRequestsStandFor(t *testing.T) {
 		{"GET", "/look?in=audit&how=peek", nil, "GET events topic=orders queue=audit ?mode=peek"},
 		{"GET", "/look?in=audit&how=peek", upgrade, "GET ws topic=orders queue=audit ?mode=peek"},
 		{"GET", "/look?how=peek", nil, "GET events topic=orders ?mode=peek"}, // a topic has no mode: the edge refuses it
-		{"GET", "/inside/at/work?mode=peek", nil, "GET events topic=internal queue=billing ?mode=peek reaches internal"},
+		{"GET", "/inside/at/desk?mode=peek", nil, "GET events topic=internal queue=billing ?mode=peek reaches internal"},
 		{"POST", "/orders?mode=peek", nil, "POST messages topic=orders ?mode=peek"}, // as well
 		{"POST", "/orders", nil, "POST messages topic=orders"},
 		{"GET", "/of/emea/audit", nil, "GET events topic=emea.orders queue=audit"},
@@ -171,8 +171,8 @@ func TestWhatRoutesRefuse(t *testing.T) {
 		{"GET", "/stock-prices/" + strings.Repeat("k", 4097), 400, "the key has 4097 bytes; keys have at most 4096 (limits.key_bytes)"},
 		{"PUT", "/stock-prices/GOOG", 405, "PUT is not possible here"},
 		{"HEAD", "/stock-prices/GOOG", 405, "HEAD is not possible here"},
-		{"DELETE", "/inside/at/work", 405, "DELETE is not possible here"}, // a route is for the messages of a queue
-		{"POST", "/inside/at/work/redrive", 404, "there is no route /inside/at/work/redrive; GET / lists those there are"},
+		{"DELETE", "/inside/at/desk", 405, "DELETE is not possible here"}, // a route is for the messages of a queue
+		{"POST", "/inside/at/desk/redrive", 404, "there is no route /inside/at/desk/redrive; GET / lists those there are"},
 		{"GET", "/stock-prices/GOOG/x", 404, "there is no route /stock-prices/GOOG/x; GET / lists those there are"},
 		{"GET", "/v1", 404, "there is no route /v1; GET / lists those there are"},
 		{"GET", "/culvert.js", 404, "there is no route /culvert.js; GET / lists those there are"},
