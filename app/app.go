@@ -128,16 +128,18 @@ func (a *App) observe() {
 // makeListeners makes the edges, once, and a server for each address to serve them.
 func (a *App) makeListeners() error {
 	const onSSE, onWS, onREST = "sse", "ws", "rest"
+	events, requests, sockets := a.cfg.SSE, a.cfg.REST, a.cfg.WS
+	events.Drain, requests.Drain, sockets.Drain = a.cfg.Shutdown.Drain, a.cfg.Shutdown.Drain, a.cfg.Shutdown.Drain
 	m, strangers := a.metrics, access.Closed(a.routed.Closed)
 	injector, viewer, queues := strangers.Injector(a.injector), strangers.Viewer(a.viewer), strangers.Queues(a.queues)
-	streams, err := sse.New(m.Viewer(onSSE, viewer), m.Queues(onSSE, queues), a.cfg.SSE, a.cfg.Limits)
+	streams, err := sse.New(m.Viewer(onSSE, viewer), m.Queues(onSSE, queues), events, a.cfg.Limits)
 	if err != nil {
 		return err
 	}
-	if a.requests, err = rest.New(m.Injector(onREST, injector), strangers.Topics(a.routed), m.Queues(onREST, queues), strangers.QueueAdmin(a.queues), a.cfg.REST, a.cfg.Limits); err != nil {
+	if a.requests, err = rest.New(m.Injector(onREST, injector), strangers.Topics(a.routed), m.Queues(onREST, queues), strangers.QueueAdmin(a.queues), requests, a.cfg.Limits); err != nil {
 		return err
 	}
-	if a.sockets, err = ws.New(m.Injector(onWS, injector), m.Viewer(onWS, viewer), m.Queues(onWS, queues), a.cfg.WS, a.cfg.Limits, a.log); err != nil {
+	if a.sockets, err = ws.New(m.Injector(onWS, injector), m.Viewer(onWS, viewer), m.Queues(onWS, queues), sockets, a.cfg.Limits, a.log); err != nil {
 		return err
 	}
 	own, err := routes.New(a.cfg.Routes, a.cfg.Limits)

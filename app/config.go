@@ -119,6 +119,8 @@ type Log struct {
 type Shutdown struct {
 	// Timeout is how long stopping in order may take altogether; what is not done then is cut off.
 	Timeout time.Duration `mapstructure:"timeout"`
+	// Drain is over how long the clients are spread that were sent away, when they come back to another server, or to this one started anew.
+	Drain time.Duration `mapstructure:"drain"`
 }
 
 // Default is the configuration of a bridge for this machine only, with nothing behind it.
@@ -145,7 +147,7 @@ func Default() Config {
 		Queue:     queue.DefaultConfig(),
 		Limits:    domain.DefaultLimits(),
 		Log:       Log{Level: "info", Format: formatAuto},
-		Shutdown:  Shutdown{Timeout: 15 * time.Second},
+		Shutdown:  Shutdown{Timeout: 15 * time.Second, Drain: 5 * time.Second},
 	}
 }
 
@@ -217,6 +219,9 @@ func (l Log) validate() error {
 func (s Shutdown) validate() error {
 	if s.Timeout < time.Second {
 		return fmt.Errorf("shutdown.timeout is %s: it must be at least 1s, or what was taken could not be brought to its end", s.Timeout)
+	}
+	if s.Drain < 0 {
+		return fmt.Errorf("shutdown.drain is %s: it must be 0 or more", s.Drain)
 	}
 	return nil
 }

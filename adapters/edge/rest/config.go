@@ -17,6 +17,8 @@ type Config struct {
 	BatchBytes int `mapstructure:"batch_bytes"`
 	// ResultBytes is how much a client may leave unread of the results of a stream of NDJSON before no more of its lines are read.
 	ResultBytes int `mapstructure:"result_bytes"`
+	// Drain is over how long clients are spread that are all sent away at once, by a shutdown.
+	Drain time.Duration `mapstructure:"-"`
 }
 
 // DefaultConfig suits clients anywhere on the internet.

@@ -76,7 +76,7 @@ func (e *Edge) putAll(ctx context.Context, injection ports.Injection, at place, 
 		case errors.Is(err, io.EOF):
 			return nil, nil
 		case domain.CodeOf(err) == domain.Unavailable:
-			return nil, goodbye()
+			return nil, e.goodbye()
 		case err != nil:
 			return []ports.Outcome{{Err: err}}, nil
 		case !tooLong && len(bytes.TrimSpace(line)) == 0:
@@ -89,15 +89,15 @@ func (e *Edge) putAll(ctx context.Context, injection ports.Injection, at place, 
 			id, err = put(ctx, injection, at, &o, line)
 		}
 		if err != nil {
-			return []ports.Outcome{{ID: id, Err: err}}, goodbye()
+			return []ports.Outcome{{ID: id, Err: err}}, e.goodbye()
 		}
 	}
 }
 
 // goodbye is the last line to a client whose stream ends because the server does.
-func goodbye() []byte {
+func (e *Edge) goodbye() []byte {
 	bye := &domain.Bye{Reason: domain.ByeShutdown, Reconnect: true}
-	return append(edge.AppendByeBody([]byte(`{"op":"bye",`), bye, edge.RetryOf(bye, retry), ""), '\n')
+	return append(edge.AppendByeBody([]byte(`{"op":"bye",`), bye, edge.RetryOf(bye, retry, e.cfg.Drain), ""), '\n')
 }
 
 // beginning is a body with what happens before its first bytes are given on: the header of the answer is sent.

@@ -49,7 +49,7 @@ func (e *Edge) farewell(wire wire, bye *domain.Bye, cursor domain.Cursor) []byte
 	if len(cursor.Topics) > 0 {
 		place = cursor.String()
 	}
-	retry := edge.RetryOf(bye, e.cfg.Retry)
+	retry := edge.RetryOf(bye, e.cfg.Retry, e.cfg.Drain)
 	return wire.control(nil, "bye", retry, place, func(dst []byte, cursor string) []byte {
 		return edge.AppendByeBody(dst, bye, retry, cursor)
 	})

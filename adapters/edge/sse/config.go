@@ -11,6 +11,8 @@ type Config struct {
 	Heartbeat time.Duration `mapstructure:"heartbeat"`
 	// Retry is how long clients are told to wait before they come back; those that are sent away get a random time around it.
 	Retry time.Duration `mapstructure:"retry"`
+	// Drain is over how long clients are spread that are all sent away at once, by a shutdown.
+	Drain time.Duration `mapstructure:"-"`
 	// WriteTimeout is how long a client may take nothing of what is written to it. Then the connection is closed.
 	WriteTimeout time.Duration `mapstructure:"write_timeout"`
 }

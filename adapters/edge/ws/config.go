@@ -21,6 +21,8 @@ type Config struct {
 	Heartbeat time.Duration `mapstructure:"heartbeat"`
 	// Retry is about how long clients that were sent away shall wait; each is told a random time around it.
 	Retry time.Duration `mapstructure:"retry"`
+	// Drain is over how long clients are spread that are all sent away at once, by a shutdown.
+	Drain time.Duration `mapstructure:"-"`
 }
 
 // DefaultConfig suits browsers behind the usual proxies, which cut connections that are silent for a minute.

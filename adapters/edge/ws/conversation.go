@@ -49,7 +49,7 @@ func (c *conversation) farewell(b *domain.Bye) (code int, reason string, last []
 		s.cancel(b)
 	}
 	code, reason = closeFor(errGoingAway())
-	return code, reason, appendFrame(nil, opText, edge.AppendByeBody([]byte(`{"op":"bye",`), b, edge.RetryOf(b, c.edge.cfg.Retry), ""))
+	return code, reason, appendFrame(nil, opText, edge.AppendByeBody([]byte(`{"op":"bye",`), b, edge.RetryOf(b, c.edge.cfg.Retry, c.edge.cfg.Drain), ""))
 }
 
 // flush implements dialect: the answers to subs and unsubs come from the subscriptions.

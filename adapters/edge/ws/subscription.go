@@ -113,7 +113,7 @@ func (s *subscription) last(life context.Context, cursor string, err error) []by
 	if bye.Cause != nil && life.Err() == nil {
 		s.conversation.socket.report(life, "sub ended", bye.Cause)
 	}
-	return edge.AppendByeBody(s.head("bye"), bye, edge.RetryOf(bye, s.conversation.edge.cfg.Retry), cursor)
+	return edge.AppendByeBody(s.head("bye"), bye, edge.RetryOf(bye, s.conversation.edge.cfg.Retry, s.conversation.edge.cfg.Drain), cursor)
 }
 
 // head is the beginning of the frames of an op.
