@@ -98,7 +98,7 @@ func mendOf(err error, topic string) error {
 // mendInUse is mendOf for what nobody may be in the queue for.
 func mendInUse(err error, topic, queue string) error {
 	if problem := (*client.Problem)(nil); errors.As(err, &problem) && problem.Code == "conflict" {
-		return fmt.Errorf("%w; end its members, at every bridge, and try again: `culvert queues inspect %s %s` tells how many this bridge has", err, topic, queue)
+		return fmt.Errorf("%w; `culvert queues inspect %s %s` tells how many this bridge has", err, topic, queue)
 	}
 	return mendOf(err, topic)
 }

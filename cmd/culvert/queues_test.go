@@ -149,7 +149,7 @@ func TestAQueueThatCannotBeChanged(t *testing.T) {
 	}))
 	defer server.Close()
 	const (
-		inUse   = "culvert: conflict: it has members; end its members, at every bridge, and try again: `culvert queues inspect orders billing` tells how many this bridge has\n"
+		inUse   = "culvert: conflict: it has members; `culvert queues inspect orders billing` tells how many this bridge has\n"
 		unknown = "culvert: unknown-queue: there is none; `culvert queues list orders` lists those that there are\n"
 	)
 	for arguments, want := range map[string]string{

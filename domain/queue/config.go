@@ -186,11 +186,7 @@ func (c Config) settings(topic domain.Topic, queue domain.Queue, can domain.Capa
 	if s.maxAttempts == 0 {
 		return s, nil
 	}
-	template := c.DeadLetter
-	if r.DeadLetter != "" {
-		template = r.DeadLetter
-	}
-	name := fill(template, topic, queue)
+	name := fill(c.deadLetter(r), topic, queue)
 	letters, err := domain.ParseTopic(name)
 	if err != nil {
 		return settings{}, domain.Errorf(domain.UnknownTopic, "the dead-letter topic of queue %s would be %q, which cannot be the name of a topic", queue, name)
@@ -209,6 +205,14 @@ func (s *settings) loosen(topic domain.Topic, queue domain.Queue) error {
 	}
 	s.order = domain.OrderNone
 	return nil
+}
+
+// deadLetter is the template of the names of dead-letter topics of queues with this rule.
+func (c Config) deadLetter(r Rule) string {
+	if r.DeadLetter != "" {
+		return r.DeadLetter
+	}
+	return c.DeadLetter
 }
 
 func (c Config) rule(topic domain.Topic, queue domain.Queue) Rule {

@@ -21,9 +21,10 @@ func (s *Service) Inspect(ctx context.Context, topic domain.Topic, queue domain.
 	progress, err := s.progress(ctx, topic, queue)
 	// Looked at after the broker, so that who joins meanwhile is seen.
 	l := s.standing(name{topic, queue})
-	if code := domain.CodeOf(err); err != nil && (l == nil || !code.Retryable() && code != domain.Unsupported) {
-		return ports.QueueState{}, err
-	} else if err != nil {
+	if err != nil {
+		if code := domain.CodeOf(err); l == nil || !code.Retryable() && code != domain.Unsupported {
+			return ports.QueueState{}, err
+		}
 		progress = domain.Progress{Lag: domain.LagUnknown}
 	}
 	state := ports.QueueState{

@@ -22,10 +22,7 @@ func (c Config) redriver(of name, set settings) (name, bool) {
 	if set.deadLetter == "" {
 		return name{}, false
 	}
-	template := c.DeadLetter
-	if r := c.rule(of.topic, of.queue); r.DeadLetter != "" {
-		template = r.DeadLetter
-	}
+	template := c.deadLetter(c.rule(of.topic, of.queue))
 	by, toldTopic, toldQueue := redriveQueue, strings.Contains(template, forTopic), strings.Contains(template, forQueue)
 	if !toldQueue { // several queues share the dead-letter topic
 		by = string(of.queue) + "." + by

@@ -15,7 +15,7 @@ const headerRedriven = "culvert-redriven"
 // revive makes of a letter the message that it was, for its queue alone; nil where it is a letter of another queue, or something that others have put among the letters. A letter that was a letter
 // before is one again.
 func (n name) revive(letter *domain.Message) *domain.Message {
-	headers, of := unburied(letter.Headers)
+	headers, of := exhume(letter.Headers)
 	if of != n {
 		return nil
 	}
@@ -24,9 +24,9 @@ func (n name) revive(letter *domain.Message) *domain.Message {
 	return &domain.Message{Key: letter.Key, Headers: headers, Payload: letter.Payload, Time: time.UnixMilli(time.Now().UnixMilli()).UTC()}
 }
 
-// unburied are a letter's headers as they were before it died last, and the queue in which it did.
+// exhume gives a letter's headers as they were before it died last, and the queue in which it did.
 // Not every broker keeps the order of headers with different names, but all of them that of headers with the same.
-func unburied(headers []domain.Header) (before []domain.Header, in name) {
+func exhume(headers []domain.Header) (before []domain.Header, in name) {
 	seen := make(map[string]bool)
 	for _, h := range slices.Backward(headers) {
 		if !strings.HasPrefix(h.Name, headerDead) || seen[h.Name] {
