@@ -12,32 +12,57 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/IBM/sarama"
 )
 
-// kafkaNode is a node of a Kafka, with files and ports of its own. The first one of a cluster is broker and controller at once, others are brokers.
+// kafkaNode is a node of a Kafka, with files and ports of its own.
 type kafkaNode struct {
 	dir        string
 	libs       string
 	id         int
 	cluster    string // its id
 	addr       string
-	controller string // the address of the cluster's only one
+	controller string // where it listens as a controller; empty where it is none
+	voters     string // the cluster's controllers, as id@address
 	process    *process
 }
 
-// newKafkaNode prepares the first node of a cluster. properties are those of StartKafka.
+// newKafkaNode prepares the only node of a cluster. properties are those of StartKafka.
 func newKafkaNode(ctx context.Context, say io.Writer, properties map[string]string) (*kafkaNode, error) {
+	nodes, err := newKafkaNodes(ctx, say, 1, properties)
+	if err != nil {
+		return nil, err
+	}
+	return nodes[0], nil
+}
+
+// newKafkaNodes prepares a cluster of nodes each of which is broker and controller at once.
+func newKafkaNodes(ctx context.Context, say io.Writer, n int, properties map[string]string) ([]*kafkaNode, error) {
 	id := make([]byte, 16)
 	if _, err := rand.Read(id); err != nil {
 		return nil, err
 	}
 	id[0] &= 0x7f // Kafka refuses ids whose text begins with '-'
-	node := &kafkaNode{id: 1, cluster: base64.RawURLEncoding.EncodeToString(id)}
-	return node, node.prepare(ctx, say, properties)
+	ports, err := freePorts(n)
+	if err != nil {
+		return nil, err
+	}
+	nodes, voters := make([]*kafkaNode, n), make([]string, n)
+	for i := range nodes {
+		nodes[i] = &kafkaNode{id: i + 1, cluster: base64.RawURLEncoding.EncodeToString(id), controller: Loopback(ports[i])}
+		voters[i] = fmt.Sprintf("%d@%s", i+1, nodes[i].controller)
+	}
+	for _, node := range nodes {
+		node.voters = strings.Join(voters, ",")
+		if err := node.prepare(ctx, say, properties); err != nil {
+			return nil, err
+		}
+	}
+	return nodes, nil
 }
 
 // prepare finds what the node needs, and formats it.
@@ -48,14 +73,11 @@ func (n *kafkaNode) prepare(ctx context.Context, say io.Writer, properties map[s
 	if n.libs, err = kafkaLibs(ctx, say); err != nil {
 		return err
 	}
-	ports, err := freePorts(2)
+	ports, err := freePorts(1)
 	if err != nil {
 		return err
 	}
-	n.addr = loopback(ports[0])
-	if n.controller == "" {
-		n.controller = loopback(ports[1])
-	}
+	n.addr = Loopback(ports[0])
 	if n.dir, err = os.MkdirTemp("", "culvert-kafka-"); err != nil {
 		return err
 	}
@@ -68,7 +90,7 @@ func (n *kafkaNode) prepare(ctx context.Context, say io.Writer, properties map[s
 // format writes the node's properties and formats its folder.
 func (n *kafkaNode) format(ctx context.Context, properties map[string]string) error {
 	roles, listeners := "broker", "PLAINTEXT://"+n.addr
-	if n.id == 1 {
+	if n.controller != "" {
 		roles, listeners = "broker,controller", listeners+",CONTROLLER://"+n.controller
 	}
 	all := map[string]string{
@@ -78,7 +100,7 @@ func (n *kafkaNode) format(ctx context.Context, properties map[string]string) er
 		"advertised.listeners":                     "PLAINTEXT://" + n.addr,
 		"controller.listener.names":                "CONTROLLER",
 		"listener.security.protocol.map":           "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-		"controller.quorum.voters":                 "1@" + n.controller,
+		"controller.quorum.voters":                 n.voters,
 		"log.dirs":                                 filepath.Join(n.dir, "data"),
 		"offsets.topic.replication.factor":         "1",
 		"offsets.topic.num.partitions":             "4",
@@ -170,11 +192,46 @@ func StartKafka(t testing.TB, properties map[string]string) *KafkaProcess {
 // StartBroker starts a second broker, of id 2, in the cluster of k, whose own id is 1. It is like another node of StartKafka's but that it cannot start without k.
 func (k *KafkaProcess) StartBroker(t testing.TB) *KafkaProcess {
 	t.Helper()
-	node := &kafkaNode{id: k.node.id + 1, cluster: k.node.cluster, controller: k.node.controller}
+	node := &kafkaNode{id: k.node.id + 1, cluster: k.node.cluster, voters: k.node.voters}
 	if err := node.prepare(t.Context(), io.Discard, nil); err != nil {
 		t.Fatal(err)
 	}
 	return runKafka(t, node)
+}
+
+// StartKafkaCluster starts a Kafka of n nodes, each broker and controller at once, for this test alone, and ends them with the test. What is not said of a topic's replicas is n of
+// them, of which n-1 must be in sync for a write. properties are those of StartKafka, for each node.
+func StartKafkaCluster(t testing.TB, n int, properties map[string]string) []*KafkaProcess {
+	t.Helper()
+	all := map[string]string{
+		"default.replication.factor":       fmt.Sprint(n),
+		"min.insync.replicas":              fmt.Sprint(max(1, n-1)),
+		"offsets.topic.replication.factor": fmt.Sprint(n),
+		// A follower that was killed is out of the way as soon as its session has ended, not after half a minute.
+		"replica.lag.time.max.ms": "3000",
+	}
+	maps.Copy(all, properties)
+	nodes, err := newKafkaNodes(t.Context(), io.Discard, n, all)
+	if err != nil {
+		without(t, "Kafka", err)
+	}
+	var starting sync.WaitGroup
+	processes := make([]*KafkaProcess, n)
+	failed := make([]error, n)
+	for i, node := range nodes {
+		processes[i] = &KafkaProcess{t: t, node: node}
+		t.Cleanup(func() {
+			processes[i].Kill()
+			os.RemoveAll(node.dir)
+		})
+		// One alone does not answer: they are a quorum. Ends within startTimeout.
+		starting.Go(func() { failed[i] = node.start(context.Background(), false) })
+	}
+	starting.Wait()
+	if err := errors.Join(failed...); err != nil {
+		t.Fatal(err)
+	}
+	return processes
 }
 
 func runKafka(t testing.TB, node *kafkaNode) *KafkaProcess {

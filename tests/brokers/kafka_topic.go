@@ -33,10 +33,10 @@ func KafkaAdmin(t testing.TB, cluster KafkaCluster) sarama.ClusterAdmin {
 	return admin
 }
 
-// CreateTopic makes a topic, and returns when every partition of it has a leader. configs are the topic's settings, in pairs.
+// CreateTopic makes a topic with the cluster's own number of replicas, and returns when every partition of it has a leader. configs are the topic's settings, in pairs.
 func CreateTopic(t testing.TB, cluster KafkaCluster, name string, partitions int32, configs ...string) {
 	t.Helper()
-	detail := &sarama.TopicDetail{NumPartitions: partitions, ReplicationFactor: 1, ConfigEntries: map[string]*string{}}
+	detail := &sarama.TopicDetail{NumPartitions: partitions, ReplicationFactor: -1, ConfigEntries: map[string]*string{}}
 	for i := 0; i+1 < len(configs); i += 2 {
 		detail.ConfigEntries[configs[i]] = &configs[i+1]
 	}

@@ -133,7 +133,7 @@ func freePorts(n int) ([]int, error) {
 	ports := make([]int, 0, n)
 	for failures := 0; len(ports) < n; {
 		port := firstPort + int((uint64(os.Getpid())*apart+lastPort.Add(1))%(endOfPorts-firstPort))
-		l, err := net.Listen("tcp", loopback(port))
+		l, err := net.Listen("tcp", Loopback(port))
 		if err != nil {
 			if failures++; failures > 1000 {
 				return nil, err

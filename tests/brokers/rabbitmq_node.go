@@ -42,7 +42,7 @@ func newRabbitMQNode(ctx context.Context, config []string) (*rabbitMQNode, error
 	if err != nil {
 		return nil, err
 	}
-	node := &rabbitMQNode{dir: dir, addr: loopback(ports[0]), management: loopback(ports[1])}
+	node := &rabbitMQNode{dir: dir, addr: Loopback(ports[0]), management: Loopback(ports[1])}
 	node.env = node.environment(ports[2], ports[3])
 	if err := node.configure(ports[1], config); err != nil {
 		os.RemoveAll(dir)
@@ -55,7 +55,8 @@ func newRabbitMQNode(ctx context.Context, config []string) (*rabbitMQNode, error
 	return node, nil
 }
 
-func loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
+// Loopback is the address of a port of this machine, for itself alone.
+func Loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 
 // environment are the variables by which the node's scripts find what is its own, and nothing of the machine's.
 func (n *rabbitMQNode) environment(distPort, epmdPort int) []string {
@@ -120,7 +121,7 @@ func (n *rabbitMQNode) startEPMD(ctx context.Context, port int) error {
 		return err
 	}
 	err = p.await(ctx, func() error {
-		conn, err := net.DialTimeout("tcp", loopback(port), time.Second)
+		conn, err := net.DialTimeout("tcp", Loopback(port), time.Second)
 		if err != nil {
 			return err
 		}

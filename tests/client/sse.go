@@ -45,9 +45,20 @@ func OpenSSE(ctx context.Context, url, lastID string) (*SSE, error) {
 	if response.StatusCode != http.StatusOK {
 		body, _ := io.ReadAll(response.Body)
 		response.Body.Close()
-		return nil, fmt.Errorf("%s: %s %s", url, response.Status, body)
+		return nil, &StatusError{request, response.StatusCode, body}
 	}
 	return &SSE{Response: response, lines: bufio.NewReader(response.Body), lastID: lastID}, nil
+}
+
+// StatusError is an answer that is not a 200.
+type StatusError struct {
+	Request *http.Request
+	Status  int
+	Body    []byte
+}
+
+func (e *StatusError) Error() string {
+	return fmt.Sprintf("%s %s: %d %s %s", e.Request.Method, e.Request.URL, e.Status, http.StatusText(e.Status), e.Body)
 }
 
 // streams never shares a connection: each stream has its own, as each browser has.
@@ -139,19 +150,33 @@ func Get(ctx context.Context, url string, answer any) error {
 	return Do(request, answer)
 }
 
+// Text reads an answer, which must be a 200.
+func Text(ctx context.Context, url string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	return do(request)
+}
+
 // Do sends a request and reads the JSON of the answer, which must be a 200.
 func Do(request *http.Request, answer any) error {
-	response, err := requests.Do(request)
+	text, err := do(request)
 	if err != nil {
 		return err
+	}
+	return json.Unmarshal(text, answer)
+}
+
+func do(request *http.Request) ([]byte, error) {
+	response, err := requests.Do(request)
+	if err != nil {
+		return nil, err
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		return err
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = &StatusError{request, response.StatusCode, text}
 	}
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s %s: %s %s", request.Method, request.URL, response.Status, text)
-	}
-	return json.Unmarshal(text, answer)
+	return text, err
 }

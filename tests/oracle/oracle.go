@@ -44,6 +44,7 @@ type Oracle struct {
 	sent    map[Note]*fate
 	viewers []*Viewer
 	queues  map[string][]*Member
+	letters map[string]map[Note]bool // by queue
 	faults  []string
 }
 
@@ -51,11 +52,12 @@ type Oracle struct {
 type fate struct {
 	answers int
 	acked   bool
+	unknown bool // the publisher's connection broke before the answer
 }
 
 // New makes an oracle that has heard of nothing.
 func New() *Oracle {
-	return &Oracle{sent: map[Note]*fate{}, queues: map[string][]*Member{}}
+	return &Oracle{sent: map[Note]*fate{}, queues: map[string][]*Member{}, letters: map[string]map[Note]bool{}}
 }
 
 // Sent says that a message is about to be sent.
@@ -82,6 +84,18 @@ func (o *Oracle) Answered(n Note, acked bool) {
 	f.acked = f.acked || acked
 }
 
+// Unknown says that the publisher's connection broke before it was answered: the message may be there or not.
+func (o *Oracle) Unknown(n Note) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	f := o.sent[n]
+	if f == nil || f.answers > 0 {
+		o.fault("%v was never sent, or answered: the run itself is wrong", n)
+		return
+	}
+	f.unknown = true
+}
+
 // fault notes what is wrong. The caller holds the mutex.
 func (o *Oracle) fault(format string, args ...any) {
 	const most = 1000
@@ -95,7 +109,7 @@ func (o *Oracle) Judge() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for n, f := range o.sent {
-		if f.answers != 1 {
+		if f.answers != 1 && !(f.answers == 0 && f.unknown) {
 			o.fault("%v was answered %d times", n, f.answers)
 		}
 	}
@@ -118,6 +132,14 @@ func (o *Oracle) Acked() int {
 		if f.acked {
 			n++
 		}
+	}
+	return n
+}
+
+// Gaps counts the holes that viewers were told of. It is called when the run is over.
+func (o *Oracle) Gaps() (n int) {
+	for _, v := range o.viewers {
+		n += v.gaps
 	}
 	return n
 }

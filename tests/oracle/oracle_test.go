@@ -104,7 +104,7 @@ func TestOracle(t *testing.T) {
 			r.giveAll()
 			saw(r.viewers[0], r.notes[0], r.notes[2], r.notes[1], r.notes[3])
 			saw(r.viewers[1], r.notes...)
-		}, "after number 2"},
+		}, "after later ones"},
 		"viewers disagree": {func(r *run) {
 			other := oracle.Note{Publisher: 2, Key: "k"}
 			r.Sent(other)
@@ -121,6 +121,70 @@ func TestOracle(t *testing.T) {
 			r.showAll()
 			got(r.members[0], r.notes[1], r.notes[0], r.notes[2], r.notes[3])
 		}, "member m got"},
+		"a hole elsewhere than its gap": {func(r *run) {
+			r.answerAll()
+			r.giveAll()
+			saw(r.viewers[0], r.notes...)
+			r.viewers[1].Gap(-1)
+			saw(r.viewers[1], r.notes[0], r.notes[1], r.notes[3])
+		}, "where no gap was told"},
+		"a hole at a gap of unknown size": {func(r *run) {
+			r.answerAll()
+			r.giveAll()
+			saw(r.viewers[0], r.notes...)
+			saw(r.viewers[1], r.notes[0])
+			r.viewers[1].Gap(-1)
+			saw(r.viewers[1], r.notes[3])
+		}, ""},
+		"an end that is missing after a gap": {func(r *run) {
+			r.answerAll()
+			r.giveAll()
+			saw(r.viewers[0], r.notes...)
+			saw(r.viewers[1], r.notes[0])
+			r.viewers[1].Gap(-1)
+			saw(r.viewers[1], r.notes[2])
+		}, "where no gap was told"},
+		"what was not acked comes late": {func(r *run) {
+			for i, n := range r.notes {
+				r.Answered(n, i != 1)
+			}
+			for _, v := range r.viewers {
+				saw(v, r.notes[0], r.notes[2], r.notes[1], r.notes[3])
+			}
+			got(r.members[0], r.notes[0], r.notes[2], r.notes[1], r.notes[3])
+		}, ""},
+		"an answer that never came": {func(r *run) {
+			for _, n := range r.notes[1:] {
+				r.Answered(n, true)
+			}
+			r.Unknown(r.notes[0])
+			r.showAll()
+			r.giveAll()
+		}, ""},
+		"unknown and answered": {func(r *run) { r.answerAll(); r.Unknown(r.notes[0]); r.showAll(); r.giveAll() }, "the run itself is wrong"},
+		"given and not settled": {func(r *run) {
+			r.answerAll()
+			r.showAll()
+			r.giveAll()
+			for _, n := range r.notes[1:] {
+				r.members[1].Settled(n)
+			}
+		}, "neither settled nor dead-lettered"},
+		"settled or dead": {func(r *run) {
+			r.answerAll()
+			r.showAll()
+			r.giveAll()
+			for _, n := range r.notes[1:] {
+				r.members[1].Settled(n)
+			}
+			r.Lettered("q", r.notes[0])
+		}, ""},
+		"a redelivery that steps back": {func(r *run) {
+			r.answerAll()
+			r.showAll()
+			got(r.members[0], r.notes[0], r.notes[2], r.notes[1])
+			got(r.members[1], r.notes[1], r.notes[2], r.notes[3])
+		}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRun()

@@ -2,8 +2,9 @@ package oracle
 
 // Member is one client of a queue that begins before the first message.
 type Member struct {
-	name string
-	got  []Note
+	name    string
+	got     []Note
+	settled []Note
 }
 
 // Member makes a member of queue called name.
@@ -18,36 +19,68 @@ func (o *Oracle) Member(queue, name string) *Member {
 // Got says that the member was given a message.
 func (m *Member) Got(n Note) { m.got = append(m.got, n) }
 
+// Settled says that the member is done with a message and has said so, whether or not it was answered. A queue in which anybody says so is judged by it: what was
+// only given is then not enough.
+func (m *Member) Settled(n Note) { m.settled = append(m.settled, n) }
+
 // Count is how many messages the member was given, again and again counted each time.
 func (m *Member) Count() int { return len(m.got) }
 
-// judgeQueue wants every acked message with one member at least, and what one member is given first of a key in its order.
+// Lettered says that a message was found among the dead letters of a queue.
+func (o *Oracle) Lettered(queue string, n Note) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.letters[queue] == nil {
+		o.letters[queue] = map[Note]bool{}
+	}
+	o.letters[queue][n] = true
+}
+
+// judgeQueue wants every acked message settled by one member at least, or among the dead letters, and what a member is the first to be given of a key in its order.
 func (o *Oracle) judgeQueue(queue string, members []*Member) {
-	given := map[Note]bool{}
+	given, over := map[Note]int{}, map[Note]bool{}
 	for _, m := range members {
 		mine := map[Note]bool{}
-		next := map[series]int{}
 		for _, n := range m.got {
-			if o.sent[n] == nil {
-				o.fault("queue %s: member %s got %v, which nobody sent", queue, m.name, n)
+			if !mine[n] {
+				mine[n] = true
+				given[n]++
 			}
-			if !mine[n] && !given[n] && n.N < next[n.series()] {
-				o.fault("queue %s: member %s got %v after number %d of its key", queue, m.name, n, next[n.series()]-1)
-			}
-			next[n.series()] = max(next[n.series()], n.N+1)
-			mine[n] = true
 		}
-		for n := range mine {
-			given[n] = true
+		for _, n := range m.settled {
+			over[n] = true
 		}
 	}
+	for _, m := range members {
+		o.judgeMember(queue, m, given)
+	}
+	judgedBySettling := len(over) > 0
 	missing, example := 0, Note{}
 	for n, f := range o.sent {
-		if f.acked && !given[n] {
+		if f.acked && !o.letters[queue][n] && (judgedBySettling && !over[n] || given[n] == 0) {
 			missing, example = missing+1, n
 		}
 	}
-	if missing > 0 {
+	if missing > 0 && judgedBySettling {
+		o.fault("queue %s: %d messages were neither settled nor dead-lettered, such as %v", queue, missing, example)
+	} else if missing > 0 {
 		o.fault("queue %s: %d messages were given to nobody, such as %v", queue, missing, example)
+	}
+}
+
+// judgeMember wants the messages that nobody but m was given in the order of their key, when m is given them first. given counts the members that were given each message.
+func (o *Oracle) judgeMember(queue string, m *Member, given map[Note]int) {
+	mine := map[Note]bool{}
+	next := map[series]int{}
+	for _, n := range m.got {
+		f := o.sent[n]
+		switch {
+		case f == nil:
+			o.fault("queue %s: member %s got %v, which nobody sent", queue, m.name, n)
+		case !mine[n] && given[n] == 1 && f.acked && n.N < next[n.series()]: // what was not acked may come whenever it likes
+			o.fault("queue %s: member %s got %v after number %d of its key", queue, m.name, n, next[n.series()]-1)
+		}
+		next[n.series()] = max(next[n.series()], n.N+1)
+		mine[n] = true
 	}
 }

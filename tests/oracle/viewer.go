@@ -7,8 +7,13 @@ import "fmt"
 type Viewer struct {
 	name string
 	next map[series]int
-	// missing are messages that later ones of their series overtook.
+	// missing are messages that later ones of their series overtook: true where a gap was told in between.
 	missing map[Note]bool
+	// late are messages that came after later ones of their series.
+	late []Note
+	// gaps counts the gaps told so far, and told those that each series has had a message behind.
+	gaps int
+	told map[series]int
 	// order is a digest of what came with each key, to be the same for all viewers.
 	order  map[string]uint64
 	seen   int
@@ -19,7 +24,7 @@ type Viewer struct {
 
 // Viewer makes a viewer called name.
 func (o *Oracle) Viewer(name string) *Viewer {
-	v := &Viewer{name: name, next: map[series]int{}, missing: map[Note]bool{}, order: map[string]uint64{}}
+	v := &Viewer{name: name, next: map[series]int{}, missing: map[Note]bool{}, told: map[series]int{}, order: map[string]uint64{}}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.viewers = append(o.viewers, v)
@@ -28,30 +33,30 @@ func (o *Oracle) Viewer(name string) *Viewer {
 
 // Saw says that the viewer was shown a message.
 func (v *Viewer) Saw(n Note) {
-	next := v.next[n.series()]
+	of := n.series()
+	_, overtaken := v.missing[n]
 	switch {
-	case n.N >= next:
-		for skipped := next; skipped < n.N; skipped++ {
-			v.missing[Note{n.Publisher, n.Key, skipped}] = true
+	case n.N >= v.next[of]:
+		for skipped := v.next[of]; skipped < n.N; skipped++ {
+			v.missing[Note{n.Publisher, n.Key, skipped}] = v.told[of] < v.gaps
 		}
-		v.next[n.series()] = n.N + 1
-	case v.missing[n]:
+		v.next[of] = n.N + 1
+	case overtaken:
 		delete(v.missing, n)
-		v.fault("saw %v after number %d of its key", n, next-1)
+		v.late = append(v.late, n)
 	default:
 		v.fault("saw %v twice", n)
 		return
 	}
+	v.told[of] = v.gaps
 	const prime = 1099511628211 // of FNV-1a, which this is in all but its width
 	v.order[n.Key] = (v.order[n.Key] ^ uint64(n.Publisher)<<40 ^ uint64(n.N)) * prime
 	v.seen++
 }
 
-// has reports whether the viewer was shown n.
-func (v *Viewer) has(n Note) bool { return n.N < v.next[n.series()] && !v.missing[n] }
-
 // Gap says that the viewer was told of a hole; lost is negative where its size was not told.
 func (v *Viewer) Gap(lost int64) {
+	v.gaps++
 	if lost < 0 {
 		v.open = true
 		return
@@ -69,17 +74,41 @@ func (v *Viewer) fault(format string, args ...any) {
 	}
 }
 
-// judgeViewer wants every acked message once, or as many lost as gaps told of.
+// lacks reports whether the viewer was not shown n, and whether a gap stands where it was to be.
+func (v *Viewer) lacks(n Note) (lacks, told bool) {
+	of := n.series()
+	if n.N >= v.next[of] {
+		return true, v.told[of] < v.gaps
+	}
+	told, lacks = v.missing[n]
+	return lacks, told
+}
+
+// judgeViewer wants every acked message once and in its key's order, or a gap where it was to be, and no more of them missing than the gaps told of.
 func (o *Oracle) judgeViewer(v *Viewer) {
 	o.faults = append(o.faults, v.faults...)
-	missing, example := int64(0), Note{}
+	silent, announced, example := 0, int64(0), Note{}
 	for n, f := range o.sent {
-		if f.acked && !v.has(n) {
-			missing, example = missing+1, n
+		if !f.acked {
+			continue
+		}
+		switch lacks, told := v.lacks(n); {
+		case lacks && told:
+			announced++
+		case lacks:
+			silent, example = silent+1, n
 		}
 	}
-	if missing > v.lost && !v.open {
-		o.fault("viewer %s did not see %d messages, such as %v; gaps told of %d", v.name, missing, example, v.lost)
+	if silent > 0 {
+		o.fault("viewer %s did not see %d messages, such as %v, where no gap was told", v.name, silent, example)
+	}
+	if announced > v.lost && !v.open {
+		o.fault("viewer %s did not see %d messages; gaps told of %d", v.name, announced, v.lost)
+	}
+	for _, n := range v.late {
+		if f := o.sent[n]; f != nil && f.acked { // what was not acked may come whenever it likes
+			o.fault("viewer %s saw %v after later ones of its key", v.name, n)
+		}
 	}
 	for of, next := range v.next {
 		if last := (Note{of.publisher, of.key, next - 1}); o.sent[last] == nil {
@@ -92,7 +121,7 @@ func (o *Oracle) judgeViewer(v *Viewer) {
 func (o *Oracle) judgeAgreement() {
 	var first *Viewer
 	for _, v := range o.viewers {
-		if v.lost > 0 || v.open || v.seen == 0 {
+		if v.gaps > 0 || v.seen == 0 {
 			continue
 		}
 		if first == nil {

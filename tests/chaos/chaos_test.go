@@ -1,0 +1,72 @@
+package chaos
+
+import (
+	"slices"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// row is one way in which things break.
+type row struct {
+	name string   // what breaks, in the words of the table
+	on   []string // the kinds of broker on which it makes sense
+	env  []string // of the bridges, besides what all have: NAME=value
+	// disturb breaks something under the load of a trial, and returns when it is mended. The trial then wants all to go on, and judges. Where
+	// load is nil it is the usual one.
+	disturb func(x *trial)
+	load    func() crowd
+	// alone, instead of disturb, does all of the trial by itself.
+	alone func(x *trial)
+	// nodes is how many bridges there are at the beginning; 0 for one.
+	nodes int
+	// soak: disturb may also happen in a soak, beside others.
+	soak bool
+}
+
+// The kinds of broker.
+const (
+	inproc  = "inproc"
+	kafka   = "kafka"
+	amqp    = "amqp"
+	cluster = "kafka, three nodes"
+)
+
+var (
+	everywhere = []string{inproc, kafka, amqp}
+	servers    = []string{kafka, amqp}
+)
+
+// rows is the matrix.
+func rows() []row {
+	return slices.Concat(brokerRows(), networkRows(), clientRows(), bridgeRows(), queueRows(), topicRows(), resourceRows())
+}
+
+// TestChaos runs the matrix: kinds of brokers beside each other, on each its rows one after the other.
+func TestChaos(t *testing.T) {
+	seed, err := seed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("CULVERT_CHAOS_SEED=%d", seed)
+	table := newTable(seed)
+	t.Cleanup(func() { table.close(t) })
+	for _, kind := range []string{inproc, kafka, amqp, cluster} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			a := newArena(t, kind)
+			for _, r := range rows() {
+				if !slices.Contains(r.on, kind) {
+					continue
+				}
+				t.Run(r.name, func(t *testing.T) {
+					x := newTrial(t, a, r, seed)
+					x.run()
+					table.fill(r.name, kind, x.verdict())
+				})
+			}
+		})
+	}
+}

@@ -1,0 +1,205 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"culvert/tests/client"
+	"culvert/tests/oracle"
+)
+
+// load is the clients that are at work in a trial. They come back whenever they are cut off, as good clients do.
+type load struct {
+	*trial
+	crowd
+	publishers []*publisher
+	viewers    []*viewer
+	group      *progress // of all members together
+
+	end      context.CancelFunc // of all clients
+	stopping chan struct{} // closed when publishers shall not go on
+	writing  sync.WaitGroup
+	reading  sync.WaitGroup
+}
+
+func newLoad(x *trial, c crowd) *load {
+	l := &load{trial: x, crowd: c, group: newProgress(c), stopping: make(chan struct{}), end: func() {}}
+	for i := range c.publishers {
+		l.publishers = append(l.publishers, &publisher{load: l, number: i, pending: map[string]oracle.Note{}})
+	}
+	for i := range c.viewers {
+		l.viewers = append(l.viewers, newViewer(l, fmt.Sprintf("viewer %d", i), i))
+	}
+	return l
+}
+
+// open starts all clients, and returns when every viewer and member is there and publishers have begun.
+func (l *load) open() {
+	life, end := context.WithCancel(context.Background())
+	l.end = end
+	var opening sync.WaitGroup
+	for _, v := range l.viewers {
+		opening.Add(1)
+		l.reading.Go(func() { v.run(life, sync.OnceFunc(opening.Done)) }) // ends with life
+	}
+	for i := range l.members {
+		opening.Add(1)
+		m := &member{load: l, number: i, seen: l.oracle.Member(queue, fmt.Sprintf("member %d", i))}
+		l.reading.Go(func() { m.run(life, sync.OnceFunc(opening.Done)) }) // ends with life
+	}
+	opening.Wait()
+	for _, p := range l.publishers {
+		l.writing.Go(func() { p.run(life) }) // ends with stopping, or with life
+	}
+}
+
+// finish stops the publishers, injects a last message of each key, and waits until everyone has seen it; and with it, since keys have an order, all before it.
+func (l *load) finish() {
+	l.Helper()
+	close(l.stopping)
+	l.writing.Wait()
+	ends := l.injectEnds()
+	var lacking string
+	if !l.until(recovery, func() bool {
+		lacking = ""
+		for _, v := range l.viewers {
+			if missing := v.progress.lacks(ends); missing > 0 {
+				lacking += fmt.Sprintf("; %s lacks the end of %d keys", v.name, missing)
+			}
+		}
+		if missing := l.group.lacks(ends); l.members > 0 && missing > 0 {
+			lacking += fmt.Sprintf("; the queue lacks the end of %d keys", missing)
+		}
+		return lacking == ""
+	}) {
+		l.Errorf("the end has not come%s", lacking)
+	}
+	l.close()
+	l.readLetters()
+}
+
+// close ends all clients. It may be called more than once.
+func (l *load) close() {
+	l.end()
+	l.writing.Wait()
+	l.reading.Wait()
+}
+
+// injectEnds injects a last message of each key, again and again with a number of its own until it is acked, and gives those numbers.
+func (l *load) injectEnds() map[string]int {
+	ctx, cancel := context.WithTimeout(context.Background(), recovery)
+	defer cancel()
+	ends := map[string]int{}
+	try := 0
+	if !l.until(recovery, func() bool {
+		var notes []oracle.Note
+		for k := range l.keys {
+			if _, acked := ends[key(k)]; !acked {
+				notes = append(notes, oracle.Note{Publisher: l.crowd.publishers, Key: key(k), N: try})
+			}
+		}
+		try++
+		for n, acked := range l.post(ctx, notes) {
+			if acked {
+				ends[n.Key] = n.N
+			}
+		}
+		return len(ends) == l.keys
+	}) {
+		l.Errorf("the last message was acked for %d of %d keys", len(ends), l.keys)
+	}
+	return ends
+}
+
+// readLetters tells the oracle of all dead letters.
+func (l *load) readLetters() {
+	if l.members == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), recovery)
+	defer cancel()
+	letters, err := client.OpenSSE(ctx, l.url()+"/v1/topics/"+deadLetters(l.name)+"/events?from=earliest&to=latest", "")
+	if err != nil {
+		l.Errorf("the dead letters: %v", err)
+		return
+	}
+	defer letters.Close()
+	for {
+		e, err := letters.Next()
+		switch {
+		case err != nil:
+			l.Errorf("the dead letters: %v", err)
+			return
+		case e.Type == "bye":
+			return
+		case e.Type == "message":
+			n, err := oracle.ParseNote(e.Data)
+			if err != nil {
+				l.Errorf("a dead letter: %v", err)
+			}
+			l.oracle.Lettered(queue, n)
+		}
+	}
+}
+
+// key is the name of a key.
+func key(k int) string { return fmt.Sprintf("key-%d", k) }
+
+// index is the how-manieth of its publisher's messages n is, from 0.
+func (c crowd) index(n oracle.Note) int {
+	var k int
+	fmt.Sscanf(n.Key, "key-%d", &k)
+	return n.N*c.keys + k
+}
+
+// sent is how many messages each publisher has sent so far.
+func (l *load) sent() []int {
+	marks := make([]int, len(l.publishers))
+	for i, p := range l.publishers {
+		marks[i] = int(p.next.Load())
+	}
+	return marks
+}
+
+// behind says who has not come past marks.
+func (l *load) behind(marks []int) (behind []string) {
+	for i, p := range l.publishers {
+		if acked := int(p.acked.Load()); acked <= marks[i] {
+			behind = append(behind, fmt.Sprintf("publisher %d was acked %d of %d", i, acked, marks[i]))
+		}
+	}
+	for _, v := range l.viewers {
+		if missing := v.progress.behind(marks); missing != "" {
+			behind = append(behind, v.name+missing)
+		}
+	}
+	if missing := l.group.behind(marks); l.members > 0 && missing != "" {
+		behind = append(behind, "the queue"+missing)
+	}
+	return behind
+}
+
+// parted looks at how a client was refused or cut off, and complains where it was told not to come back. It waits a little, as clients shall.
+func (l *load) parted(ctx context.Context, who string, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	var refusal *client.StatusError
+	if errors.As(err, &refusal) && refusal.Status < 500 && refusal.Status != http.StatusTooManyRequests {
+		l.Errorf("%s was refused for good: %v", who, err)
+	}
+	if code := websocket.CloseStatus(err); code >= 4500 {
+		l.Errorf("%s was sent away for good: %v", who, err)
+	}
+	select {
+	case <-time.After(50*time.Millisecond + rand.N(200*time.Millisecond)):
+	case <-ctx.Done():
+	}
+}
