@@ -2,12 +2,15 @@ package chaos
 
 import (
 	"slices"
+	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"))
+}
 
 // row is one way in which things break.
 type row struct {
@@ -53,20 +56,26 @@ func TestChaos(t *testing.T) {
 	t.Logf("CULVERT_CHAOS_SEED=%d", seed)
 	table := newTable(seed)
 	t.Cleanup(func() { table.close(t) })
-	for _, kind := range []string{inproc, kafka, amqp, cluster} {
-		t.Run(kind, func(t *testing.T) {
-			t.Parallel()
-			a := newArena(t, kind)
-			for _, r := range rows() {
-				if !slices.Contains(r.on, kind) {
-					continue
-				}
-				t.Run(r.name, func(t *testing.T) {
-					x := newTrial(t, a, r, seed)
-					x.run()
-					table.fill(r.name, kind, x.verdict())
-				})
+	beside(t, []string{inproc, kafka, amqp, cluster}, func(t *testing.T, kind string) {
+		a := newArena(t, kind)
+		for _, r := range rows() {
+			if !slices.Contains(r.on, kind) {
+				continue
 			}
-		})
+			t.Run(r.name, func(t *testing.T) {
+				x := newTrial(t, a, r, seed)
+				x.run()
+				table.fill(r.name, kind, x.verdict())
+			})
+		}
+	})
+}
+
+// beside runs a test for each kind of broker, all at once: they wait much more than they work.
+func beside(t *testing.T, kinds []string, test func(t *testing.T, kind string)) {
+	var all sync.WaitGroup
+	for _, kind := range kinds {
+		all.Go(func() { t.Run(kind, func(t *testing.T) { test(t, kind) }) })
 	}
+	all.Wait()
 }

@@ -2,19 +2,11 @@ package chaos
 
 import (
 	"fmt"
-	"os"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-)
-
-// page is where the table is kept, between two lines.
-const (
-	page       = "../../docs/reliability.md"
-	tableBegin = "<!-- What follows is written by `go tool task chaos`. -->"
-	tableEnd   = "<!-- Here it ends. -->"
 )
 
 // table is the matrix with what was seen.
@@ -38,22 +30,12 @@ func (b *table) fill(name, kind, verdict string) {
 
 // close writes the table where the long run has seen the whole matrix. Any other run wants the page to have the rows that there are.
 func (b *table) close(t *testing.T) {
-	text, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, found := strings.Cut(string(text), tableBegin)
-	written, after, ends := strings.Cut(rest, tableEnd)
-	if !found || !ends {
-		t.Fatalf("%s has no place for the table: want the lines %q and %q", page, tableBegin, tableEnd)
-	}
+	matrix := writtenBy("chaos")
 	if long() && b.whole() && !t.Failed() {
-		text := before + tableBegin + "\n\n" + b.String() + "\n" + tableEnd + after
-		if err := os.WriteFile(page, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		matrix.write(t, b.String())
 		return
 	}
+	_, written, _ := matrix.read(t)
 	for _, r := range rows() {
 		if !strings.Contains(written, "| "+r.name+" |") {
 			t.Errorf("%s does not know of the row %q: go tool task chaos writes it", page, r.name)

@@ -16,9 +16,9 @@ type size struct {
 	limit      time.Duration // after which it has failed
 }
 
-// jobSize is what every run of the tests does, and with CULVERT_SOAK what is done once in a while.
+// jobSize is what every run of the tests does, and with CULVERT_JOB what is done once in a while.
 func jobSize() size {
-	if os.Getenv("CULVERT_SOAK") != "" {
+	if os.Getenv("CULVERT_JOB") != "" {
 		return size{viewers: 1000, members: 3, publishers: 4, messages: 50_000, keys: 200, limit: 20 * time.Minute}
 	}
 	return size{viewers: 500, members: 3, publishers: 4, messages: 5000, keys: 50, limit: 2 * time.Minute}

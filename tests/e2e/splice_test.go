@@ -21,7 +21,7 @@ const spliceWindow = 30
 func TestAThousandSplices(t *testing.T) {
 	const viewers, publishers, keys, lead = 10, 2, 20, 12 * spliceWindow
 	resumes, limit := 1000, 2*time.Minute
-	if os.Getenv("CULVERT_SOAK") != "" {
+	if os.Getenv("CULVERT_JOB") != "" {
 		resumes, limit = 20_000, 20*time.Minute
 	}
 	everyBroker(t, func(t *testing.T, s subject) {

@@ -144,6 +144,14 @@ func (o *Oracle) Gaps() (n int) {
 	return n
 }
 
+// Shown counts the messages that viewers were shown, by each of them. It is called when the run is over.
+func (o *Oracle) Shown() (n int) {
+	for _, v := range o.viewers {
+		n += v.seen
+	}
+	return n
+}
+
 // series are the messages of one publisher with one key: the smallest thing that has an order of its own.
 type series struct {
 	publisher int
