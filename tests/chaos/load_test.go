@@ -24,7 +24,7 @@ type load struct {
 	group      *progress // of all members together
 
 	end      context.CancelFunc // of all clients
-	stopping chan struct{} // closed when publishers shall not go on
+	stopping chan struct{}      // closed when publishers shall not go on
 	writing  sync.WaitGroup
 	reading  sync.WaitGroup
 }

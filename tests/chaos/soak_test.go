@@ -128,4 +128,3 @@ func (r *soakReport) String() string {
 	}
 	return s.String()
 }
-
