@@ -26,10 +26,11 @@ func (n Note) String() string {
 	return strconv.Itoa(n.Publisher) + " " + n.Key + " " + strconv.Itoa(n.N)
 }
 
-// ParseNote reads a payload that String made.
+// ParseNote reads a payload that String made. What stands behind a further space is padding.
 func ParseNote(payload string) (Note, error) {
 	publisher, rest, ok := strings.Cut(payload, " ")
-	key, number, ok2 := strings.Cut(rest, " ")
+	key, rest, ok2 := strings.Cut(rest, " ")
+	number, _, _ := strings.Cut(rest, " ")
 	p, err := strconv.Atoi(publisher)
 	n, err2 := strconv.Atoi(number)
 	if !ok || !ok2 || err != nil || err2 != nil || p < 0 || n < 0 {
@@ -42,6 +43,7 @@ func ParseNote(payload string) (Note, error) {
 type Oracle struct {
 	mu      sync.Mutex // guards what follows
 	sent    map[Note]*fate
+	remade  bool
 	viewers []*Viewer
 	queues  map[string][]*Member
 	letters map[string]map[Note]bool // by queue
@@ -53,6 +55,7 @@ type fate struct {
 	answers int
 	acked   bool
 	unknown bool // the publisher's connection broke before the answer
+	kept    bool // no gap excuses that it is missing
 }
 
 // New makes an oracle that has heard of nothing.
@@ -68,7 +71,14 @@ func (o *Oracle) Sent(n Note) {
 		o.fault("%v was sent twice: the run itself is wrong", n)
 		return
 	}
-	o.sent[n] = &fate{}
+	o.sent[n] = &fate{kept: o.remade}
+}
+
+// Remade says that the topic was deleted and has been made anew: gaps excuse what went with the old one, and nothing that is sent from now on.
+func (o *Oracle) Remade() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.remade = true
 }
 
 // Answered says that the publisher was answered: acked tells whether the broker confirmed the message.

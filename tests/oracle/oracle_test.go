@@ -88,6 +88,112 @@ func TestOracle(t *testing.T) {
 			r.viewers[1].Gap(1)
 			saw(r.viewers[1], r.notes[3])
 		}, "did not see 2 messages"},
+		"a gap that counts too many": {func(r *run) {
+			r.answerAll()
+			r.giveAll()
+			saw(r.viewers[0], r.notes...)
+			saw(r.viewers[1], r.notes[0])
+			r.viewers[1].Gap(3)
+			saw(r.viewers[1], r.notes[3])
+		}, "only 2 that it did not see"},
+		"a hole in the topic that was made anew": {func(r *run) {
+			r.answerAll()
+			r.giveAll()
+			r.Remade()
+			more := []oracle.Note{{Publisher: 1, Key: "k", N: 4}, {Publisher: 1, Key: "k", N: 5}}
+			for _, n := range more {
+				r.Sent(n)
+				r.Answered(n, true)
+			}
+			got(r.members[0], more...)
+			saw(r.viewers[0], append(r.notes, more...)...)
+			saw(r.viewers[1], r.notes[0])
+			r.viewers[1].Gap(-1)
+			saw(r.viewers[1], more[1])
+		}, "did not see 1 messages"},
+		"a queue's gap": {func(r *run) {
+			r.answerAll()
+			r.showAll()
+			got(r.members[0], r.notes[0])
+			r.members[0].Gap("0", 2)
+			r.members[1].Gap("0", 2)
+			got(r.members[1], r.notes[3])
+		}, ""},
+		"a queue's gap of unknown size": {func(r *run) {
+			r.answerAll()
+			r.showAll()
+			got(r.members[0], r.notes[0])
+			r.members[0].Gap("0", -1)
+			got(r.members[0], r.notes[3])
+		}, ""},
+		"a queue's gap that is told to all and counts too few": {func(r *run) {
+			r.answerAll()
+			r.showAll()
+			got(r.members[0], r.notes[0])
+			r.members[0].Gap("0", 1)
+			r.members[1].Gap("0", 1)
+			got(r.members[1], r.notes[3])
+		}, "2 messages were not settled; gaps told of 1"},
+		"a queue's gaps of two partitions": {func(r *run) {
+			r.answerAll()
+			r.showAll()
+			got(r.members[0], r.notes[0])
+			r.members[0].Gap("0", 1)
+			r.members[0].Gap("1", 1)
+			got(r.members[0], r.notes[3])
+		}, ""},
+		"a queue's hole elsewhere than its gap": {func(r *run) {
+			r.answerAll()
+			r.showAll()
+			r.members[0].Gap("0", -1)
+			got(r.members[0], r.notes[0], r.notes[1], r.notes[3])
+		}, "given to nobody"},
+		"a queue's hole that one member went past": {func(r *run) {
+			r.answerAll()
+			r.showAll()
+			got(r.members[0], r.notes[0], r.notes[2])
+			r.members[1].Gap("0", -1)
+			got(r.members[1], r.notes[3])
+		}, "given to nobody"},
+		"a queue's gap that a member was not there to be told of": {func(r *run) {
+			r.answerAll()
+			r.showAll()
+			got(r.members[0], r.notes[0])
+			r.members[0].Away()
+			r.members[1].Gap("0", 1)
+			got(r.members[0], r.notes[2], r.notes[3])
+		}, ""},
+		"a queue that nobody was told of while a member was away": {func(r *run) {
+			r.answerAll()
+			r.showAll()
+			got(r.members[0], r.notes[0])
+			r.members[0].Away()
+			got(r.members[0], r.notes[2], r.notes[3])
+		}, "given to nobody"},
+		"a queue's hole in the topic that was made anew": {func(r *run) {
+			r.answerAll()
+			r.showAll()
+			got(r.members[0], r.notes...)
+			r.Remade()
+			more := []oracle.Note{{Publisher: 1, Key: "k", N: 4}, {Publisher: 1, Key: "k", N: 5}}
+			for _, n := range more {
+				r.Sent(n)
+				r.Answered(n, true)
+				saw(r.viewers[0], n)
+				saw(r.viewers[1], n)
+			}
+			r.members[0].Gap("0", -1)
+			got(r.members[0], more[1])
+		}, "given to nobody"},
+		"what was held behind a queue's gap": {func(r *run) {
+			r.answerAll()
+			r.showAll()
+			got(r.members[0], r.notes[:3]...)
+			r.members[0].Settled(r.notes[0])
+			r.members[0].Gap("0", 2)
+			got(r.members[0], r.notes[3])
+			r.members[0].Settled(r.notes[3])
+		}, ""},
 		"an answer is missing": {func(r *run) { r.showAll(); r.giveAll() }, "answered 0 times"},
 		"an answer came twice": {func(r *run) { r.answerAll(); r.answerAll(); r.showAll(); r.giveAll() }, "answered 2 times"},
 		"an answer to nothing": {func(r *run) { r.answerAll(); r.showAll(); r.giveAll(); r.Answered(oracle.Note{N: 99}, true) }, "never sent"},
@@ -201,6 +307,9 @@ func TestNotesSurviveTheirPayload(t *testing.T) {
 	want := oracle.Note{Publisher: 3, Key: "AAPL", N: 17}
 	if got, err := oracle.ParseNote(want.String()); err != nil || got != want {
 		t.Errorf("%v, %v", got, err)
+	}
+	if got, err := oracle.ParseNote(want.String() + " and so on"); err != nil || got != want {
+		t.Errorf("with padding: %v, %v", got, err)
 	}
 	for _, bad := range []string{"", "1 k", "x k 1", "1 k x", "-1 k 1"} {
 		if _, err := oracle.ParseNote(bad); err == nil {

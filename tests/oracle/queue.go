@@ -5,6 +5,7 @@ type Member struct {
 	name    string
 	got     []Note
 	settled []Note
+	holes   []hole
 }
 
 // Member makes a member of queue called name.
@@ -36,7 +37,8 @@ func (o *Oracle) Lettered(queue string, n Note) {
 	o.letters[queue][n] = true
 }
 
-// judgeQueue wants every acked message settled by one member at least, or among the dead letters, and what a member is the first to be given of a key in its order.
+// judgeQueue wants every acked message settled by one member at least, or among the dead letters, or behind a gap that members were told of where it was to be; and what a member is the first to
+// be given of a key in its order.
 func (o *Oracle) judgeQueue(queue string, members []*Member) {
 	given, over := map[Note]int{}, map[Note]bool{}
 	for _, m := range members {
@@ -55,16 +57,28 @@ func (o *Oracle) judgeQueue(queue string, members []*Member) {
 		o.judgeMember(queue, m, given)
 	}
 	judgedBySettling := len(over) > 0
-	missing, example := 0, Note{}
+	missing := map[Note]bool{}
 	for n, f := range o.sent {
 		if f.acked && !o.letters[queue][n] && (judgedBySettling && !over[n] || given[n] == 0) {
-			missing, example = missing+1, n
+			missing[n] = true
 		}
 	}
-	if missing > 0 && judgedBySettling {
-		o.fault("queue %s: %d messages were neither settled nor dead-lettered, such as %v", queue, missing, example)
-	} else if missing > 0 {
-		o.fault("queue %s: %d messages were given to nobody, such as %v", queue, missing, example)
+	silent, announced, example := 0, int64(0), Note{}
+	told := tales(members, missing)
+	for n := range missing {
+		if !o.sent[n].kept && told.cover(n) {
+			announced++
+		} else {
+			silent, example = silent+1, n
+		}
+	}
+	if silent > 0 && judgedBySettling {
+		o.fault("queue %s: %d messages were neither settled nor dead-lettered, such as %v", queue, silent, example)
+	} else if silent > 0 {
+		o.fault("queue %s: %d messages were given to nobody, such as %v", queue, silent, example)
+	}
+	if lost, known := lost(members); known && announced > lost {
+		o.fault("queue %s: %d messages were not settled; gaps told of %d", queue, announced, lost)
 	}
 }
 

@@ -84,16 +84,19 @@ func (v *Viewer) lacks(n Note) (lacks, told bool) {
 	return lacks, told
 }
 
-// judgeViewer wants every acked message once and in its key's order, or a gap where it was to be, and no more of them missing than the gaps told of.
+// judgeViewer wants every acked message once and in its key's order, or a gap where it was to be, no more of them missing than the gaps told of, and no gap that tells of more than
+// was sent and not seen.
 func (o *Oracle) judgeViewer(v *Viewer) {
 	o.faults = append(o.faults, v.faults...)
-	silent, announced, example := 0, int64(0), Note{}
+	silent, announced, unseen, example := 0, int64(0), int64(0), Note{}
 	for n, f := range o.sent {
-		if !f.acked {
-			continue
+		lacks, told := v.lacks(n)
+		if lacks {
+			unseen++
 		}
-		switch lacks, told := v.lacks(n); {
-		case lacks && told:
+		switch {
+		case !f.acked:
+		case lacks && told && !f.kept:
 			announced++
 		case lacks:
 			silent, example = silent+1, n
@@ -104,6 +107,9 @@ func (o *Oracle) judgeViewer(v *Viewer) {
 	}
 	if announced > v.lost && !v.open {
 		o.fault("viewer %s did not see %d messages; gaps told of %d", v.name, announced, v.lost)
+	}
+	if v.lost > unseen {
+		o.fault("viewer %s was told of gaps of %d messages; there are only %d that it did not see", v.name, v.lost, unseen)
 	}
 	for _, n := range v.late {
 		if f := o.sent[n]; f != nil && f.acked { // what was not acked may come whenever it likes
