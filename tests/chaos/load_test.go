@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -21,7 +22,8 @@ type load struct {
 	crowd
 	publishers []*publisher
 	viewers    []*viewer
-	group      *progress // of all members together
+	group      *progress    // of all members together
+	life       atomic.Int64 // of the node that the queue began in, where it lives and dies with one
 
 	end      context.CancelFunc // of all clients
 	stopping chan struct{}      // closed when publishers shall not go on

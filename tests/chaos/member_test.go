@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
+	"time"
 
 	"culvert/tests/client"
 	"culvert/tests/oracle"
@@ -16,6 +18,17 @@ type member struct {
 	seen   *oracle.Member
 }
 
+// habits are what is odd about the members of a trial. Their functions may be called by all members at once.
+type habits struct {
+	dwell func() time.Duration             // how long a member keeps what it was given
+	told  func(n oracle.Note, attempt int) // hears of what members are given, where they are told the attempt
+}
+
+// poisoned begins the keys of messages that no member can handle: each hands them back.
+const poisoned = "poison"
+
+func poison(n oracle.Note) bool { return strings.HasPrefix(n.Key, poisoned) }
+
 func (m *member) run(ctx context.Context, opened func()) {
 	session := m.overWS
 	if m.number%2 == 1 {
@@ -23,19 +36,48 @@ func (m *member) run(ctx context.Context, opened func()) {
 	}
 	defer opened()
 	for ctx.Err() == nil {
-		m.parted(ctx, fmt.Sprintf("member %d", m.number), session(ctx, opened))
+		err := session(ctx, opened)
+		m.seen.Away()
+		m.parted(ctx, fmt.Sprintf("member %d", m.number), err)
 	}
 }
 
+// joined says that the member was let in by the node in the so-manieth of its lives. A queue of the in-process broker is gone with each of them, and begins anew with the first member of the next.
+func (m *member) joined(birth int64, opened func()) error {
+	if m.kind == inproc {
+		if now := m.nodes[0].births.Load(); now != birth {
+			return fmt.Errorf("the bridge was started anew in the meantime: birth %d, and now %d", birth, now)
+		}
+		if before := m.life.Swap(birth); before != 0 && before != birth {
+			m.oracle.Forgotten(queue)
+		}
+	}
+	opened()
+	return nil
+}
+
 // got tells the oracle of a message.
-func (m *member) got(payload string) (oracle.Note, error) {
+func (m *member) got(payload string, attempt int) (oracle.Note, error) {
 	n, err := oracle.ParseNote(payload)
 	if err != nil {
 		m.Errorf("member %d: %v", m.number, err)
 		return n, err
 	}
 	m.seen.Got(n)
+	if m.habits.told != nil && attempt > 0 {
+		m.habits.told(n, attempt)
+	}
 	return n, nil
+}
+
+// gap tells the oracle of a hole.
+func (m *member) gap(f client.Frame) {
+	where := f.Reason
+	if f.Partition != nil {
+		where += fmt.Sprintf(" of partition %d", *f.Partition)
+	}
+	m.step("member %d was told of a gap: %s, %d", m.number, where, sizeOf(f.Lost))
+	m.seen.Gap(where, sizeOf(f.Lost))
 }
 
 // settles says that the member is about to settle messages.
@@ -52,59 +94,140 @@ func (m *member) settled(notes ...oracle.Note) {
 	}
 }
 
+// dwell is how long the member keeps a message.
+func (m *member) dwell() time.Duration {
+	if m.habits.dwell == nil {
+		return 0
+	}
+	return m.habits.dwell()
+}
+
 func (m *member) overWS(ctx context.Context, opened func()) error {
+	birth := m.nodes[0].births.Load()
 	ws, err := client.OpenWS(ctx, m.url()+"/v1/ws", "culvert.v1.json")
 	if err != nil {
 		return err
 	}
-	defer ws.Close()
-	if err := ws.Send(ctx, client.Frame{Op: "sub", ID: "sub", Sub: "s", Topic: m.name, Queue: queue, Ack: "manual", Max: 32}); err != nil {
-		return err
+	ctx, parted := context.WithCancel(ctx)
+	s := &socket{
+		member: m, WS: ws, opened: func() error { return m.joined(birth, opened) }, due: map[string]oracle.Note{}, ripe: make(chan string),
+		frames: make(chan client.Frame), broken: make(chan error, 1),
 	}
-	due := map[string]oracle.Note{} // by the receipt, which is the id of its done
+	reading := make(chan struct{})
+	go func() { // ends with the socket
+		defer close(reading)
+		s.broken <- s.read(ctx)
+	}()
+	defer func() {
+		parted()
+		ws.Close()
+		<-reading
+	}()
+	return s.work(ctx)
+}
+
+// socket is a member's stay over a WebSocket.
+type socket struct {
+	*member
+	*client.WS
+	opened func() error
+	due    map[string]oracle.Note // what it holds, by the receipt, which is the id of its done
+	ripe   chan string            // receipts that it has kept for long enough
+	frames chan client.Frame
+	broken chan error
+}
+
+func (s *socket) read(ctx context.Context) error {
 	for {
-		f, err := ws.Next(ctx)
+		f, err := s.Next(ctx)
 		if err != nil {
 			return err
 		}
-		switch f.Op {
-		case "ready":
-			opened()
-		case "assign", "mark", "gap":
-		case "ok":
-			if n, ok := due[f.ID]; ok && f.Settled == 1 {
-				m.settled(n)
-			}
-			delete(due, f.ID)
-		case "msg":
-			n, err := m.got(*f.Text)
-			if err != nil {
-				return err
-			}
-			due[f.Receipt] = n
-			m.settles(n)
-			if err := ws.Send(ctx, client.Frame{Op: "done", ID: f.Receipt, Sub: "s", Receipts: []string{f.Receipt}}); err != nil {
-				return err
-			}
-		default:
-			if f.Op == "err" && !f.Retryable {
-				m.Errorf("member %d was told %+v", m.number, f)
-			}
-			return fmt.Errorf("%s: %s %s", f.Op, f.Reason, f.Detail)
+		select {
+		case s.frames <- f:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 }
 
+func (s *socket) work(ctx context.Context) error {
+	if err := s.Send(ctx, client.Frame{Op: "sub", ID: "sub", Sub: "s", Topic: s.name, Queue: queue, Ack: "manual", Max: 32}); err != nil {
+		return err
+	}
+	for {
+		var err error
+		select {
+		case f := <-s.frames:
+			err = s.take(ctx, f)
+		case receipt := <-s.ripe:
+			err = s.settle(ctx, receipt)
+		case err = <-s.broken:
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (s *socket) take(ctx context.Context, f client.Frame) error {
+	switch f.Op {
+	case "ready":
+		return s.opened()
+	case "assign", "mark":
+	case "gap":
+		s.gap(f)
+	case "ok":
+		if n, ok := s.due[f.ID]; ok && f.Settled == 1 {
+			s.settled(n)
+		}
+		delete(s.due, f.ID)
+	case "msg":
+		n, err := s.got(*f.Text, max(1, f.Attempt))
+		if err != nil {
+			return err
+		}
+		s.due[f.Receipt] = n
+		d := s.dwell()
+		if d == 0 {
+			return s.settle(ctx, f.Receipt)
+		}
+		time.AfterFunc(d, func() {
+			select {
+			case s.ripe <- f.Receipt:
+			case <-ctx.Done():
+			}
+		})
+	default:
+		if f.Op == "err" && !f.Retryable {
+			s.Errorf("member %d was told %+v", s.number, f)
+		}
+		return fmt.Errorf("%s: %s %s", f.Op, f.Reason, f.Detail)
+	}
+	return nil
+}
+
+func (s *socket) settle(ctx context.Context, receipt string) error {
+	n := s.due[receipt]
+	if poison(n) {
+		return s.Send(ctx, client.Frame{Op: "nack", Sub: "s", Receipts: []string{receipt}})
+	}
+	s.settles(n)
+	return s.Send(ctx, client.Frame{Op: "done", ID: receipt, Sub: "s", Receipts: []string{receipt}})
+}
+
 func (m *member) overSSE(ctx context.Context, opened func()) error {
+	birth := m.nodes[0].births.Load()
 	stream, err := client.OpenSSE(ctx, m.url()+"/v1/topics/"+m.name+"/queues/"+queue+"/events?ack=manual", "")
 	if err != nil {
 		return err
 	}
 	defer stream.Close()
+	base := "http://" + stream.Response.Request.URL.Host
 	var ready struct {
 		Stream string `json:"stream"`
 	}
-	var held []oracle.Note
+	var held parcel
 	for {
 		e, err := stream.Next()
 		if err != nil {
@@ -115,24 +238,66 @@ func (m *member) overSSE(ctx context.Context, opened func()) error {
 			if err := json.Unmarshal([]byte(e.Data), &ready); err != nil {
 				return err
 			}
-			opened()
-		case "assign", "mark", "gap":
+			if err := m.joined(birth, opened); err != nil {
+				return err
+			}
+		case "assign", "mark":
+		case "gap":
+			var f client.Frame
+			if err := json.Unmarshal([]byte(e.Data), &f); err != nil {
+				return err
+			}
+			m.gap(f)
 		case "message":
-			n, err := m.got(e.Data)
+			n, err := m.got(e.Data, 0)
 			if err != nil {
 				return err
 			}
-			if held = append(held, n); !stream.Drained() {
+			if held.add(n, e.ID); !stream.Drained() {
 				continue // what came at once is settled at once
 			}
-			m.settles(held...)
-			if _, _, err := client.Settle(ctx, m.url(), ready.Stream, map[string]string{"upto": e.ID}); err != nil {
+			if err := m.settleUpto(ctx, base, ready.Stream, held); err != nil {
 				return err
 			}
-			m.settled(held...)
-			held = held[:0]
+			held = parcel{}
 		default:
 			return fmt.Errorf("%s: %s", e.Type, e.Data)
 		}
 	}
+}
+
+// parcel is what came at once over SSE.
+type parcel struct {
+	good []oracle.Note
+	bad  []string // receipts of poison
+	last string   // the last receipt
+}
+
+func (p *parcel) add(n oracle.Note, receipt string) {
+	p.last = receipt
+	if poison(n) {
+		p.bad = append(p.bad, receipt)
+		return
+	}
+	p.good = append(p.good, n)
+}
+
+// settleUpto settles a parcel when it was kept for long enough, and hands back what is poison.
+func (m *member) settleUpto(ctx context.Context, base, stream string, p parcel) error {
+	select {
+	case <-time.After(m.dwell()):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if len(p.bad) > 0 {
+		if _, _, err := client.Settle(ctx, base, stream, map[string]any{"nack": p.bad}); err != nil {
+			return err
+		}
+	}
+	m.settles(p.good...)
+	if _, _, err := client.Settle(ctx, base, stream, map[string]string{"upto": p.last}); err != nil {
+		return err
+	}
+	m.settled(p.good...)
+	return nil
 }

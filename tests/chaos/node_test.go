@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,6 +22,7 @@ type node struct {
 	env    []string
 	url    string
 	bridge *bridge.Bridge
+	births atomic.Int64 // how often it was started
 }
 
 func newNode(t *testing.T, env []string) *node {
@@ -31,7 +33,10 @@ func newNode(t *testing.T, env []string) *node {
 }
 
 // start runs a process, again after kill or stop.
-func (n *node) start() { n.bridge = bridge.Start(n.t, n.env...) }
+func (n *node) start() {
+	n.births.Add(1)
+	n.bridge = bridge.Start(n.t, n.env...)
+}
 
 // kill ends the process at once.
 func (n *node) kill() { n.bridge.Kill() }

@@ -46,7 +46,7 @@ type Oracle struct {
 	remade  bool
 	viewers []*Viewer
 	queues  map[string][]*Member
-	letters map[string]map[Note]bool // by queue
+	excused map[string]map[Note]bool // by queue: what its members need not be given
 	faults  []string
 }
 
@@ -60,7 +60,7 @@ type fate struct {
 
 // New makes an oracle that has heard of nothing.
 func New() *Oracle {
-	return &Oracle{sent: map[Note]*fate{}, queues: map[string][]*Member{}, letters: map[string]map[Note]bool{}}
+	return &Oracle{sent: map[Note]*fate{}, queues: map[string][]*Member{}, excused: map[string]map[Note]bool{}}
 }
 
 // Sent says that a message is about to be sent.

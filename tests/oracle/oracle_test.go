@@ -285,6 +285,22 @@ func TestOracle(t *testing.T) {
 			}
 			r.Lettered("q", r.notes[0])
 		}, ""},
+		"a queue that was forgotten in between": {func(r *run) {
+			r.answerAll()
+			r.showAll()
+			got(r.members[0], r.notes[0])
+			r.Forgotten("q")
+		}, ""},
+		"what a queue lacks that was sent after it was forgotten": {func(r *run) {
+			r.Forgotten("q")
+			after := oracle.Note{Publisher: 9, Key: "k"}
+			r.Sent(after)
+			r.Answered(after, true)
+			r.answerAll()
+			for _, v := range r.viewers {
+				saw(v, append(r.notes, after)...)
+			}
+		}, "given to nobody"},
 		"a redelivery that steps back": {func(r *run) {
 			r.answerAll()
 			r.showAll()

@@ -31,10 +31,24 @@ func (m *Member) Count() int { return len(m.got) }
 func (o *Oracle) Lettered(queue string, n Note) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.letters[queue] == nil {
-		o.letters[queue] = map[Note]bool{}
+	o.excuse(queue, n)
+}
+
+// Forgotten says that a queue is gone with all it held, as it is when the memory that it was in is: what was sent so far is not asked for.
+func (o *Oracle) Forgotten(queue string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for n := range o.sent {
+		o.excuse(queue, n)
 	}
-	o.letters[queue][n] = true
+}
+
+// excuse asks no member for n. The caller holds the mutex.
+func (o *Oracle) excuse(queue string, n Note) {
+	if o.excused[queue] == nil {
+		o.excused[queue] = map[Note]bool{}
+	}
+	o.excused[queue][n] = true
 }
 
 // judgeQueue wants every acked message settled by one member at least, or among the dead letters, or behind a gap that members were told of where it was to be; and what a member is the first to
@@ -59,7 +73,7 @@ func (o *Oracle) judgeQueue(queue string, members []*Member) {
 	judgedBySettling := len(over) > 0
 	missing := map[Note]bool{}
 	for n, f := range o.sent {
-		if f.acked && !o.letters[queue][n] && (judgedBySettling && !over[n] || given[n] == 0) {
+		if f.acked && !o.excused[queue][n] && (judgedBySettling && !over[n] || given[n] == 0) {
 			missing[n] = true
 		}
 	}
