@@ -19,7 +19,11 @@ func newProgress(c crowd) *progress {
 	return &progress{crowd: c, reached: make([]int, c.publishers), ends: map[string]int{}}
 }
 
+// saw notes a message. Who is none of the publishers is of no account: his messages are the oracle's business.
 func (p *progress) saw(n oracle.Note) {
+	if n.Publisher > p.publishers {
+		return
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if n.Publisher == p.publishers {

@@ -32,6 +32,11 @@ type trial struct {
 	load   *load
 	// front is where clients find the bridges; empty for the first node.
 	front string
+	// door, where it is not nil, tells each client anew where it finds a bridge, and may be called by all of them at once.
+	door func() string
+	// habits are what is odd about the members; nothing, mostly.
+	habits habits
+	inlet string        // where publishers find them, where that is elsewhere
 	back  time.Duration // until all went on
 
 	mu      sync.Mutex     // guards what follows
@@ -83,10 +88,21 @@ func impatient() []string {
 
 // url is where clients find the bridges now.
 func (x *trial) url() string {
-	if x.front != "" {
+	switch {
+	case x.front != "":
 		return x.front
+	case x.door != nil:
+		return x.door()
 	}
 	return x.nodes[0].url
+}
+
+// injectURL is where publishers find them.
+func (x *trial) injectURL() string {
+	if x.inlet != "" {
+		return x.inlet
+	}
+	return x.url()
 }
 
 // underLoad lets clients work while something is broken and mended, wants them all to go on then, and judges.
