@@ -26,8 +26,9 @@ type kafkaNode struct {
 	id         int
 	cluster    string // its id
 	addr       string
-	controller string // where it listens as a controller; empty where it is none
-	voters     string // the cluster's controllers, as id@address
+	controller string   // where it listens as a controller; empty where it is none
+	voters     string   // the cluster's controllers, as id@address
+	env        []string // variables of its process, besides those of this one
 	process    *process
 }
 
@@ -143,7 +144,8 @@ func (n *kafkaNode) start(ctx context.Context, remove bool) error {
 	if remove {
 		doomed = n.dir
 	}
-	p, err := startProcess(n.dir, doomed, java(n.libs, []string{"-Xms256m", "-Xmx512m"}, "kafka.Kafka", n.properties())...)
+	line := java(n.libs, []string{"-Xms256m", "-Xmx512m"}, "kafka.Kafka", n.properties())
+	p, err := startProcess(n.dir, doomed, append(append([]string{"env"}, n.env...), line...)...)
 	if err != nil {
 		return err
 	}

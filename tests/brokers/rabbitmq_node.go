@@ -205,6 +205,11 @@ func StartRabbitMQ(t testing.TB, config ...string) *RabbitMQNode {
 	if err != nil {
 		without(t, "RabbitMQ", err)
 	}
+	return runOwnRabbitMQ(t, node)
+}
+
+func runOwnRabbitMQ(t testing.TB, node *rabbitMQNode) *RabbitMQNode {
+	t.Helper()
 	t.Cleanup(node.end)
 	r := &RabbitMQNode{t: t, node: node}
 	r.Start()

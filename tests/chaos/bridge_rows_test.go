@@ -6,6 +6,8 @@ import "time"
 func bridgeRows() []row {
 	return []row{
 		{name: "bridge killed with -9 and started again", on: everywhere, disturb: bridgeKilled, soak: true},
+		{name: "bridge killed with -9 again and again", on: everywhere, disturb: bridgeKilledAgain, soak: true},
+		{name: "two bridges rolling behind nginx", on: servers, env: nginxEnv, alone: bridgesRoll},
 	}
 }
 
@@ -15,4 +17,32 @@ func bridgeKilled(x *trial) {
 	x.pass(x.between(0, pick(time.Second, 3*time.Second)))
 	x.nodes[0].start()
 	x.step("the bridge has started again")
+}
+
+// bridgeKilledAgain kills a bridge whose clients are coming back from its last death: some wait, some replay, some are refused.
+func bridgeKilledAgain(x *trial) {
+	for range few(4, 20) {
+		x.nodes[0].kill()
+		x.nodes[0].start()
+		x.pass(x.between(0, 500*time.Millisecond))
+	}
+	x.step("the bridge has started for the last time")
+}
+
+// bridgesRoll stops two bridges in order and starts them again, one after the other, while clients come through an nginx.
+func bridgesRoll(x *trial) {
+	x.addNode()
+	x.addNode()
+	x.behindNginx()
+	x.underLoad(usual(), func(x *trial) {
+		for range few(2, 10) {
+			for _, n := range x.nodes {
+				n.stop()
+				x.step("the bridge at %s has left", n.url)
+				x.pass(x.between(0, pick(300*time.Millisecond, 2*time.Second)))
+				n.start()
+				x.ready(n)
+			}
+		}
+	})
 }

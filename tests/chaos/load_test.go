@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,19 +48,27 @@ func (l *load) open() {
 	life, end := context.WithCancel(context.Background())
 	l.end = end
 	var opening sync.WaitGroup
-	for _, v := range l.viewers {
+	for i, v := range l.viewers {
 		opening.Add(1)
-		l.reading.Go(func() { v.run(life, sync.OnceFunc(opening.Done)) }) // ends with life
+		l.reading.Go(func() { v.run(l.own(life, i), sync.OnceFunc(opening.Done)) }) // ends with life
 	}
 	for i := range l.members {
 		opening.Add(1)
 		m := &member{load: l, number: i, seen: l.oracle.Member(queue, fmt.Sprintf("member %d", i))}
-		l.reading.Go(func() { m.run(life, sync.OnceFunc(opening.Done)) }) // ends with life
+		l.reading.Go(func() { m.run(l.own(life, len(l.viewers)+i), sync.OnceFunc(opening.Done)) }) // ends with life
 	}
 	opening.Wait()
 	for _, p := range l.publishers {
 		l.writing.Go(func() { p.run(life) }) // ends with stopping, or with life
 	}
+}
+
+// own is the life of one client. Behind a front each has an address of its own, as clients of different people have.
+func (l *load) own(life context.Context, number int) context.Context {
+	if l.front == "" {
+		return life
+	}
+	return client.From(life, fmt.Sprintf("127.0.%d.%d", 1+number/200, 1+number%200))
 }
 
 // finish stops the publishers, injects a last message of each key, and waits until everyone has seen it; and with it, since keys have an order, all before it.
@@ -194,7 +203,7 @@ func (l *load) parted(ctx context.Context, who string, err error) {
 		return
 	}
 	var refusal *client.StatusError
-	if errors.As(err, &refusal) && refusal.Status < 500 && refusal.Status != http.StatusTooManyRequests {
+	if errors.As(err, &refusal) && refusal.Status < 500 && refusal.Status != http.StatusTooManyRequests && !unknownStream(refusal) {
 		l.Errorf("%s was refused for good: %v", who, err)
 	}
 	if code := websocket.CloseStatus(err); code >= 4500 {
@@ -204,4 +213,9 @@ func (l *load) parted(ctx context.Context, who string, err error) {
 	case <-time.After(50*time.Millisecond + rand.N(200*time.Millisecond)):
 	case <-ctx.Done():
 	}
+}
+
+// unknownStream reports whether what was to be settled was a stream's that has ended, or that another bridge has. Its member joins anew.
+func unknownStream(refusal *client.StatusError) bool {
+	return refusal.Status == http.StatusNotFound && strings.Contains(string(refusal.Body), `"unknown-stream"`)
 }

@@ -56,3 +56,11 @@ func pick(small, large time.Duration) time.Duration {
 	}
 	return small
 }
+
+// few is how often something happens: in the small run, and in the one that takes its time.
+func few(small, large int) int {
+	if long() {
+		return large
+	}
+	return small
+}

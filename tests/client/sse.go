@@ -62,7 +62,7 @@ func (e *StatusError) Error() string {
 }
 
 // streams never shares a connection: each stream has its own, as each browser has.
-var streams = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+var streams = &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: dial}}
 
 // requests are short and share connections.
 var requests = &http.Client{Timeout: time.Minute}
@@ -169,7 +169,7 @@ func Do(request *http.Request, answer any) error {
 }
 
 func do(request *http.Request) ([]byte, error) {
-	response, err := requests.Do(request)
+	response, err := requester(request.Context()).Do(request)
 	if err != nil {
 		return nil, err
 	}

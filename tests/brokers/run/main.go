@@ -71,7 +71,7 @@ func withRace(ctx context.Context, command []string) (possible, report []string,
 	return command, []string{"race detector: on"}, true
 }
 
-// fetch gets the clients of the bridge that are not ours, for a command that may be a test. reports has a line for each home that they have; ok is false where one could not be had.
+// fetch gets the programs beside brokers that are not ours, for a command that may be a test. reports has a line for each home that they have; ok is false where one could not be had.
 func fetch(ctx context.Context, command []string) (reports []string, ok bool) {
 	if len(command) == 0 {
 		return nil, true
@@ -80,7 +80,7 @@ func fetch(ctx context.Context, command []string) (reports []string, ok bool) {
 	for _, home := range []struct {
 		name  string
 		fetch func(context.Context, io.Writer) (string, error)
-	}{{"npm", brokers.FetchNode}, {"pypi", brokers.FetchPython}} {
+	}{{"npm", brokers.FetchNode}, {"pypi", brokers.FetchPython}, {"nginx", brokers.FetchNginx}, {"libfaketime", brokers.FetchFaketime}} {
 		title, err := home.fetch(ctx, os.Stderr)
 		if err != nil {
 			ok = false
