@@ -21,7 +21,7 @@ type member struct {
 // habits are what is odd about the members of a trial. Their functions may be called by all members at once.
 type habits struct {
 	dwell func() time.Duration             // how long a member keeps what it was given
-	told  func(n oracle.Note, attempt int) // hears of what members are given, where they are told the attempt
+	told  func(n oracle.Note, attempt int) // hears of what members are given; attempt is 0 where they are not told it
 }
 
 // poisoned begins the keys of messages that no member can handle: each hands them back.
@@ -64,7 +64,7 @@ func (m *member) got(payload string, attempt int) (oracle.Note, error) {
 		return n, err
 	}
 	m.seen.Got(n)
-	if m.habits.told != nil && attempt > 0 {
+	if m.habits.told != nil {
 		m.habits.told(n, attempt)
 	}
 	return n, nil

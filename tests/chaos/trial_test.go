@@ -36,8 +36,8 @@ type trial struct {
 	door func() string
 	// habits are what is odd about the members; nothing, mostly.
 	habits habits
-	inlet string        // where publishers find them, where that is elsewhere
-	back  time.Duration // until all went on
+	inlet  string        // where publishers find them, where that is elsewhere
+	back   time.Duration // until all went on
 
 	mu      sync.Mutex     // guards what follows
 	refused map[string]int // by code, what publishers were told

@@ -33,6 +33,7 @@ type Frame struct {
 	Partition *int32          `json:"partition,omitempty"`
 	Offset    *int64          `json:"offset,omitempty"`
 	Settled   int             `json:"settled,omitempty"`
+	Unknown   []string        `json:"unknown,omitempty"`
 	Retryable bool            `json:"retryable,omitempty"`
 }
 
