@@ -3,6 +3,7 @@ package amqp
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/rabbitmq/amqp091-go"
 
@@ -29,6 +30,9 @@ func translate(topic domain.Topic, err error) error {
 	case amqp091.ContentTooLarge:
 		return domain.Errorf(domain.TooLarge, "the message is larger than the broker takes").Because(err)
 	case amqp091.PreconditionFailed:
+		if starting(err) {
+			return errAway(err)
+		}
 		return domain.Errorf(domain.Conflict, "what the broker has under the names of topic %q is of another kind than is needed", topic).Because(err)
 	case amqp091.NotImplemented:
 		return domain.Errorf(domain.Unsupported, "the broker cannot do this on topic %q", topic).Because(err)
@@ -46,6 +50,12 @@ func code(err error) int {
 		return reply.Code
 	}
 	return 0
+}
+
+// starting reports whether the server says that a stream of its own is not there yet for its consumers: it has just been declared, by another node at the same time for example, or
+// the server has just come back.
+func starting(err error) bool {
+	return strings.Contains(err.Error(), "running replica") || strings.Contains(err.Error(), "not have a replica on the local node")
 }
 
 func errAway(cause error) error {

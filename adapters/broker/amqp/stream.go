@@ -2,7 +2,6 @@ package amqp
 
 import (
 	"context"
-	"strings"
 	"sync"
 	"time"
 
@@ -62,9 +61,6 @@ func (b *Broker) attach(ctx context.Context, l layout, at any) (*stream, error) 
 	})
 	if err != nil {
 		ch.close()
-		if code(err) == amqp091.PreconditionFailed && strings.Contains(err.Error(), "running replica") {
-			return nil, errAway(err) // it is starting
-		}
 		return nil, translate(l.topic, err)
 	}
 	s.release = context.AfterFunc(ctx, s.ch.close)
