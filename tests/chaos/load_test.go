@@ -112,8 +112,8 @@ func (l *load) injectEnds() map[string]int {
 	if !l.until(recovery, func() bool {
 		var notes []oracle.Note
 		for k := range l.keys {
-			if _, acked := ends[key(k)]; !acked {
-				notes = append(notes, oracle.Note{Publisher: l.crowd.publishers, Key: key(k), N: try})
+			if _, acked := ends[l.key(k)]; !acked {
+				notes = append(notes, oracle.Note{Publisher: l.crowd.publishers, Key: l.key(k), N: try})
 			}
 		}
 		try++
@@ -134,34 +134,19 @@ func (l *load) readLetters() {
 	if l.members == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), recovery)
-	defer cancel()
-	letters, err := client.OpenSSE(ctx, l.url()+"/v1/topics/"+deadLetters(l.name)+"/events?from=earliest&to=latest", "")
-	if err != nil {
-		l.Errorf("the dead letters: %v", err)
-		return
-	}
-	defer letters.Close()
-	for {
-		e, err := letters.Next()
-		switch {
-		case err != nil:
-			l.Errorf("the dead letters: %v", err)
-			return
-		case e.Type == "bye":
-			return
-		case e.Type == "message":
-			n, err := oracle.ParseNote(e.Data)
-			if err != nil {
-				l.Errorf("a dead letter: %v", err)
-			}
-			l.oracle.Lettered(queue, n)
-		}
+	for _, n := range l.letters() {
+		l.oracle.Lettered(queue, n)
 	}
 }
 
 // key is the name of a key.
-func key(k int) string { return fmt.Sprintf("key-%d", k) }
+func (c crowd) key(k int) string {
+	name := fmt.Sprintf("key-%d", k)
+	if c.suffix != nil {
+		name += c.suffix(name)
+	}
+	return name
+}
 
 // index is the how-manieth of its publisher's messages n is, from 0.
 func (c crowd) index(n oracle.Note) int {

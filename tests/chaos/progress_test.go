@@ -10,22 +10,23 @@ import (
 // progress is how far somebody has come with what each publisher sends.
 type progress struct {
 	crowd
-	mu      sync.Mutex     // guards what follows
-	reached []int          // by publisher: how many messages were sent up to the last one seen
-	ends    map[string]int // by key: the number of the last message of the last publisher
+	mu      sync.Mutex           // guards what follows
+	reached []int                // by publisher: how many messages were sent up to the last one seen
+	ends    map[string]int       // by key: the number of the last message of the last publisher
+	others  map[oracle.Note]bool // what was seen of strangers
 }
 
 func newProgress(c crowd) *progress {
-	return &progress{crowd: c, reached: make([]int, c.publishers), ends: map[string]int{}}
+	return &progress{crowd: c, reached: make([]int, c.publishers), ends: map[string]int{}, others: map[oracle.Note]bool{}}
 }
 
-// saw notes a message. Who is none of the publishers is of no account: his messages are the oracle's business.
 func (p *progress) saw(n oracle.Note) {
-	if n.Publisher > p.publishers {
-		return
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if n.Publisher > p.publishers {
+		p.others[n] = true
+		return
+	}
 	if n.Publisher == p.publishers {
 		p.ends[n.Key] = max(p.ends[n.Key], n.N+1)
 		return
@@ -43,6 +44,18 @@ func (p *progress) behind(marks []int) string {
 		}
 	}
 	return ""
+}
+
+// misses counts those of a stranger's messages that were not seen.
+func (p *progress) misses(notes []oracle.Note) (missing int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, n := range notes {
+		if !p.others[n] {
+			missing++
+		}
+	}
+	return missing
 }
 
 // lacks counts the keys whose end was not seen.

@@ -24,8 +24,13 @@ type publisher struct {
 	pending map[string]oracle.Note
 }
 
-// beat is how often a publisher sends what is due.
-const beat = 50 * time.Millisecond
+// every is how often a publisher sends what is due.
+func (c crowd) every() time.Duration {
+	if c.beat > 0 {
+		return c.beat
+	}
+	return 50 * time.Millisecond
+}
 
 // window is how many messages a publisher leaves unanswered.
 const window = 100
@@ -47,11 +52,11 @@ func (p *publisher) run(ctx context.Context) {
 // take is the next message.
 func (p *publisher) take() oracle.Note {
 	i := int(p.next.Add(1)) - 1
-	return oracle.Note{Publisher: p.number, Key: key(i % p.keys), N: i / p.keys}
+	return oracle.Note{Publisher: p.number, Key: p.key(i % p.keys), N: i / p.keys}
 }
 
 // due is how many messages are to be sent each beat.
-func (p *publisher) due() int { return max(1, p.rate*int(beat/time.Millisecond)/1000) }
+func (p *publisher) due() int { return max(1, p.rate*int(p.every()/time.Millisecond)/1000) }
 
 func (p *publisher) answered(n oracle.Note, acked bool) {
 	p.oracle.Answered(n, acked)
@@ -62,7 +67,7 @@ func (p *publisher) answered(n oracle.Note, acked bool) {
 
 // overWS injects over one socket until that breaks, or until it shall stop and all is answered.
 func (p *publisher) overWS(ctx context.Context) error {
-	ws, err := client.OpenWS(ctx, p.url()+"/v1/ws", "culvert.v1.json")
+	ws, err := client.OpenWS(ctx, p.injectURL()+"/v1/ws", "culvert.v1.json")
 	if err != nil {
 		return err
 	}
@@ -74,7 +79,7 @@ func (p *publisher) overWS(ctx context.Context) error {
 		hearing.Wait()
 		p.forget()
 	}()
-	tick := time.NewTicker(beat)
+	tick := time.NewTicker(p.every())
 	defer tick.Stop()
 	stopping := p.stopping
 	for {
@@ -151,7 +156,7 @@ func (p *publisher) forget() {
 
 // overHTTP injects batches by POST until it shall stop.
 func (p *publisher) overHTTP(ctx context.Context) error {
-	tick := time.NewTicker(beat)
+	tick := time.NewTicker(p.every())
 	defer tick.Stop()
 	for {
 		select {
@@ -187,7 +192,7 @@ func (l *load) post(ctx context.Context, notes []oracle.Note) map[oracle.Note]bo
 	for _, n := range notes {
 		l.oracle.Sent(n)
 		fates[n] = false
-		text := n.String()
+		text := payload(n)
 		batch.Messages = append(batch.Messages, client.Frame{Op: "pub", Key: n.Key, Text: &text})
 	}
 	body, err := json.Marshal(batch)
@@ -198,7 +203,7 @@ func (l *load) post(ctx context.Context, notes []oracle.Note) map[oracle.Note]bo
 	var answer struct {
 		Results []client.Frame `json:"results"`
 	}
-	err = client.Post(ctx, l.url()+"/v1/topics/"+l.name+"/messages", "application/vnd.culvert.batch+json", body, &answer)
+	err = client.Post(ctx, l.injectURL()+"/v1/topics/"+l.name+"/messages", "application/vnd.culvert.batch+json", body, &answer)
 	var refusal *client.StatusError
 	switch {
 	case errors.As(err, &refusal):

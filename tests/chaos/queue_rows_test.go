@@ -2,8 +2,11 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/rabbitmq/amqp091-go"
@@ -32,9 +35,14 @@ func rebalances(x *trial) {
 	}
 	doors := newDoors(x.nodes)
 	x.door = doors.any
+	var diligent atomic.Bool
+	const most = 1500 * time.Millisecond // half as long again as the lease
 	x.habits.dwell = func() time.Duration {
-		if rand.IntN(40) == 0 {
-			return 500*time.Millisecond + rand.N(time.Second) // the lease is one second
+		switch {
+		case diligent.Load():
+			return 0
+		case rand.IntN(40) == 0:
+			return most/3 + rand.N(2*most/3)
 		}
 		return rand.N(30 * time.Millisecond)
 	}
@@ -52,6 +60,8 @@ func rebalances(x *trial) {
 				x.pass(x.between(0, pick(500*time.Millisecond, 6*time.Second)))
 			}
 		}
+		diligent.Store(true)
+		x.pass(most) // what is still held is settled then, or goes to others
 	})
 }
 
@@ -175,11 +185,13 @@ func groupDeleted(x *trial) {
 	x.judge()
 }
 
-// ofQueue is what the bridge says of the queue.
+// ofQueue is what the bridge says of the queue; nothing where it has not begun.
 func (x *trial) ofQueue() (q struct{ Members, Lag int }) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	if err := client.Get(ctx, x.url()+"/v1/topics/"+x.name+"/queues/"+queue, &q); err != nil {
+	err := client.Get(ctx, x.url()+"/v1/topics/"+x.name+"/queues/"+queue, &q)
+	var refusal *client.StatusError
+	if err != nil && !(errors.As(err, &refusal) && refusal.Status == http.StatusNotFound) {
 		x.Errorf("the queue: %v", err)
 	}
 	return q

@@ -40,6 +40,10 @@ type crowd struct {
 	publishers, viewers, members int
 	keys                         int
 	rate                         int // messages a second of each publisher
+	// beat is how often a publisher sends what is due; 0 for what is usual.
+	beat time.Duration
+	// suffix, where it is not nil, is what is added to the name of a key. It begins with what is no digit.
+	suffix func(name string) string
 }
 
 func usual() crowd {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"culvert/tests/bridge"
 	"culvert/tests/oracle"
 )
 
@@ -36,8 +37,10 @@ type trial struct {
 	door func() string
 	// habits are what is odd about the members; nothing, mostly.
 	habits habits
-	inlet  string        // where publishers find them, where that is elsewhere
-	back   time.Duration // until all went on
+	// grown is what bridges may use besides, since there is more for them to do than before.
+	grown usage
+	inlet string        // where publishers find them, where that is elsewhere
+	back  time.Duration // until all went on
 
 	mu      sync.Mutex     // guards what follows
 	refused map[string]int // by code, what publishers were told
@@ -68,7 +71,11 @@ func (x *trial) run() {
 
 // addNode starts one more bridge. env comes behind that of the row.
 func (x *trial) addNode(env ...string) *node {
-	n := newNode(x.T, slices.Concat(x.env, impatient(), x.row.env, env))
+	run := bridge.Start
+	if x.row.thousands {
+		run = bridge.StartUnraced
+	}
+	n := newNode(x.T, slices.Concat(x.env, impatient(), x.row.env, env), run)
 	x.nodes = append(x.nodes, n)
 	return n
 }
@@ -114,6 +121,7 @@ func (x *trial) underLoad(c crowd, disturb func(*trial)) {
 	before := x.usage()
 	x.step("all are at work: %v", before)
 	disturb(x)
+	before = before.plus(x.grown)
 	x.back = x.goOn("when nothing is broken any more")
 	x.step("all went on after %s", x.back.Round(time.Millisecond))
 	x.returns(before)

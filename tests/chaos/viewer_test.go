@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync"
 
 	"culvert/tests/client"
 	"culvert/tests/oracle"
@@ -20,6 +21,8 @@ type viewer struct {
 	// is shown it again.
 	place   string
 	waiting []func()
+	// gate is held by who wants the viewer to stop reading.
+	gate sync.Mutex
 }
 
 func newViewer(l *load, name string, kind int) *viewer {
@@ -41,6 +44,8 @@ func (v *viewer) run(ctx context.Context, opened func()) {
 
 // told takes what the server says: a kind of event, its cursor, and what it holds.
 func (v *viewer) told(kind, cursor, text string, lost *int64) error {
+	v.gate.Lock()
+	v.gate.Unlock() //nolint:staticcheck // whoever holds it stops us
 	switch kind {
 	case "msg":
 		n, err := oracle.ParseNote(text)

@@ -44,6 +44,7 @@ type Oracle struct {
 	mu      sync.Mutex // guards what follows
 	sent    map[Note]*fate
 	remade  bool
+	own     int64 // offsets that may be the broker's own
 	viewers []*Viewer
 	queues  map[string][]*Member
 	excused map[string]map[Note]bool // by queue: what its members need not be given
@@ -74,11 +75,21 @@ func (o *Oracle) Sent(n Note) {
 	o.sent[n] = &fate{kept: o.remade}
 }
 
-// Remade says that the topic was deleted and has been made anew: gaps excuse what went with the old one, and nothing that is sent from now on.
+// Own says that up to n offsets may be the broker's own: nobody sent what they number, and gaps may count them.
+func (o *Oracle) Own(n int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.own = n
+}
+
+// Remade says that the topic was deleted and has been made anew: gaps excuse what went with the old one, and nothing that is sent from now on, until it is made anew once more.
 func (o *Oracle) Remade() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.remade = true
+	for _, f := range o.sent {
+		f.kept = false
+	}
 }
 
 // Answered says that the publisher was answered: acked tells whether the broker confirmed the message.

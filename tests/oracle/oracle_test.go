@@ -96,6 +96,15 @@ func TestOracle(t *testing.T) {
 			r.viewers[1].Gap(3)
 			saw(r.viewers[1], r.notes[3])
 		}, "only 2 that it did not see"},
+		"a gap that counts what is the broker's own": {func(r *run) {
+			r.Own(1)
+			r.answerAll()
+			r.giveAll()
+			saw(r.viewers[0], r.notes...)
+			saw(r.viewers[1], r.notes[0])
+			r.viewers[1].Gap(3)
+			saw(r.viewers[1], r.notes[3])
+		}, ""},
 		"a hole in the topic that was made anew": {func(r *run) {
 			r.answerAll()
 			r.giveAll()

@@ -64,6 +64,9 @@ func (v *Viewer) Gap(lost int64) {
 	v.lost += lost
 }
 
+// Gaps counts the holes that the viewer was told of.
+func (v *Viewer) Gaps() int { return v.gaps }
+
 // Seen counts the messages that the viewer was shown.
 func (v *Viewer) Seen() int { return v.seen }
 
@@ -108,7 +111,7 @@ func (o *Oracle) judgeViewer(v *Viewer) {
 	if announced > v.lost && !v.open {
 		o.fault("viewer %s did not see %d messages; gaps told of %d", v.name, announced, v.lost)
 	}
-	if v.lost > unseen {
+	if v.lost > unseen+o.own {
 		o.fault("viewer %s was told of gaps of %d messages; there are only %d that it did not see", v.name, v.lost, unseen)
 	}
 	for _, n := range v.late {
