@@ -243,3 +243,62 @@ func TestLeadersMoveAndConnectionsBreak(t *testing.T) {
 		t.Errorf("%d messages, %d of them different, and gaps %v; want each of %d once", len(r.messages), len(seen), r.gaps, total)
 	}
 }
+
+// A member whose connections the network had forgotten heard nothing for longer than a rebalance may take.
+func TestAMemberNoticesSoonThatItsConnectionsAreForgotten(t *testing.T) {
+	t.Parallel()
+	c := fake(t, kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"))
+	b := open(t, c.ListenAddrs(), func(cfg *kafka.Config) { cfg.RequestTimeout, cfg.RebalanceTimeout = time.Second, 10*patience })
+	m := join(t, b, "orders", "workers", nil)
+	mustPublish(t, b, "orders", "before")
+	m.given(t, 1)
+
+	var forgotten atomic.Bool
+	forgotten.Store(true)
+	var lost atomic.Int64
+	for _, kind := range []kmsg.Key{kmsg.Heartbeat, kmsg.Fetch, kmsg.OffsetCommit} {
+		c.ControlKey(int16(kind), func(kmsg.Request) (kmsg.Response, error, bool) {
+			c.KeepControl()
+			if forgotten.Load() {
+				lost.Add(1)
+			}
+			return nil, nil, forgotten.Load()
+		})
+	}
+	brokers.Eventually(t, patience, "the cluster hears nothing", func() bool { return lost.Load() > 0 })
+	forgotten.Store(false)
+	mustPublish(t, b, "orders", "after")
+	m.given(t, 2)
+}
+
+// Each message to a topic that had not been looked at for two seconds waited until that was done, one after the other: over a slow network until its deadline.
+func TestPublishingDoesNotWaitForWhatItKnows(t *testing.T) {
+	t.Parallel()
+	c := fake(t, kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"))
+	b := open(t, c.ListenAddrs())
+	mustPublish(t, b, "orders", "before")
+	release := make(chan struct{})
+	var looked atomic.Int64
+	c.ControlKey(int16(kmsg.Metadata), func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		looked.Add(1)
+		c.SleepControl(func() { <-release })
+		return nil, nil, false
+	})
+	defer close(release)
+	slowest := time.Duration(0)
+	brokers.Eventually(t, patience, "the topic is looked at again", func() bool {
+		begun := time.Now()
+		mustPublish(t, b, "orders", "between")
+		slowest = max(slowest, time.Since(begun))
+		return looked.Load() > 0
+	})
+	for range 10 {
+		begun := time.Now()
+		mustPublish(t, b, "orders", "meanwhile")
+		slowest = max(slowest, time.Since(begun))
+	}
+	if slowest > time.Second {
+		t.Errorf("a message waited for %s while its topic was looked at", slowest)
+	}
+}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/IBM/sarama"
 	"golang.org/x/sync/semaphore"
+	"golang.org/x/sync/singleflight"
 
 	"culvert/domain"
 )
@@ -21,8 +22,9 @@ const (
 	// laneMessages is how many messages may be under way to one partition. sarama's channels are as long, so that a partition that is stuck fills its own channel and
 	// never the one before, on which the others wait.
 	laneMessages = 1024
-	// routeAge is how long what is known of a topic is taken for true.
-	routeAge = 2 * time.Second
+	// routeAge is how old what is known of a topic may be until it is looked at again, while publishing goes on with it, routeLimit until publishing waits for that.
+	routeAge   = 2 * time.Second
+	routeLimit = 5 * routeAge
 )
 
 // producer is the one producer of a Broker.
@@ -34,9 +36,11 @@ type producer struct {
 	idle    sync.WaitGroup // the two goroutines that read its results
 
 	window int64
+	find   func(domain.Topic, *route) (*route, error)
 
-	mu     sync.Mutex // guards routes
-	routes map[domain.Topic]*route
+	finding singleflight.Group // by topic
+	mu      sync.Mutex         // guards routes
+	routes  map[domain.Topic]*route
 }
 
 // startProducer connects and starts it.
@@ -79,6 +83,7 @@ func (b *Broker) startProducer(ctx context.Context) (*producer, error) {
 		return nil, err
 	}
 	p := &producer{client: client, leaders: leaders, giveUp: giveUp, async: async, window: int64(b.cfg.WindowBytes), routes: make(map[domain.Topic]*route)}
+	p.find = func(topic domain.Topic, known *route) (*route, error) { return p.look(ctx, b, topic, known) }
 	// Both goroutines end when the producer is closed.
 	p.idle.Go(func() {
 		for msg := range async.Successes() {
@@ -142,10 +147,11 @@ func (r *route) lane(partition int32) *semaphore.Weighted {
 // weight is what a message takes of the window.
 func (r *route) weight(size int64) int64 { return min(max(size, r.least), r.window) }
 
-func (r *route) fresh() bool {
+// age is how long ago the topic was looked at.
+func (r *route) age() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return time.Since(r.known) < routeAge
+	return time.Since(r.known)
 }
 
 func (r *route) confirm() {
@@ -155,24 +161,47 @@ func (r *route) confirm() {
 }
 
 // route gives the route of a topic, looking from time to time whether the topic is still there. Without this sarama would hold up every topic while it asks for
-// one that is missing.
-func (p *producer) route(ctx context.Context, b *Broker, topic domain.Topic) (*route, error) {
+// one that is missing. All who publish to a topic share one look, and while it is published to again and again nobody waits for that: over a slow network messages would spend their time on it.
+func (p *producer) route(ctx context.Context, topic domain.Topic) (*route, error) {
 	p.mu.Lock()
 	r := p.routes[topic]
 	p.mu.Unlock()
-	if r != nil && r.fresh() {
+	if r != nil && r.age() < routeAge {
 		return r, nil
 	}
+	found := p.finding.DoChan(string(topic), func() (any, error) { return p.find(topic, r) })
+	if r != nil && r.age() < routeLimit {
+		return r, nil
+	}
+	select {
+	case result := <-found:
+		if result.Err != nil {
+			return nil, result.Err
+		}
+		return result.Val.(*route), nil
+	case <-ctx.Done():
+		return nil, translate(topic, ctx.Err())
+	}
+}
+
+// look finds the route of a topic. One that is known stays what it is, unless the topic is gone.
+func (p *producer) look(ctx context.Context, b *Broker, topic domain.Topic, known *route) (*route, error) {
+	if !b.enter() {
+		return nil, errClosed()
+	}
+	defer b.leave()
+	ctx, cancel := context.WithTimeout(ctx, b.cfg.RequestTimeout)
+	defer cancel()
 	_, err := b.ensure(ctx, topic)
 	switch {
-	case err != nil && r != nil && domain.CodeOf(err) == domain.Unavailable && ctx.Err() == nil:
-		return r, nil // the leaders may be there all the same
+	case err != nil && known != nil && domain.CodeOf(err) == domain.Unavailable:
+		return known, nil // the leaders may be there all the same
 	case err != nil:
 		p.forget(topic)
 		return nil, err
-	case r != nil:
-		r.confirm()
-		return r, nil
+	case known != nil:
+		known.confirm()
+		return known, nil
 	}
 	if _, err := within(ctx, b, func() ([]int32, error) { return p.client.Partitions(string(topic)) }); err != nil {
 		return nil, translate(topic, err)
@@ -180,9 +209,6 @@ func (p *producer) route(ctx context.Context, b *Broker, topic domain.Topic) (*r
 	made := newRoute(p.window, b.largest(ctx, topic), int64(b.cfg.MessageBytes+batchOverhead))
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if r := p.routes[topic]; r != nil { // somebody was faster
-		return r, nil
-	}
 	p.routes[topic] = made
 	return made, nil
 }

@@ -33,7 +33,7 @@ func (b *Broker) Publish(ctx context.Context, topic domain.Topic, batch []*domai
 		refuse(batch, done, translate(topic, err))
 		return
 	}
-	route, err := p.route(ctx, b, topic)
+	route, err := p.route(ctx, topic)
 	if err != nil {
 		refuse(batch, done, err)
 		return
