@@ -2,6 +2,7 @@ package amqp
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -87,10 +88,17 @@ func (b *Broker) Ensure(ctx context.Context, topic domain.Topic) error {
 	return err
 }
 
-// Ping implements ports.Lifecycle.
+// Ping implements ports.Lifecycle. The server has to answer: a network that carries nothing leaves the connection as it is until heartbeats are missed.
 func (b *Broker) Ping(ctx context.Context) error {
-	_, err := b.viewing.connection(ctx)
-	return err
+	ch, err := b.viewing.channel(ctx)
+	if errors.Is(err, amqp091.ErrChannelMax) { // views have them all, and heartbeats watch over those
+		return nil
+	}
+	if err != nil {
+		return translate("", err)
+	}
+	ch.close()
+	return nil
 }
 
 // Close implements ports.Lifecycle.

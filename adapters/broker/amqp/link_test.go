@@ -223,7 +223,29 @@ func TestABrokenConnectionIsMadeAnew(t *testing.T) {
 	}
 }
 
-// A call ends with its context, whatever the server does, and what comes of it after that is undone.
+// While the network carried nothing the server was taken to be there, until enough heartbeats were missed.
+func TestAServerThatDoesNotAnswerIsNotThere(t *testing.T) {
+	t.Parallel()
+	r := relayTo(t, brokers.RabbitMQ(t).URL)
+	b := openBroker(t, r.url)
+	ping := func(limit time.Duration) error {
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		defer cancel()
+		return b.Ping(ctx)
+	}
+	if err := ping(patience); err != nil {
+		t.Fatal(err)
+	}
+	r.stall(true)
+	if err := ping(200 * time.Millisecond); domain.CodeOf(err) != domain.Unavailable {
+		t.Errorf("ping says %v, want unavailable", err)
+	}
+	r.stall(false)
+	if err := ping(patience); err != nil {
+		t.Error(err)
+	}
+}
+
 // Each queue had a line in the log for each outage.
 func TestAnOutageDoesNotFloodTheLog(t *testing.T) {
 	t.Parallel()
@@ -263,6 +285,7 @@ func TestAnOutageDoesNotFloodTheLog(t *testing.T) {
 	}
 }
 
+// A call ends with its context, whatever the server does, and what comes of it after that is undone.
 func TestACallEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &channel{timeout: time.Minute}
