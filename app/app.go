@@ -11,10 +11,12 @@ import (
 	"culvert/adapters/edge"
 	"culvert/adapters/edge/access"
 	"culvert/adapters/edge/console"
+	"culvert/adapters/edge/overload"
 	"culvert/adapters/edge/rest"
 	"culvert/adapters/edge/routes"
 	"culvert/adapters/edge/sse"
 	"culvert/adapters/edge/ws"
+	"culvert/adapters/machine"
 	"culvert/adapters/metrics"
 	"culvert/domain/inject"
 	"culvert/domain/queue"
@@ -37,6 +39,10 @@ type App struct {
 	requests *rest.Edge
 	sockets  *ws.Edge
 	metrics  *metrics.Metrics
+
+	shares  shares
+	memory  *machine.Memory
+	unwatch context.CancelFunc // ends the watch on memory
 
 	servers []*edge.Server
 	public  *listener
@@ -61,13 +67,15 @@ func WithVersion(version string) Option {
 
 // New makes a bridge of a configuration. Nothing is listened on yet, and no broker is asked for anything: one that cannot be reached is no reason not to start.
 func New(cfg Config, log *slog.Logger, options ...Option) (*App, error) {
-	a := &App{cfg: cfg, log: log, version: "unknown", brokers: make(map[string]ports.Broker), failed: make(chan error, 2)}
+	a := &App{cfg: cfg, log: log, version: "unknown", brokers: make(map[string]ports.Broker), failed: make(chan error, 2), unwatch: func() {}}
 	for _, option := range options {
 		option(a)
 	}
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	a.fit(machine.Descriptors())
+	a.memory = newMemory(a.cfg.Limits.MemoryBytes, log)
 	a.metrics = metrics.New(a.version)
 	if err := a.makeBrokers(); err != nil {
 		return nil, err
@@ -80,7 +88,7 @@ func New(cfg Config, log *slog.Logger, options ...Option) (*App, error) {
 
 // makeServices makes the three services over all brokers.
 func (a *App) makeServices() (err error) {
-	if a.injector, err = inject.New(a.routed, a.cfg.Inject, a.cfg.Limits); err != nil {
+	if a.injector, err = inject.New(a.routed, a.cfg.Inject, a.cfg.Limits.Limits); err != nil {
 		return err
 	}
 	if a.viewer, err = subscribe.New(a.routed, a.cfg.Subscribe); err != nil {
@@ -122,6 +130,18 @@ func (a *App) observe() {
 		}
 		return most
 	})
+	sockets := func(of func(*edge.Sockets) int64) func() float64 {
+		return func() (total float64) {
+			for _, l := range a.listeners() {
+				total += float64(of(l.sockets))
+			}
+			return total
+		}
+	}
+	a.metrics.Observe("sockets", "Connections of clients that are open on all listeners, with those that have no request.", sockets((*edge.Sockets).Open))
+	a.metrics.Count("refused_sockets_total", "Connections that came when there were as many as there are descriptors for.", sockets((*edge.Sockets).Refused))
+	a.metrics.Observe("overloaded", "How short memory is: 0 there is room, 1 new streams are refused, 2 messages as well.", func() float64 { return float64(a.memory.Load()) })
+	a.metrics.Observe("memory_used_bytes", "Memory that is in use as limits.memory_bytes counts it: what is alive, and what is not the heap. 0 where there is no limit.", func() float64 { return float64(a.memory.Used()) })
 	a.metrics.ObserveQueues(a.queueStats, a.queueLag)
 }
 
@@ -131,26 +151,30 @@ func (a *App) makeListeners() error {
 	events, requests, sockets := a.cfg.SSE, a.cfg.REST, a.cfg.WS
 	events.Drain, requests.Drain, sockets.Drain = a.cfg.Shutdown.Drain, a.cfg.Shutdown.Drain, a.cfg.Shutdown.Drain
 	m, strangers := a.metrics, access.Closed(a.routed.Closed)
-	injector, viewer, queues := strangers.Injector(a.injector), strangers.Viewer(a.viewer), strangers.Queues(a.queues)
-	streams, err := sse.New(m.Viewer(onSSE, viewer), m.Queues(onSSE, queues), events, a.cfg.Limits)
+	guard := overload.Guard{
+		Streams:  func() bool { return a.memory.Load() >= machine.Heavy },
+		Messages: func() bool { return a.memory.Load() >= machine.Full },
+	}
+	injector, viewer, queues := strangers.Injector(guard.Injector(a.injector)), strangers.Viewer(guard.Viewer(a.viewer)), strangers.Queues(guard.Queues(a.queues))
+	streams, err := sse.New(m.Viewer(onSSE, viewer), m.Queues(onSSE, queues), events, a.cfg.Limits.Limits)
 	if err != nil {
 		return err
 	}
-	if a.requests, err = rest.New(m.Injector(onREST, injector), strangers.Topics(a.routed), m.Queues(onREST, queues), strangers.QueueAdmin(a.queues), requests, a.cfg.Limits); err != nil {
+	if a.requests, err = rest.New(m.Injector(onREST, injector), strangers.Topics(a.routed), m.Queues(onREST, queues), strangers.QueueAdmin(a.queues), requests, a.cfg.Limits.Limits); err != nil {
 		return err
 	}
-	if a.sockets, err = ws.New(m.Injector(onWS, injector), m.Viewer(onWS, viewer), m.Queues(onWS, queues), sockets, a.cfg.Limits, a.log); err != nil {
+	if a.sockets, err = ws.New(m.Injector(onWS, injector), m.Viewer(onWS, viewer), m.Queues(onWS, queues), sockets, a.cfg.Limits.Limits, a.log); err != nil {
 		return err
 	}
-	own, err := routes.New(a.cfg.Routes, a.cfg.Limits)
+	own, err := routes.New(a.cfg.Routes, a.cfg.Limits.Limits)
 	if err != nil {
 		return err
 	}
-	public, err := a.server(a.cfg.Listen, streams, a.requests, a.sockets, own)
+	public, err := a.server(a.cfg.Listen, a.cfg.Limits.Connections, streams, a.requests, a.sockets, own, guard)
 	if err != nil {
 		return err
 	}
-	a.public = newListener("listen", a.cfg.Listen, public.Handler(), a.cfg, a.log)
+	a.public = newListener("listen", a.cfg.Listen, public.Handler(), a.cfg, a.held("listen", a.shares.public), a.log)
 	if a.cfg.Admin.Listen == "" {
 		return nil
 	}
@@ -158,19 +182,19 @@ func (a *App) makeListeners() error {
 	if err != nil {
 		return err
 	}
-	operators, err := a.server(a.cfg.Admin.Listen, streams, a.requests, a.sockets, page, access.Operators{})
+	operators, err := a.server(a.cfg.Admin.Listen, min(a.cfg.Limits.Connections, a.shares.operators), streams, a.requests, a.sockets, page, access.Operators{})
 	if err != nil {
 		return err
 	}
-	a.admin = newListener("admin.listen", a.cfg.Admin.Listen, a.operate(operators.Handler()), a.cfg, a.log)
+	a.admin = newListener("admin.listen", a.cfg.Admin.Listen, a.operate(operators.Handler()), a.cfg, a.held("admin.listen", a.shares.operators), a.log)
 	return nil
 }
 
-// server is an edge server for one address. Each has room of its own for connections, so that strangers cannot lock operators out.
-func (a *App) server(address string, routes ...edge.Routes) (*edge.Server, error) {
-	cfg := a.cfg.HTTP.Config
-	cfg.Listen = address
-	s, err := edge.New(cfg, a.cfg.Limits, a.log)
+// server is an edge server for one address. Each has room of its own for so many streams and sockets, so that strangers cannot lock operators out.
+func (a *App) server(address string, connections int, routes ...edge.Routes) (*edge.Server, error) {
+	cfg, limits := a.cfg.HTTP.Config, a.cfg.Limits.Limits
+	cfg.Listen, limits.Connections = address, connections
+	s, err := edge.New(cfg, limits, a.log)
 	if err != nil {
 		return nil, err
 	}

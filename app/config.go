@@ -48,7 +48,7 @@ type Config struct {
 	Inject    inject.Config    `mapstructure:"inject"`
 	Subscribe subscribe.Config `mapstructure:"subscribe"`
 	Queue     queue.Config     `mapstructure:"queue"`
-	Limits    domain.Limits    `mapstructure:"limits"`
+	Limits    Limits           `mapstructure:"limits"`
 	Log       Log              `mapstructure:"log"`
 	Shutdown  Shutdown         `mapstructure:"shutdown"`
 }
@@ -71,6 +71,24 @@ type HTTP struct {
 	IdleTimeout time.Duration `mapstructure:"idle_timeout"`
 	// HeaderBytes is how long a request's head may be, beside the URL.
 	HeaderBytes int `mapstructure:"header_bytes"`
+}
+
+// Limits bound what strangers control, and with it what the process needs of its machine.
+type Limits struct {
+	domain.Limits `mapstructure:",squash"`
+	// MemoryBytes is how much memory the process shall have at most. 0: as the environment says, see machine.MemoryLimit.
+	MemoryBytes int `mapstructure:"memory_bytes"`
+}
+
+// leastMemory is less than what a bridge without clients needs.
+const leastMemory = 32 << 20
+
+// Validate says which limit cannot be.
+func (l Limits) Validate() error {
+	if l.MemoryBytes != 0 && l.MemoryBytes < leastMemory {
+		return fmt.Errorf("limits.memory_bytes is %d: a bridge needs at least %d; 0 leaves it to GOMEMLIMIT and the container", l.MemoryBytes, leastMemory)
+	}
+	return l.Limits.Validate()
 }
 
 // Cluster is a further broker. Of the sections only that of its kind counts.
@@ -145,7 +163,7 @@ func Default() Config {
 		Inject:    inject.DefaultConfig(),
 		Subscribe: subscribe.DefaultConfig(),
 		Queue:     queue.DefaultConfig(),
-		Limits:    domain.DefaultLimits(),
+		Limits:    Limits{Limits: domain.DefaultLimits()},
 		Log:       Log{Level: "info", Format: formatAuto},
 		Shutdown:  Shutdown{Timeout: 15 * time.Second, Drain: 5 * time.Second},
 	}

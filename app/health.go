@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"time"
+
+	"culvert/adapters/machine"
 )
 
 // pingTimeout is how long a broker may take to prove that it is there. It is under the second or more that probes wait.
@@ -15,6 +17,8 @@ const pingTimeout = 900 * time.Millisecond
 type readiness struct {
 	Ready    bool `json:"ready"`
 	Stopping bool `json:"stopping,omitempty"`
+	// Overloaded says that memory is so short that new streams are refused.
+	Overloaded bool `json:"overloaded,omitempty"`
 	// Unreachable says of each broker that is not there why.
 	Unreachable map[string]string `json:"unreachable,omitempty"`
 }
@@ -54,7 +58,8 @@ func (a *App) readiness(ctx context.Context) readiness {
 	}
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
-	state := readiness{Ready: true, Unreachable: make(map[string]string)}
+	overloaded := a.memory.Load() != machine.Light
+	state := readiness{Ready: !overloaded, Overloaded: overloaded, Unreachable: make(map[string]string)}
 	for name, err := range a.routed.Health(ctx) {
 		if err != nil {
 			state.Ready, state.Unreachable[name] = false, err.Error()

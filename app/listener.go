@@ -17,12 +17,13 @@ type listener struct {
 	what    string // for messages: the configuration's key
 	address string
 	sending edge.Sending
+	sockets *edge.Sockets
 	server  *http.Server
 	bound   net.Listener // nil until it listens
 }
 
-func newListener(what, address string, handler http.Handler, cfg Config, log *slog.Logger) *listener {
-	return &listener{what: what, address: address, sending: cfg.HTTP.Sending, server: &http.Server{
+func newListener(what, address string, handler http.Handler, cfg Config, sockets *edge.Sockets, log *slog.Logger) *listener {
+	return &listener{what: what, address: address, sending: cfg.HTTP.Sending, sockets: sockets, server: &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: cfg.HTTP.ReadHeaderTimeout,
 		IdleTimeout:       cfg.HTTP.IdleTimeout,
@@ -38,7 +39,7 @@ func newListener(what, address string, handler http.Handler, cfg Config, log *sl
 
 // listen binds the address.
 func (l *listener) listen(ctx context.Context) error {
-	bound, err := edge.Listen(ctx, l.address, l.sending)
+	bound, err := edge.Listen(ctx, l.address, l.sending, l.sockets)
 	if err != nil {
 		return fmt.Errorf("%s: %w", l.what, err)
 	}

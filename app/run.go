@@ -19,6 +19,7 @@ func (a *App) Start(ctx context.Context) error {
 		// Ends when Stop stops the listener, or the listener breaks, which ends Run.
 		go func() { a.failed <- l.serve() }()
 	}
+	a.watch()
 	a.ready.Store(true)
 	attributes := []any{slog.String("url", a.URL()), slog.String("broker", a.cfg.Broker), slog.String("version", a.version)}
 	if a.admin != nil {
@@ -71,6 +72,7 @@ func (a *App) Stop(ctx context.Context) error {
 	defer cancel()
 	clients, cancelClients := context.WithTimeout(ctx, a.cfg.Shutdown.forClients())
 	defer cancelClients()
+	defer a.unwatch()
 
 	a.ready.Store(false)
 	problems := []error{

@@ -15,9 +15,12 @@ type room struct {
 
 type roomKey struct{}
 
-// Admit takes a place for a stream or a socket; release gives it back, once. Without room it fails with TooManyRequests. ctx is that of a request which
+// Admit takes a place for a stream or a socket; release gives it back, once. Without room, and on a connection that may not stay, it fails with TooManyRequests. ctx is that of a request which
 // came through a Server; any other has all the room there is.
 func Admit(ctx context.Context) (release func(), err error) {
+	if err := seatOf(ctx).admit(); err != nil {
+		return nil, err
+	}
 	r, ok := ctx.Value(roomKey{}).(*room)
 	if !ok {
 		return func() {}, nil

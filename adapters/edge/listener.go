@@ -5,40 +5,52 @@ import (
 	"net"
 )
 
-// Listen binds a TCP address. What it accepts is bounded as s says, and its write deadlines are about progress: see patient.
-func Listen(ctx context.Context, address string, s Sending) (net.Listener, error) {
+// Listen binds a TCP address. What it accepts is bounded as s says, and counted among sockets; its write deadlines are about progress: see patient.
+func Listen(ctx context.Context, address string, s Sending, sockets *Sockets) (net.Listener, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}
-	return &listener{l.(*net.TCPListener), s}, nil
+	return &listener{l.(*net.TCPListener), s, sockets}, nil
 }
 
 type listener struct {
 	*net.TCPListener
 	sending Sending
+	sockets *Sockets
 }
 
 // Accept implements net.Listener.
 func (l *listener) Accept() (net.Conn, error) {
-	c, err := l.AcceptTCP()
-	if err != nil {
-		return nil, err
+	for {
+		c, err := l.AcceptTCP()
+		if err != nil {
+			return nil, err
+		}
+		if place, ok := l.sockets.take(c); ok {
+			return l.furnish(c, place), nil
+		}
 	}
+}
+
+// furnish makes of c what the server is given.
+func (l *listener) furnish(c *net.TCPConn, place seat) *patient {
 	if n := l.sending.SendBuffer; n > 0 && limitUnsent(c, n) != nil {
 		// One that takes no setting has ended already, as its first read will tell.
 		_ = c.SetWriteBuffer(n)
 	}
-	return newPatient(c, l.sending.WriteTimeout), nil
+	p := newPatient(c, l.sending.WriteTimeout)
+	p.seat = place
+	return p
 }
 
 // ConnContext is that of an http.Server on a Listen: the contexts of a connection's requests end with Slow for their cause
-// where a write found that the client takes nothing.
+// where a write found that the client takes nothing, and know the connection's place.
 func ConnContext(ctx context.Context, c net.Conn) context.Context {
 	p, ok := c.(*patient)
 	if !ok {
 		return ctx
 	}
 	ctx, p.stalled = context.WithCancelCause(ctx)
-	return ctx
+	return context.WithValue(ctx, seatKey{}, &p.seat)
 }

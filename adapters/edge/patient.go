@@ -20,6 +20,7 @@ import (
 type patient struct {
 	*net.TCPConn
 	stalled context.CancelCauseFunc // ends the contexts of the connection's requests; may be nil
+	seat    seat
 
 	mu       sync.Mutex    // guards what follows, and the order of deadlines
 	patience time.Duration // 0: without end; negative: nothing more is to be written
@@ -49,6 +50,13 @@ func (p *patient) Write(b []byte) (written int, err error) {
 			return written, err
 		}
 	}
+}
+
+// Close implements net.Conn, and gives the connection's place back.
+func (p *patient) Close() error {
+	err := p.TCPConn.Close()
+	p.seat.leave()
+	return err
 }
 
 // begin gives a Write its time.

@@ -25,7 +25,7 @@ var narrow = Sending{SendBuffer: 4 << 10, WriteTimeout: time.Minute}
 // meet is a connection as the server has it, and as the client has it. The client's own buffer is small.
 func meet(t *testing.T, s Sending) (*patient, *net.TCPConn) {
 	t.Helper()
-	l, err := Listen(t.Context(), "127.0.0.1:0", s)
+	l, err := Listen(t.Context(), "127.0.0.1:0", s, Unbounded())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +182,7 @@ func TestADeadlineCanBeTakenBackWhileWriting(t *testing.T) {
 
 // An answer for which nobody set a deadline held its connection for as long as the client liked.
 func TestAnAnswerWithoutADeadlineHasOne(t *testing.T) {
-	l, err := Listen(t.Context(), "127.0.0.1:0", Sending{SendBuffer: 4 << 10, WriteTimeout: 100 * time.Millisecond})
+	l, err := Listen(t.Context(), "127.0.0.1:0", Sending{SendBuffer: 4 << 10, WriteTimeout: 100 * time.Millisecond}, Unbounded())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,7 +280,7 @@ func TestSendingThatCannotBe(t *testing.T) {
 
 // A Write costs little more than that of the connection itself.
 func BenchmarkWrite(b *testing.B) {
-	l, err := Listen(b.Context(), "127.0.0.1:0", DefaultSending())
+	l, err := Listen(b.Context(), "127.0.0.1:0", DefaultSending(), Unbounded())
 	if err != nil {
 		b.Fatal(err)
 	}

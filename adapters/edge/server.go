@@ -88,6 +88,9 @@ func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 		}()
 		r, h := c.Request(), c.Response().Header()
 		h.Set("X-Content-Type-Options", "nosniff")
+		if seatOf(r.Context()).brief() && r.Header.Get("Upgrade") == "" { // where that is answered it is with a Connection of its own
+			h.Set("Connection", "close")
+		}
 		if !s.hosts.have(r.Host) {
 			return domain.Errorf(domain.Misdirected, "the host %q is not served here (http.hosts)", cut(r.Host, maxShown))
 		}

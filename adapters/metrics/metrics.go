@@ -83,6 +83,11 @@ func (m *Metrics) Observe(name, help string, read func() float64) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, read))
 }
 
+// Count is Observe for what only grows. By custom such a name ends in _total.
+func (m *Metrics) Count(name, help string, read func() float64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, read))
+}
+
 // Close ends what runs in the background. Scrapes are still answered then, with the lags of queues that are known. It returns when all has ended, or with ctx's error when ctx does.
 func (m *Metrics) Close(ctx context.Context) error {
 	if m.lags == nil {

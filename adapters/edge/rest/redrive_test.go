@@ -129,7 +129,7 @@ func TestARedriveMayTakeItsTime(t *testing.T) {
 	}
 	server.Mount(e)
 	sending := edge.Sending{SendBuffer: 64 << 10, WriteTimeout: deadline}
-	bound, err := edge.Listen(t.Context(), "127.0.0.1:0", sending)
+	bound, err := edge.Listen(t.Context(), "127.0.0.1:0", sending, edge.Unbounded())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ func serveNarrow(t *testing.T, s *services, cfg Config) string {
 		t.Fatal(err)
 	}
 	server.Mount(e)
-	l, err := edge.Listen(t.Context(), "127.0.0.1:0", edge.Sending{SendBuffer: 4 << 10, WriteTimeout: time.Minute})
+	l, err := edge.Listen(t.Context(), "127.0.0.1:0", edge.Sending{SendBuffer: 4 << 10, WriteTimeout: time.Minute}, edge.Unbounded())
 	if err != nil {
 		t.Fatal(err)
 	}

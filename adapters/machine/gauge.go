@@ -1,0 +1,54 @@
+package machine
+
+import (
+	"runtime/metrics"
+	"time"
+)
+
+// reading is what the runtime tells of memory.
+type reading struct {
+	at          time.Time
+	collections uint64 // so far
+	used        int64  // what was alive on the heap after the last collection, and all that is not the heap
+	held        int64  // what the process has of the system, which is what the runtime's own limit bounds
+}
+
+// gauge reads the runtime's metrics into memory of its own. One goroutine uses it.
+type gauge struct {
+	samples []metrics.Sample
+}
+
+// The metrics that are read, by their place among the samples.
+const (
+	collections = iota
+	live
+	total
+	released
+	objects
+	unused
+	free
+)
+
+func newGauge() *gauge {
+	return &gauge{[]metrics.Sample{
+		collections: {Name: "/gc/cycles/total:gc-cycles"},
+		live:        {Name: "/gc/heap/live:bytes"},
+		total:       {Name: "/memory/classes/total:bytes"},
+		released:    {Name: "/memory/classes/heap/released:bytes"},
+		objects:     {Name: "/memory/classes/heap/objects:bytes"},
+		unused:      {Name: "/memory/classes/heap/unused:bytes"},
+		free:        {Name: "/memory/classes/heap/free:bytes"},
+	}}
+}
+
+func (g *gauge) read() reading {
+	metrics.Read(g.samples)
+	of := func(i int) int64 { return int64(g.samples[i].Value.Uint64()) }
+	held := of(total) - of(released)
+	return reading{
+		at:          time.Now(),
+		collections: g.samples[collections].Value.Uint64(),
+		used:        held - of(objects) - of(unused) - of(free) + of(live),
+		held:        held,
+	}
+}
