@@ -29,6 +29,7 @@ type kafkaNode struct {
 	controller string   // where it listens as a controller; empty where it is none
 	voters     string   // the cluster's controllers, as id@address
 	env        []string // variables of its process, besides those of this one
+	options    []string // of its JVM
 	process    *process
 }
 
@@ -60,6 +61,9 @@ func newKafkaNodes(ctx context.Context, say io.Writer, n int, properties map[str
 	for _, node := range nodes {
 		node.voters = strings.Join(voters, ",")
 		if err := node.prepare(ctx, say, properties); err != nil {
+			for _, prepared := range nodes {
+				os.RemoveAll(prepared.dir)
+			}
 			return nil, err
 		}
 	}
@@ -144,7 +148,7 @@ func (n *kafkaNode) start(ctx context.Context, remove bool) error {
 	if remove {
 		doomed = n.dir
 	}
-	line := java(n.libs, []string{"-Xms256m", "-Xmx512m"}, "kafka.Kafka", n.properties())
+	line := java(n.libs, append([]string{"-Xms64m", "-Xmx512m"}, n.options...), "kafka.Kafka", n.properties())
 	p, err := startProcess(n.dir, doomed, append(append([]string{"env"}, n.env...), line...)...)
 	if err != nil {
 		return err
@@ -217,10 +221,12 @@ func StartKafkaCluster(t testing.TB, n int, properties map[string]string) []*Kaf
 	if err != nil {
 		without(t, "Kafka", err)
 	}
+	options := processOptions(t.Context(), nodes[0].libs)
 	var starting sync.WaitGroup
 	processes := make([]*KafkaProcess, n)
 	failed := make([]error, n)
 	for i, node := range nodes {
+		node.options = options
 		processes[i] = &KafkaProcess{t: t, node: node}
 		t.Cleanup(func() {
 			processes[i].Kill()
@@ -236,8 +242,14 @@ func StartKafkaCluster(t testing.TB, n int, properties map[string]string) []*Kaf
 	return processes
 }
 
+// processOptions are for the JVM of a node that is started again and again: to be there soon, in little memory, counts for more than its speed.
+func processOptions(ctx context.Context, libs string) []string {
+	return append(quick(), withClasses(ctx, libs)...)
+}
+
 func runKafka(t testing.TB, node *kafkaNode) *KafkaProcess {
 	t.Helper()
+	node.options = processOptions(t.Context(), node.libs)
 	k := &KafkaProcess{t: t, node: node}
 	t.Cleanup(func() {
 		k.Kill()
@@ -263,9 +275,13 @@ func (k *KafkaProcess) Kill() {
 	}
 }
 
-// Start runs the process, again after Kill, with the same files and ports, and returns when it answers.
+// Start runs the process, again after Kill, with the same files and ports, and returns when it answers. A process that runs is left alone.
 func (k *KafkaProcess) Start() {
 	k.t.Helper()
+	if k.node.process != nil && !k.node.process.ended() {
+		return
+	}
+	k.Kill()
 	if err := k.node.start(context.Background(), false); err != nil {
 		k.t.Fatal(err)
 	}

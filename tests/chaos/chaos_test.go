@@ -44,7 +44,7 @@ var (
 
 // rows is the matrix.
 func rows() []row {
-	return slices.Concat(brokerRows(), networkRows(), clientRows(), bridgeRows(), queueRows(), topicRows(), resourceRows())
+	return slices.Concat(brokerRows(), networkRows(), clientRows(), bridgeRows(), queueRows(), topicRows(), resourceRows(), clusterRows())
 }
 
 // TestChaos runs the matrix: kinds of brokers beside each other, on each its rows one after the other.

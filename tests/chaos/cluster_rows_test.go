@@ -1,0 +1,100 @@
+package chaos
+
+import (
+	"time"
+
+	"github.com/IBM/sarama"
+
+	"culvert/tests/brokers"
+)
+
+// clusterRows end nodes of a cluster, and start them again.
+func clusterRows() []row {
+	on := []string{cluster}
+	return []row{
+		{name: "leader killed with -9 and started again", on: on, disturb: leaderKilled, soak: true},
+		{name: "controller killed with -9 and started again", on: on, disturb: controllerKilled, soak: true},
+		{name: "coordinator of the queue killed with -9 and started again", on: on, disturb: coordinatorKilled, soak: true},
+		{name: "every node killed with -9 and started again, in turn", on: on, disturb: nodesInTurn, soak: true},
+		{name: "most nodes killed with -9 and started again", on: on, disturb: mostKilled, soak: true},
+		{name: "too few replicas in sync", on: on, disturb: tooFewInSync},
+	}
+}
+
+func leaderKilled(x *trial) {
+	leaders := brokers.KafkaLeaders(x.T, x.together(), x.name)
+	x.away("a leader", leaders[x.rand.IntN(len(leaders))])
+}
+
+func controllerKilled(x *trial) {
+	x.away("the controller", brokers.KafkaController(x.T, x.together()))
+}
+
+func coordinatorKilled(x *trial) {
+	x.away("the coordinator", brokers.KafkaCoordinator(x.T, x.together(), x.name+"."+queue))
+}
+
+func nodesInTurn(x *trial) {
+	for i := range x.cluster {
+		x.away("the next", int32(i+1))
+	}
+}
+
+// mostKilled leaves one node of three, which can neither confirm a write nor elect a leader.
+func mostKilled(x *trial) {
+	doomed := x.rand.Perm(len(x.cluster))[1:]
+	for _, i := range doomed {
+		x.step("node %d is killed", i+1)
+		x.cluster[i].Kill()
+		x.Cleanup(x.cluster[i].Start)
+	}
+	x.pass(x.between(pick(5*time.Second, 10*time.Second), pick(6*time.Second, 30*time.Second)))
+	x.step("they start again")
+	for _, i := range doomed {
+		x.cluster[i].Start()
+	}
+	x.inSync()
+	if len(x.refusals()) == 0 {
+		x.Error("a single node of three took messages")
+	}
+}
+
+// tooFewInSync lets a write need all three replicas, and takes one away.
+func tooFewInSync(x *trial) {
+	needs := "3"
+	set := map[string]sarama.IncrementalAlterConfigsEntry{"min.insync.replicas": {Operation: sarama.IncrementalAlterConfigsOperationSet, Value: &needs}}
+	if err := brokers.KafkaAdmin(x.T, x.together()).IncrementalAlterConfig(sarama.TopicResource, x.name, set, false); err != nil {
+		x.Fatal(err)
+	}
+	x.away("a follower", int32(1+x.rand.IntN(len(x.cluster))))
+	if len(x.refusals()) == 0 {
+		x.Error("two replicas took messages that need three")
+	}
+}
+
+// away kills a node, and starts it again after a while. It returns when the node follows all partitions.
+func (x *trial) away(what string, node int32) {
+	x.step("%s, node %d, is killed", what, node)
+	n := x.cluster[node-1]
+	n.Kill()
+	x.Cleanup(n.Start)
+	x.pass(x.between(0, pick(time.Second, 10*time.Second)))
+	x.step("it starts again")
+	n.Start()
+	x.inSync()
+}
+
+// inSync waits until all nodes have everything.
+func (x *trial) inSync() {
+	brokers.AwaitInSync(x.T, x.together(), x.name, deadLetters(x.name), "__consumer_offsets")
+	x.step("all replicas are in sync")
+}
+
+// together is the whole cluster.
+func (x *trial) together() brokers.KafkaCluster {
+	all := brokers.KafkaCluster{Version: brokers.KafkaVersion}
+	for _, n := range x.cluster {
+		all.Addrs = append(all.Addrs, n.Addr())
+	}
+	return all
+}
