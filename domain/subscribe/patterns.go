@@ -80,7 +80,7 @@ func (s *stream) resolve(ctx context.Context, v ports.View) (topics []domain.Top
 	}
 	if v.To != nil && v.To.Time.After(time.Now()) {
 		// Ends with the stream. Where there are no topics, nothing else rings when none can join any more.
-		s.closing = time.AfterFunc(time.Until(v.To.Time), s.bell.ring)
+		s.closing = newAlarm(v.To.Time, time.Now, s.bell.ring)
 	}
 	known, err := s.service.discovery.now(ctx)
 	if err != nil {

@@ -30,7 +30,7 @@ type stream struct {
 	joining  ports.View
 	seen     *[]domain.Topic // the topics that the patterns were held against
 	unwatch  func()
-	closing  *time.Timer // rings when topics no longer join; nil where they always may, or never do
+	closing  *alarm // rings when topics no longer join; nil where they always may, or never do
 	// several says that cursors are this stream's own, since they are of more than one topic.
 	several bool
 	turn    int // the track that is asked first
@@ -244,6 +244,6 @@ func (s *stream) end() {
 		s.unwatch()
 	}
 	if s.closing != nil {
-		s.closing.Stop()
+		s.closing.stop()
 	}
 }

@@ -23,7 +23,7 @@ type until struct {
 	passed bool
 
 	answer chan answer // of the broker, once
-	clock  *time.Timer // runs until the time has come
+	clock  *alarm      // rings when the time has come
 	cancel context.CancelFunc
 }
 
@@ -49,7 +49,7 @@ func (u *until) begin(t *track) {
 		u.ask(t)
 	case u.places == nil:
 		// Ends with the track.
-		u.clock = time.AfterFunc(time.Until(u.stop.Time), func() {
+		u.clock = newAlarm(u.stop.Time, time.Now, func() {
 			t.s.mu.Lock()
 			defer t.s.mu.Unlock()
 			if !t.s.closed {
@@ -223,7 +223,7 @@ func (u *until) elsewhere(v *domain.Vector) bool {
 // end ends the waiting for the clock and for the broker.
 func (u *until) end() {
 	if u.clock != nil {
-		u.clock.Stop()
+		u.clock.stop()
 	}
 	if u.cancel != nil {
 		u.cancel()
