@@ -122,6 +122,7 @@ func (a *App) observe() {
 	a.metrics.Observe("replays", "Readers of the brokers' own logs for viewers who lack what is no longer in memory; those that wait for their turn included.", func() float64 {
 		return float64(a.viewer.Replays())
 	})
+	a.metrics.Count("replays_total", "Such readers that have begun. Viewers who come back together share them.", func() float64 { return float64(a.viewer.ReplaysBegun()) })
 	a.metrics.Observe("feed_log_messages", "Messages in the logs of all feeds.", sum(func(f subscribe.FeedStats) float64 { return float64(f.Messages) }))
 	a.metrics.Observe("feed_log_bytes", "Memory that the logs of all feeds hold, about.", sum(func(f subscribe.FeedStats) float64 { return float64(f.Bytes) }))
 	a.metrics.Observe("feed_lag_seconds", "How old the newest message was when it came into the log, by its broker's time; of the feed that is furthest behind.", func() (most float64) {

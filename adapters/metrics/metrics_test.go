@@ -260,7 +260,8 @@ func TestMembers(t *testing.T) {
 func TestObserve(t *testing.T) {
 	m := New("v1.2.3")
 	m.Observe("feeds", "Feeds.", func() float64 { return 42 })
-	expect(t, m, `culvert_feeds 42`, `culvert_build_info{version="v1.2.3"} 1`)
+	m.Count("replays_total", "Replays.", func() float64 { return 43 })
+	expect(t, m, `culvert_feeds 42`, "# TYPE culvert_replays_total counter\nculvert_replays_total 43", `culvert_build_info{version="v1.2.3"} 1`)
 }
 
 // stalled is a lifetime that ends as that of a client that takes nothing.

@@ -16,6 +16,7 @@ type replays struct {
 	mu      sync.Mutex // guards what follows, and what the replays say; it is taken before the logs'
 	topics  map[domain.Topic][]*replay
 	clients map[string]*clientReplays
+	begun   uint64 // how many have asked the broker
 }
 
 // clientReplays are the readers that one client has opened, or waits for.
@@ -131,6 +132,7 @@ func (rs *replays) acquire(ctx context.Context, r *replay) (release func(), err 
 	}
 	rs.mu.Lock()
 	r.asked = true
+	rs.begun++
 	rs.mu.Unlock()
 	return func() {
 		<-rs.slots
@@ -197,4 +199,11 @@ func (s *Service) Replays() (n int) {
 		n += len(running)
 	}
 	return n
+}
+
+// ReplaysBegun is how many such readers there have been: where viewers come back together, few for all of them.
+func (s *Service) ReplaysBegun() uint64 {
+	s.replays.mu.Lock()
+	defer s.replays.mu.Unlock()
+	return s.replays.begun
 }

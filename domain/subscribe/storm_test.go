@@ -82,9 +82,9 @@ func TestAStormOfViewersSharesTheReaders(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newFakeBroker(int(c.partitions))
+				b, each := newFakeBroker(int(c.partitions)), c.spread+200
 				for p := range int32(c.partitions) {
-					for range 2000 {
+					for range each {
 						b.put(p, "k")
 					}
 				}
@@ -102,9 +102,12 @@ func TestAStormOfViewersSharesTheReaders(t *testing.T) {
 				if n := b.readers() - 1; n > alone(places) || n > c.most {
 					t.Errorf("%d replays for %d viewers, want at most %d, and %d", n, len(places), alone(places), c.most)
 				}
+				if n := s.ReplaysBegun(); n != uint64(b.readers()-1) {
+					t.Errorf("%d replays are counted of %d", n, b.readers()-1)
+				}
 				var all sync.WaitGroup
 				for i, stream := range streams {
-					all.Go(func() { readOn(t, stream, places[i], 2000) })
+					all.Go(func() { readOn(t, stream, places[i], each) })
 				}
 				all.Wait()
 				synctest.Wait()
