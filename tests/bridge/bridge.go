@@ -34,7 +34,18 @@ type Bridge struct {
 func Start(t testing.TB, environment ...string) *Bridge {
 	t.Helper()
 	b := &Bridge{exited: make(chan struct{}), log: &tail{}}
-	b.process = exec.Command(binary(t), "serve")
+	t.Helper()
+	return start(t, build, environment)
+}
+
+// StartUnraced is Start without the race detector, whatever the test has: for tests that judge what thousands of clients cost, of which the detector would be nine tenths.
+func StartUnraced(t testing.TB, environment ...string) *Bridge {
+	t.Helper()
+	return start(t, buildUnraced, environment)
+}
+
+func start(t testing.TB, build func() (string, error), environment []string) *Bridge {
+	b.process = exec.Command(binary(t, build), "serve")
 	b.process.Env = append(withoutCulvert(os.Environ()),
 		"CULVERT_LISTEN=127.0.0.1:0", "CULVERT_ADMIN_LISTEN=127.0.0.1:0", "CULVERT_LOG_FORMAT=json")
 	b.process.Env = append(b.process.Env, environment...)
@@ -138,8 +149,8 @@ const (
 	removeFolder = `rm -rf "$1"`
 )
 
-// binary builds culvert once for the test process, with the race detector if that has it. It goes with the process.
-func binary(t testing.TB) string {
+// binary is the path of what build has built.
+func binary(t testing.TB, build func() (string, error)) string {
 	t.Helper()
 	path, err := build()
 	if err != nil {
@@ -148,7 +159,18 @@ func binary(t testing.TB) string {
 	return path
 }
 
-var build = sync.OnceValues(func() (string, error) {
+// Each builds culvert once for the test process, the first with the race detector if that has it. It goes with the process.
+var (
+	build        = sync.OnceValues(func() (string, error) { return buildBinary(raced) })
+	buildUnraced = sync.OnceValues(func() (string, error) {
+		if !raced {
+			return build()
+		}
+		return buildBinary(false)
+	})
+)
+
+func buildBinary(raced bool) (string, error) {
 	folder, err := os.MkdirTemp("", "culvert-e2e-")
 	if err != nil {
 		return "", err
@@ -161,7 +183,7 @@ var build = sync.OnceValues(func() (string, error) {
 	command := exec.Command("go", "build", "-race="+strconv.FormatBool(raced), "-o", path, "culvert/cmd/culvert")
 	command.Stderr = os.Stderr
 	return path, command.Run()
-})
+}
 
 // withoutCulvert leaves out what would configure the bridge behind the test's back.
 func withoutCulvert(environment []string) []string {

@@ -25,6 +25,8 @@ type row struct {
 	alone func(x *trial)
 	// nodes is how many bridges there are at the beginning; 0 for one.
 	nodes int
+	// thousands of clients take part: the race detector would be nine tenths of what they cost, so the bridges have none.
+	thousands bool
 	// soak: disturb may also happen in a soak, beside others.
 	soak bool
 }

@@ -1,3 +1,8 @@
 package chaos
 
-func clientRows() []row { return nil }
+// clientRows are about what clients do to a bridge.
+func clientRows() []row {
+	return []row{
+		{name: "5,000 viewers cut off at once, and back within a second", on: everywhere, alone: storm, thousands: true},
+	}
+}

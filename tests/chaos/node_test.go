@@ -23,11 +23,12 @@ type node struct {
 	url    string
 	bridge *bridge.Bridge
 	births atomic.Int64 // how often it was started
+	run    func(testing.TB, ...string) *bridge.Bridge
 }
 
-func newNode(t *testing.T, env []string) *node {
+func newNode(t *testing.T, env []string, run func(testing.TB, ...string) *bridge.Bridge) *node {
 	listen := brokers.Loopback(brokers.FreePorts(t, 1)[0])
-	n := &node{t: t, env: append([]string{"CULVERT_LISTEN=" + listen}, env...), url: "http://" + listen}
+	n := &node{t: t, env: append([]string{"CULVERT_LISTEN=" + listen}, env...), url: "http://" + listen, run: run}
 	n.start()
 	return n
 }
@@ -35,7 +36,7 @@ func newNode(t *testing.T, env []string) *node {
 // start runs a process, again after kill or stop.
 func (n *node) start() {
 	n.births.Add(1)
-	n.bridge = bridge.Start(n.t, n.env...)
+	n.bridge = n.run(n.t, n.env...)
 }
 
 // kill ends the process at once.

@@ -1,0 +1,106 @@
+package chaos
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+)
+
+// storm cuts off thousands of viewers at once, of whom each comes back with its cursor within a second: by killing their bridge while others are injected to at another one, so that
+// nobody finds what it lacks in memory, or, where that would be the end of the broker too, by resetting all connections.
+func storm(x *trial) {
+	viewed := x.addNode()
+	if x.kind != inproc {
+		x.inlet = x.addNode().url
+	}
+	x.load = newLoad(x, crowd{publishers: 1, viewers: 20, keys: 5, rate: 5, beat: time.Second})
+	defer x.load.close()
+	x.load.open()
+	m := gather(x.load, 5000)
+	m.goOn("before anything breaks")
+	before := x.usage()
+	x.step("%d viewers are there: %v", len(m.all), before)
+	if x.kind == inproc {
+		m.cut()
+	} else {
+		viewed.kill()
+		viewed.start()
+	}
+	x.step("all are cut off, and may come back")
+	peak := watchPeak(viewed)
+	x.back = m.goOn("when nothing is broken any more")
+	x.step("all went on after %s, having come %d times and been sent away %d times", x.back.Round(time.Millisecond), m.ready.Load(), m.waits.Load())
+	x.returns(before)
+	x.frugal(before, peak())
+	x.load.finish()
+	m.judge()
+	m.close()
+	x.judge()
+}
+
+// watchPeak looks at what a bridge has allocated until peak is called, which gives the most that it was.
+func watchPeak(n *node) (peak func() int) {
+	ctx, stop := context.WithCancel(context.Background())
+	most := 0
+	var watching sync.WaitGroup
+	watching.Go(func() { // ends with ctx
+		look := time.NewTicker(200 * time.Millisecond)
+		defer look.Stop()
+		for ctx.Err() == nil {
+			if now, err := n.series("go_memstats_heap_alloc_bytes"); err == nil {
+				most = max(most, now)
+			}
+			select {
+			case <-look.C:
+			case <-ctx.Done():
+			}
+		}
+	})
+	return func() int {
+		stop()
+		watching.Wait()
+		return most
+	}
+}
+
+// frugal wants a bridge to have had one reader of the topic, few replays of it, and not much more memory than before, of which there may always be twice as much as is alive.
+func (x *trial) frugal(before usage, peak int) {
+	x.Helper()
+	const most = 32 // replays, for thousands who lack about the same
+	if limit := 2*before.heap + 96<<20; peak > limit {
+		x.Errorf("the heap had %d MiB, want at most %d", peak>>20, limit>>20)
+	}
+	replays := x.series(x.nodes[0], "culvert_replays_total")
+	if replays > most {
+		x.Errorf("%d replays were begun, want at most %d", replays, most)
+	}
+	if feeds := x.series(x.nodes[0], "culvert_feeds"); feeds != 1 {
+		x.Errorf("%d feeds, want one", feeds)
+	}
+	if x.kind == amqp {
+		x.oneReader()
+	}
+	x.step("%d replays, a heap of %d MiB at most", replays, peak>>20)
+}
+
+// oneReader wants RabbitMQ to know of one reader of the topic's log.
+func (x *trial) oneReader() {
+	x.Helper()
+	log := x.name + ":$log"
+	for line := range strings.Lines(x.rabbit.Ctl(x.T, "list_queues", "--quiet", "--no-table-headers", "name", "consumers")) {
+		if name, consumers, _ := strings.Cut(strings.TrimSpace(line), "\t"); name == log && consumers != "1" {
+			x.Errorf("RabbitMQ has %s readers of the log, want one", consumers)
+		}
+	}
+}
+
+// series is a metric of a bridge, which must live.
+func (x *trial) series(n *node, name string) int {
+	x.Helper()
+	value, err := n.series(name)
+	if err != nil {
+		x.Fatal(err)
+	}
+	return value
+}
