@@ -21,8 +21,9 @@ type sender struct {
 	window    *semaphore.Weighted
 	wake      chan struct{} // holds one when there may be something in the queue
 	end       context.CancelFunc
-	open      atomic.Int64 // messages that hold some of the window
-	largest   atomic.Int64 // the largest body that the server takes, where it has told; else 0
+	open      atomic.Int64        // messages that hold some of the window
+	largest   atomic.Int64        // the largest body that the server takes, where it has told on this connection; else 0
+	on        *amqp091.Connection // which the sessions are on; run's own
 
 	users int       // publisher.mu guards these two: the calls that send now,
 	since time.Time // and when the last one ended

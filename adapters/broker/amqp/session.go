@@ -48,6 +48,10 @@ func (s *sender) session(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.on != conn { // a server that was started anew may take more
+		s.largest.Store(0)
+		s.on = conn
+	}
 	ch, err := link.channelOf(ctx, conn)
 	if err != nil {
 		return nil, translate(s.topic, err)

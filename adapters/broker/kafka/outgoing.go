@@ -61,6 +61,7 @@ type outgoing struct {
 	state   atomic.Int32
 	gone    atomic.Bool // it was encoded, so it may have left
 
+	size   int64               // with the overhead of a batch of its own
 	lane   *semaphore.Weighted // what it holds of its partition's window, once it was handed to sarama
 	weight int64
 }

@@ -2,8 +2,6 @@ package kafka
 
 import (
 	"context"
-	"errors"
-	"strconv"
 	"sync"
 	"time"
 
@@ -33,14 +31,17 @@ type producer struct {
 	leaders *leaders
 	giveUp  context.CancelFunc // ends waiting for leaders
 	async   sarama.AsyncProducer
-	idle    sync.WaitGroup // the two goroutines that read its results
+	idle    sync.WaitGroup // the goroutines that answer
 
-	window int64
-	find   func(domain.Topic, *route) (*route, error)
+	window  int64
+	batch   int64                                         // the largest that sarama makes
+	largest func(domain.Topic) (largest int64, told bool) // asks what a topic takes
+	find    func(domain.Topic, *route) (*route, error)
 
 	finding singleflight.Group // by topic
-	mu      sync.Mutex         // guards routes
+	mu      sync.Mutex         // guards what follows
 	routes  map[domain.Topic]*route
+	doubts  map[domain.Topic][]*outgoing // by topic that is being asked: what was refused with a batch
 }
 
 // startProducer connects and starts it.
@@ -82,8 +83,12 @@ func (b *Broker) startProducer(ctx context.Context) (*producer, error) {
 		_ = client.Close()
 		return nil, err
 	}
-	p := &producer{client: client, leaders: leaders, giveUp: giveUp, async: async, window: int64(b.cfg.WindowBytes), routes: make(map[domain.Topic]*route)}
+	p := &producer{
+		client: client, leaders: leaders, giveUp: giveUp, async: async, window: int64(b.cfg.WindowBytes), batch: int64(b.cfg.MessageBytes + batchOverhead),
+		routes: make(map[domain.Topic]*route), doubts: make(map[domain.Topic][]*outgoing),
+	}
 	p.find = func(topic domain.Topic, known *route) (*route, error) { return p.look(ctx, b, topic, known) }
+	p.largest = func(topic domain.Topic) (int64, bool) { return b.largest(ctx, topic) }
 	// Both goroutines end when the producer is closed.
 	p.idle.Go(func() {
 		for msg := range async.Successes() {
@@ -124,11 +129,13 @@ func (p *producer) release() {
 // route is what publishing to a topic needs to know, and its windows.
 type route struct {
 	largest int64 // a message with its batch's overhead
+	told    bool  // the cluster has told it
 	window  int64 // of one partition
 	least   int64 // what the smallest message weighs, so that not more than laneMessages fit
 
 	mu    sync.Mutex // guards what follows
-	known time.Time
+	known time.Time  // when the topic was there
+	asked time.Time  // when the topic was asked what it takes
 	lanes map[int32]*semaphore.Weighted
 }
 
@@ -206,24 +213,22 @@ func (p *producer) look(ctx context.Context, b *Broker, topic domain.Topic, know
 	if _, err := within(ctx, b, func() ([]int32, error) { return p.client.Partitions(string(topic)) }); err != nil {
 		return nil, translate(topic, err)
 	}
-	made := newRoute(p.window, b.largest(ctx, topic), int64(b.cfg.MessageBytes+batchOverhead))
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.routes[topic] = made
-	return made, nil
+	return p.measure(topic), nil
 }
 
 // newRoute makes a route to a topic whose largest batch is given, as sarama's is.
-func newRoute(window, largest, batch int64) *route {
+func newRoute(window, largest, batch int64, told bool) *route {
 	if largest < batch {
 		// sarama knows one size of batches for all topics. What is under way to a partition is the most that can become one batch.
 		window = min(window, largest)
 	}
 	return &route{
 		largest: largest,
+		told:    told,
 		window:  window,
 		least:   (window + laneMessages - 1) / laneMessages,
 		known:   time.Now(),
+		asked:   time.Now(),
 		lanes:   make(map[int32]*semaphore.Weighted),
 	}
 }
@@ -232,25 +237,4 @@ func (p *producer) forget(topic domain.Topic) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.routes, topic)
-}
-
-// largest is the largest batch that topic takes: the configured one, or the topic's own limit where that is smaller and we may know it.
-func (b *Broker) largest(ctx context.Context, topic domain.Topic) int64 {
-	configured := int64(b.cfg.MessageBytes + batchOverhead)
-	own, err := ask(ctx, b, topic, func(a *admin) (int64, error) {
-		resource := &sarama.ConfigResource{Type: sarama.TopicResource, Name: string(topic), ConfigNames: []string{"max.message.bytes"}}
-		found, err := a.DescribeConfigs([]*sarama.ConfigResource{resource}, sarama.DescribeConfigsOptions{})
-		if err != nil {
-			return 0, err
-		}
-		if len(found) != 1 || len(found[0].Configs) != 1 {
-			return 0, errors.New("the broker does not tell max.message.bytes")
-		}
-		return strconv.ParseInt(found[0].Configs[0].Value, 10, 64)
-	})
-	if err != nil {
-		b.log.Debug("the topic's largest message is not known", "topic", topic, "error", err)
-		return configured
-	}
-	return min(configured, own)
 }

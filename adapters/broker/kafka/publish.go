@@ -42,7 +42,11 @@ func (b *Broker) Publish(ctx context.Context, topic domain.Topic, batch []*domai
 	choose := chooser(p.client, topic)
 	for i, m := range batch {
 		o := parcel.add(i, m)
-		if err := p.send(ctx, route, choose, m, o); err != nil {
+		msg := record(m, o)
+		if o.size > route.largest {
+			route = p.wider(ctx, b, topic, route)
+		}
+		if err := p.send(ctx, route, choose, msg, o); err != nil {
 			o.answer(domain.Ack{}, err)
 		}
 	}
@@ -66,9 +70,8 @@ func refuse(batch []*domain.Message, done func(i int, ack domain.Ack, err error)
 	}
 }
 
-// send hands one message to the producer. It blocks while too much is under way to its partition, unless that has no leader: then waiting would only hold up
-// the others.
-func (p *producer) send(ctx context.Context, route *route, choose func(*sarama.ProducerMessage) (int32, bool, error), m *domain.Message, o *outgoing) error {
+// record is a message as sarama's.
+func record(m *domain.Message, o *outgoing) *sarama.ProducerMessage {
 	msg := &sarama.ProducerMessage{
 		Topic:     string(o.parcel.topic),
 		Value:     o,
@@ -79,9 +82,15 @@ func (p *producer) send(ctx context.Context, route *route, choose func(*sarama.P
 	if m.Key != nil {
 		msg.Key = sarama.ByteEncoder(m.Key)
 	}
-	size := int64(msg.ByteSize(2) + batchOverhead)
-	if size > route.largest {
-		return domain.Errorf(domain.TooLarge, "the message has %d bytes with key, headers and overhead; topic %q takes %d", size, o.parcel.topic, route.largest)
+	o.size = int64(msg.ByteSize(2) + batchOverhead)
+	return msg
+}
+
+// send hands one message to the producer. It blocks while too much is under way to its partition, unless that has no leader: then waiting would only hold up
+// the others.
+func (p *producer) send(ctx context.Context, route *route, choose func(*sarama.ProducerMessage) (int32, bool, error), msg *sarama.ProducerMessage, o *outgoing) error {
+	if o.size > route.largest {
+		return route.refuse(o)
 	}
 	partition, writable, err := choose(msg)
 	if err != nil {
@@ -92,7 +101,7 @@ func (p *producer) send(ctx context.Context, route *route, choose func(*sarama.P
 		return withoutLeader(o.parcel.topic, partition).Because(cause)
 	}
 	lane := route.lane(partition)
-	weight := route.weight(size)
+	weight := route.weight(o.size)
 	if !lane.TryAcquire(weight) {
 		if !writable {
 			return withoutLeader(o.parcel.topic, partition)
@@ -171,6 +180,9 @@ func (p *producer) failed(e *sarama.ProducerError) {
 	switch domain.CodeOf(err) {
 	case domain.UnknownTopic:
 		p.forget(o.parcel.topic)
+	case domain.TooLarge:
+		p.doubt(o)
+		return
 	case domain.Unavailable:
 		var config sarama.ConfigurationError
 		if errors.As(e.Err, &config) { // sarama's own check of the size
