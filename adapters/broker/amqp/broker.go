@@ -25,6 +25,7 @@ type Broker struct {
 	// logless is whether the server was found to have no streams.
 	logless    atomic.Bool
 	epochs     epochs
+	making     making
 	management *management // nil where none is configured
 	unbinding  sync.Once   // the log was told that we may not bind
 }

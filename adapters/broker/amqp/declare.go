@@ -44,7 +44,7 @@ func (b *Broker) find(ctx context.Context, link *link, topic domain.Topic, creat
 		err = d.ensureQueue(ctx, create, l.routingKey, b.cfg.queueArguments(domain.OrderKey))
 	}
 	if err == nil && l.log != "" {
-		err = d.ensureQueue(ctx, create, l.log, b.cfg.logArguments())
+		err = b.ensureLog(ctx, &d, create, l.log)
 	}
 	if err == nil && l.log != "" && l.exchange != "" && create {
 		err = b.bind(ctx, &d, l, l.log, d.made)
