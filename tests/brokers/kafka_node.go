@@ -28,7 +28,6 @@ type kafkaNode struct {
 	addr       string
 	controller string   // where it listens as a controller; empty where it is none
 	voters     string   // the cluster's controllers, as id@address
-	env        []string // variables of its process, besides those of this one
 	options    []string // of its JVM
 	process    *process
 }
@@ -148,8 +147,7 @@ func (n *kafkaNode) start(ctx context.Context, remove bool) error {
 	if remove {
 		doomed = n.dir
 	}
-	line := java(n.libs, append([]string{"-Xms64m", "-Xmx512m"}, n.options...), "kafka.Kafka", n.properties())
-	p, err := startProcess(n.dir, doomed, append(append([]string{"env"}, n.env...), line...)...)
+	p, err := startProcess(n.dir, doomed, java(n.libs, append([]string{"-Xms64m", "-Xmx512m"}, n.options...), "kafka.Kafka", n.properties())...)
 	if err != nil {
 		return err
 	}
@@ -278,7 +276,7 @@ func (k *KafkaProcess) Kill() {
 // Start runs the process, again after Kill, with the same files and ports, and returns when it answers. A process that runs is left alone.
 func (k *KafkaProcess) Start() {
 	k.t.Helper()
-	if k.node.process != nil && !k.node.process.ended() {
+	if k.node.process != nil && !k.Ended() {
 		return
 	}
 	k.Kill()
@@ -286,3 +284,19 @@ func (k *KafkaProcess) Start() {
 		k.t.Fatal(err)
 	}
 }
+
+// FillDisk lets the process find its disk full: from now on none of its files grows. A Kafka whose only disk fails ends by itself, see Ended; started again it has room. It needs
+// Linux.
+func (k *KafkaProcess) FillDisk() {
+	k.t.Helper()
+	pid, err := k.node.process.pid()
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	if err := growNoFiles(pid); err != nil {
+		k.t.Fatal(err)
+	}
+}
+
+// Ended reports whether the process has ended by itself.
+func (k *KafkaProcess) Ended() bool { return k.node.process.ended() }

@@ -205,11 +205,6 @@ func StartRabbitMQ(t testing.TB, config ...string) *RabbitMQNode {
 	if err != nil {
 		without(t, "RabbitMQ", err)
 	}
-	return runOwnRabbitMQ(t, node)
-}
-
-func runOwnRabbitMQ(t testing.TB, node *rabbitMQNode) *RabbitMQNode {
-	t.Helper()
 	t.Cleanup(node.end)
 	r := &RabbitMQNode{t: t, node: node}
 	r.Start()
@@ -277,4 +272,16 @@ func (r *RabbitMQNode) RaiseMemoryAlarm(t testing.TB) {
 func (r *RabbitMQNode) ClearMemoryAlarm(t testing.TB) {
 	t.Helper()
 	r.Ctl(t, "set_vm_memory_high_watermark", "0.4")
+}
+
+// RaiseDiskAlarm lets the node believe that its disk is full: from now on it reads nothing from connections that publish.
+func (r *RabbitMQNode) RaiseDiskAlarm(t testing.TB) {
+	t.Helper()
+	r.Ctl(t, "set_disk_free_limit", "1000000GB")
+}
+
+// ClearDiskAlarm ends what RaiseDiskAlarm began.
+func (r *RabbitMQNode) ClearDiskAlarm(t testing.TB) {
+	t.Helper()
+	r.Ctl(t, "set_disk_free_limit", "50MB")
 }
