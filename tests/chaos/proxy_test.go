@@ -14,36 +14,42 @@ import (
 	"culvert/tests/brokers"
 )
 
-// proxy is a faulty network between the bridges and a broker. Its address stays the same, whatever happens to it.
+// proxy is a faulty network between the bridges and a broker: a relay, and behind it a toxiproxy, whose toxics make what passes slow. Its address stays the same, whatever happens to it.
 type proxy struct {
-	t      *testing.T
-	proxy  *toxiproxy.Proxy
+	*relay
+	toxic  *toxiproxy.Proxy
 	mu     sync.Mutex // guards toxics
 	toxics []string
 }
 
 func newProxy(t *testing.T) *proxy {
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
-	listen := brokers.Loopback(brokers.FreePorts(t, 1)[0])
-	return &proxy{t: t, proxy: toxiproxy.NewProxy(server, "broker", listen, "")}
+	ports := brokers.FreePorts(t, 2)
+	r := newRelay(t, brokers.Loopback(ports[0]))
+	r.target = brokers.Loopback(ports[1])
+	return &proxy{relay: r, toxic: toxiproxy.NewProxy(server, "broker", r.target, "")}
 }
 
-func (p *proxy) addr() string { return p.proxy.Listen }
+func (p *proxy) addr() string { return p.listen }
 
 // lead says where the network leads to, and opens it.
 func (p *proxy) lead(to string) {
-	p.proxy.Upstream = to
+	p.toxic.Upstream = to
+	if err := p.toxic.Start(); err != nil {
+		p.t.Fatalf("the proxy does not start: %v", err)
+	}
 	p.up()
-	p.t.Cleanup(p.down)
+	p.t.Cleanup(func() {
+		p.close()
+		p.toxic.Stop()
+	})
 }
 
-// down cuts all connections, and refuses new ones until up.
-func (p *proxy) down() { p.proxy.Stop() }
-
-func (p *proxy) up() {
-	if err := p.proxy.Start(); err != nil {
-		p.t.Fatalf("the proxy does not come up: %v", err)
-	}
+// mend makes the network whole again, whatever a row did to it. Connections that were cut, or forgotten, stay so.
+func (p *proxy) mend() {
+	p.release()
+	p.heal()
+	p.up()
 }
 
 // poison adds a toxic of toxiproxy to all connections, to those that are there and those to come: to what the broker says ("downstream") or what it is told ("upstream").
@@ -55,7 +61,7 @@ func (p *proxy) poison(kind, stream string, attributes map[string]any) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	if _, err := p.proxy.Toxics.AddToxicJson(bytes.NewReader(toxic)); err != nil {
+	if _, err := p.toxic.Toxics.AddToxicJson(bytes.NewReader(toxic)); err != nil {
 		p.t.Fatalf("%s: %v", toxic, err)
 	}
 	p.toxics = append(p.toxics, name)
@@ -66,7 +72,7 @@ func (p *proxy) heal() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, name := range p.toxics {
-		if err := p.proxy.Toxics.RemoveToxic(context.Background(), name); err != nil {
+		if err := p.toxic.Toxics.RemoveToxic(context.Background(), name); err != nil {
 			p.t.Errorf("the toxic %s stays: %v", name, err)
 		}
 	}
