@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"culvert/tests/clock"
+
 	_ "culvert/app" // what the binary is made of, so that go test does not take an old result for one of today's bridge
 )
 
@@ -33,8 +35,6 @@ type Bridge struct {
 // is stopped when the test ends, and must then leave with status 0; it is killed when the test's process ends without that.
 func Start(t testing.TB, environment ...string) *Bridge {
 	t.Helper()
-	b := &Bridge{exited: make(chan struct{}), log: &tail{}}
-	t.Helper()
 	return start(t, build, environment)
 }
 
@@ -45,6 +45,8 @@ func StartUnraced(t testing.TB, environment ...string) *Bridge {
 }
 
 func start(t testing.TB, build func() (string, error), environment []string) *Bridge {
+	t.Helper()
+	b := &Bridge{exited: make(chan struct{}), log: &tail{}}
 	b.process = exec.Command(binary(t, build), "serve")
 	b.process.Env = append(withoutCulvert(os.Environ()),
 		"CULVERT_LISTEN=127.0.0.1:0", "CULVERT_ADMIN_LISTEN=127.0.0.1:0", "CULVERT_LOG_FORMAT=json")
@@ -115,12 +117,26 @@ func (b *Bridge) follow(output io.Reader, listening chan struct{}) {
 	}
 }
 
-// Stop asks the process to end and waits for it; killing it, which is an error, after half a minute.
+// Freeze stops the process where it is, until Thaw, as a virtual machine that is suspended does. Its clocks go on.
+func (b *Bridge) Freeze() error { return b.process.Process.Signal(syscall.SIGSTOP) }
+
+// Thaw lets a frozen process go on.
+func (b *Bridge) Thaw() error { return b.process.Process.Signal(syscall.SIGCONT) }
+
+// SetClock lets the process's wall clock be so far ahead of the machine's, in whole seconds.
+func (b *Bridge) SetClock(ahead time.Duration) error {
+	return clock.Ahead(b.process.Process.Pid, ahead)
+}
+
+// Stop asks the process to end and waits for it; killing it, which is an error, after half a minute. A frozen process is thawed.
 func (b *Bridge) Stop() error {
 	select {
 	case <-b.exited:
 		return b.err
 	default:
+	}
+	if err := b.Thaw(); err != nil {
+		return err
 	}
 	if err := b.process.Process.Signal(syscall.SIGTERM); err != nil {
 		return err

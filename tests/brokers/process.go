@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -26,16 +28,18 @@ type process struct {
 	life io.Closer
 	log  string
 	gone string // a file that exists once the broker's process is no more
+	self string // a file that holds the broker's process id
 }
 
-// supervise runs "$@" until its input ends. $1 is a file to make when the broker has ended, $2 a folder to remove then, or nothing. What a terminal
+// supervise runs "$@" until its input ends. $1 is a file to make when the broker has ended, $2 one for its process id, $3 a folder to remove then, or nothing. What a terminal
 // or a time limit tells the whole group of processes is not for it, nor for the broker: who started them ends them.
 const supervise = `trap '' HUP INT TERM
-gone=$1 remove=$2
-shift 2
+gone=$1 self=$2 remove=$3
+shift 3
 exec 3<&0
 "$@" </dev/null 3<&- &
 broker=$!
+echo $broker >"$self"
 ( cat <&3 >/dev/null; kill -9 $broker 2>/dev/null ) &
 exec 3<&-
 wait $broker
@@ -48,7 +52,7 @@ fi`
 
 // startProcess starts a command whose output goes to the file log in dir. Where remove is not empty this folder goes after its end. No goroutine belongs to it.
 func startProcess(dir, remove string, command ...string) (*process, error) {
-	p := &process{log: filepath.Join(dir, "log"), gone: filepath.Join(dir, "gone")}
+	p := &process{log: filepath.Join(dir, "log"), gone: filepath.Join(dir, "gone"), self: filepath.Join(dir, "self")}
 	if err := os.RemoveAll(p.gone); err != nil {
 		return nil, err
 	}
@@ -62,7 +66,7 @@ func startProcess(dir, remove string, command ...string) (*process, error) {
 		return nil, err
 	}
 	defer input.Close()
-	p.cmd = exec.Command("sh", append([]string{"-c", supervise, "supervise", p.gone, remove}, command...)...)
+	p.cmd = exec.Command("sh", append([]string{"-c", supervise, "supervise", p.gone, p.self, remove}, command...)...)
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = input, log, log
 	p.life = life
 	if err := p.cmd.Start(); err != nil {
@@ -98,6 +102,15 @@ func (p *process) await(ctx context.Context, answers func() error) error {
 func (p *process) ended() bool {
 	_, err := os.Stat(p.gone)
 	return err == nil
+}
+
+// pid is the id of the broker's own process.
+func (p *process) pid() (int, error) {
+	text, err := os.ReadFile(p.self)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(strings.TrimSpace(string(text)))
 }
 
 // said is the end of the process's output.

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"culvert/tests/brokers"
 )
@@ -94,4 +95,13 @@ func (a *arena) start() {
 		return
 	}
 	a.rabbit.Start()
+}
+
+// setClock lets the broker's wall clock be so far ahead of the machine's.
+func (a *arena) setClock(ahead time.Duration) {
+	if a.kafka != nil {
+		a.kafka.SetClock(ahead)
+		return
+	}
+	a.rabbit.SetClock(ahead)
 }

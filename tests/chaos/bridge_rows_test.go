@@ -8,6 +8,10 @@ func bridgeRows() []row {
 		{name: "bridge killed with -9 and started again", on: everywhere, disturb: bridgeKilled, soak: true},
 		{name: "bridge killed with -9 again and again", on: everywhere, disturb: bridgeKilledAgain, soak: true},
 		{name: "two bridges rolling behind nginx", on: servers, env: nginxEnv, alone: bridgesRoll},
+		{name: "bridge frozen for longer than every session", on: []string{inproc}, env: hasty(), disturb: bridgeFrozen},
+		{name: "two bridges frozen in turn for longer than every session", on: servers, env: hasty(), alone: bridgesFrozen},
+		{name: "clock of the broker jumping", on: servers, alone: brokerClockJumps},
+		{name: "clock of the bridge jumping", on: everywhere, alone: bridgeClockJumps},
 	}
 }
 

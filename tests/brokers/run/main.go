@@ -80,7 +80,7 @@ func fetch(ctx context.Context, command []string) (reports []string, ok bool) {
 	for _, home := range []struct {
 		name  string
 		fetch func(context.Context, io.Writer) (string, error)
-	}{{"npm", brokers.FetchNode}, {"pypi", brokers.FetchPython}, {"nginx", brokers.FetchNginx}, {"libfaketime", brokers.FetchFaketime}} {
+	}{{"npm", brokers.FetchNode}, {"pypi", brokers.FetchPython}, {"nginx", brokers.FetchNginx}} {
 		title, err := home.fetch(ctx, os.Stderr)
 		if err != nil {
 			ok = false
