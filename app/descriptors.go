@@ -1,10 +1,12 @@
 package app
 
 import (
+	"context"
 	"log/slog"
 	"math"
 
 	"culvert/adapters/edge"
+	"culvert/domain"
 )
 
 // leastReserve is how many descriptors are kept where there are few, since a reader of Kafka and a member of a queue each have connections of their own to its nodes.
@@ -35,7 +37,11 @@ func (a *App) fit(descriptors uint64) {
 	a.shares = share(descriptors)
 	if configured := a.cfg.Limits.Connections; configured > a.shares.streams {
 		a.cfg.Limits.Connections = a.shares.streams
-		a.log.Warn("limits.connections does not fit the descriptors that this process may have (ulimit -n): it is lowered",
+		level := slog.LevelWarn
+		if configured == domain.DefaultLimits().Connections { // nobody has asked for so many
+			level = slog.LevelInfo
+		}
+		a.log.Log(context.Background(), level, "limits.connections does not fit the descriptors that this process may have (ulimit -n): it is lowered",
 			slog.Int("configured", configured), slog.Int("connections", a.shares.streams),
 			slog.Uint64("descriptors", descriptors), slog.Int("kept", a.shares.reserve))
 	}

@@ -10,6 +10,7 @@ type reading struct {
 	at          time.Time
 	collections uint64 // so far
 	used        int64  // what was alive on the heap after the last collection, and all that is not the heap
+	most        int64  // what that may be by now: what has died since then is in it, too
 	held        int64  // what the process has of the system, which is what the runtime's own limit bounds
 }
 
@@ -45,10 +46,12 @@ func (g *gauge) read() reading {
 	metrics.Read(g.samples)
 	of := func(i int) int64 { return int64(g.samples[i].Value.Uint64()) }
 	held := of(total) - of(released)
+	rest := held - of(objects) - of(unused) - of(free)
 	return reading{
 		at:          time.Now(),
 		collections: g.samples[collections].Value.Uint64(),
-		used:        held - of(objects) - of(unused) - of(free) + of(live),
+		used:        rest + of(live),
+		most:        rest + of(objects),
 		held:        held,
 	}
 }

@@ -38,8 +38,9 @@ const (
 const (
 	// look is how often memory is measured.
 	look = 100 * time.Millisecond
-	// settle is how long after the last collection another one is made where memory is not light. Else a process that has nothing to do any more would learn only minutes later that it has room.
-	settle = time.Second
+	// settle is how soon after the last collection another one may be made to learn what is alive, and rest how many times as long as it took, since collecting takes from all else.
+	settle = 200 * time.Millisecond
+	rest   = 20
 )
 
 // Memory watches how much memory is in use. Its methods may be called from any goroutine.
@@ -76,7 +77,8 @@ func (m *Memory) Watch(ctx context.Context) {
 	defer debug.SetMemoryLimit(before)
 	ticker := time.NewTicker(look)
 	defer ticker.Stop()
-	var last reading
+	var last reading // the first one after the last collection
+	pause := settle
 	for {
 		select {
 		case <-ctx.Done():
@@ -87,14 +89,22 @@ func (m *Memory) Watch(ctx context.Context) {
 		if now.collections != last.collections {
 			last = now
 		}
-		if m.judge(now) != Light && now.at.Sub(last.at) >= settle {
+		m.judge(now)
+		if m.doubtful(now) && now.at.Sub(last.at) >= pause {
 			runtime.GC()
+			pause = max(settle, rest*time.Since(now.at))
 		}
 	}
 }
 
-// judge takes a reading, and gives the load that it makes.
-func (m *Memory) judge(now reading) Load {
+// doubtful reports whether the load may be another one, which only a collection would tell: that there is room again, which a process with nothing to do would learn only minutes later, or that
+// there is none any more.
+func (m *Memory) doubtful(now reading) bool {
+	return m.Load() != Light || float64(now.most) >= heavyAt*float64(m.limit)
+}
+
+// judge takes a reading, and tells the log where it makes another load.
+func (m *Memory) judge(now reading) {
 	m.used.Store(now.used)
 	before := m.Load()
 	load := weigh(before, float64(now.used)/float64(m.limit))
@@ -102,7 +112,7 @@ func (m *Memory) judge(now reading) Load {
 		load = Full // the collector has lost, whatever was alive when it last ran
 	}
 	if load == before {
-		return load
+		return
 	}
 	m.load.Store(int32(load))
 	facts := []slog.Attr{slog.String("load", load.String()), slog.Int64("used", now.used), slog.Int64("limit", m.limit)}
@@ -111,7 +121,6 @@ func (m *Memory) judge(now reading) Load {
 	} else {
 		m.log.LogAttrs(context.Background(), slog.LevelInfo, "memory is less short", facts...)
 	}
-	return load
 }
 
 // weigh is the load of a share of the limit. A load that was reached is left only when the share is well below where it began, so that it does not come and go with each collection.

@@ -81,8 +81,16 @@ func TestAWatchFollowsWhatIsUsed(t *testing.T) {
 	})
 }
 
-// What is alive is known only from the last collection, and a bridge at rest makes none for two minutes: so long it refused streams for which it had room.
-func TestAWatchCollectsWhileMemoryIsShort(t *testing.T) {
+// What is alive is known only from the last collection. A bridge at rest makes none for two minutes: so long it refused streams for which it had room. One that filled up made none before its
+// memory was full: it refused messages at once, and streams no sooner.
+func TestAWatchCollectsWhereOnlyThatTellsTheLoad(t *testing.T) {
+	t.Run("short", func(t *testing.T) { collects(t, 1, 1) })
+	t.Run("perhaps short", func(t *testing.T) { collects(t, 0.1, 0.8) })
+}
+
+// collects wants collections while these shares of the limit are used, and at most used.
+func collects(t *testing.T, used, most float64) {
+	t.Helper()
 	gauge := newGauge()
 	begun := gauge.read()
 	m := NewMemory(2*begun.held, "the test", slog.New(slog.DiscardHandler))
@@ -94,7 +102,7 @@ func TestAWatchCollectsWhileMemoryIsShort(t *testing.T) {
 		if now.collections > begun.collections+1 {
 			cancel()
 		}
-		now.used = m.limit
+		now.used, now.most = int64(used*float64(m.limit)), int64(most*float64(m.limit))
 		return now
 	}
 	m.Watch(ctx)
