@@ -101,12 +101,31 @@ func (l *link) await(ctx context.Context) (*amqp091.Connection, error) {
 	}
 }
 
+// rest waits before another attempt at something that failed on the connection. It ends with that: the next one is worth an attempt at once, and comes no sooner than the link thinks right.
+// Else those who had failed often while the network came and went would begin long after it stayed.
+func (l *link) rest(ctx context.Context, d time.Duration) {
+	over := time.After(d)
+	conn, changed, _ := l.state()
+	for now := conn; now != nil && now == conn; now, changed, _ = l.state() {
+		select {
+		case <-changed:
+		case <-over:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // state is what there is now: a connection, or why there is none, as far as that was found out just now.
 func (l *link) state() (conn *amqp091.Connection, changed <-chan struct{}, failed error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.failed != nil && time.Since(l.failing) < retryAtOnce {
 		failed = l.failed
+	}
+	if l.conn != nil && l.conn.IsClosed() { // which watch is about to notice
+		return nil, l.changed, failed
 	}
 	return l.conn, l.changed, failed
 }

@@ -223,6 +223,36 @@ func TestABrokenConnectionIsMadeAnew(t *testing.T) {
 	}
 }
 
+// While the network came and went those who use a connection failed often, and then rested for seconds though there was a new one.
+func TestARestEndsWithTheConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &link{changed: make(chan struct{})}
+		rest := func() (took func() time.Duration) {
+			began, ended := time.Now(), make(chan time.Duration, 1)
+			go func() {
+				l.rest(t.Context(), time.Minute)
+				ended <- time.Since(began)
+			}()
+			return func() time.Duration { return <-ended }
+		}
+		if took := rest()(); took != 0 {
+			t.Errorf("without a connection it took %s: the next one is waited for anyway", took)
+		}
+		l.set(&amqp091.Connection{}, nil, "")
+		if took := rest()(); took != time.Minute {
+			t.Errorf("with a connection that lasts it took %s", took)
+		}
+		took := rest()
+		synctest.Wait()
+		l.set(l.conn, nil, "an alarm")
+		time.Sleep(time.Second)
+		l.set(&amqp091.Connection{}, nil, "")
+		if took := took(); took != time.Second {
+			t.Errorf("with a new connection after a second it took %s", took)
+		}
+	})
+}
+
 // While the network carried nothing the server was taken to be there, until enough heartbeats were missed.
 func TestAServerThatDoesNotAnswerIsNotThere(t *testing.T) {
 	t.Parallel()

@@ -33,6 +33,6 @@ func (b *Broker) outlive(ctx context.Context, topic domain.Topic, attach func() 
 			return err
 		}
 		b.log.Debug("reading cannot go on yet", "topic", topic, "error", err)
-		pause(ctx, retry.NextBackOff())
+		b.viewing.rest(ctx, retry.NextBackOff())
 	}
 }

@@ -133,7 +133,7 @@ func (s *sender) write(ctx context.Context, now *session, batch []*outgoing) *se
 				if errors.Is(err, amqp091.ErrChannelMax) {
 					s.publisher.makeRoom()
 				}
-				pause(ctx, retry.NextBackOff())
+				s.broker.publishing.rest(ctx, retry.NextBackOff())
 				continue
 			default:
 				for _, o := range batch {

@@ -223,7 +223,7 @@ func (s *subscription) run(ctx context.Context, a *attachment) {
 				complaint = err.Error()
 				s.subscriber.broker.log.Warn("the subscription cannot go on yet; it is tried again and again", "topic", s.topic, "error", err)
 			}
-			pause(ctx, retry.NextBackOff())
+			s.subscriber.broker.joining.rest(ctx, retry.NextBackOff())
 		}
 	}
 	if a != nil {
