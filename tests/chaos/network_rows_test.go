@@ -109,11 +109,9 @@ func networkStalls(x *trial) {
 }
 
 func networkSlow(x *trial) {
-	latency := pick(250*time.Millisecond, 500*time.Millisecond)
-	jitter := latency * 3 / 5
-	x.step("the network takes %s to %s each way", latency-jitter, latency+jitter)
+	x.step("the network takes 200 to 800 ms there and back")
 	for _, way := range []string{"upstream", "downstream"} {
-		x.proxy.poison("latency", way, map[string]any{"latency": latency.Milliseconds(), "jitter": jitter.Milliseconds()})
+		x.proxy.poison("latency", way, map[string]any{"latency": 250, "jitter": 150})
 	}
 	x.goesOnSlowly()
 	x.pass(pick(3*time.Second, 30*time.Second))
