@@ -171,6 +171,11 @@ func (l *load) behind(marks []int) (behind []string) {
 			behind = append(behind, fmt.Sprintf("publisher %d was acked %d of %d", i, acked, marks[i]))
 		}
 	}
+	return append(behind, l.unseen(marks)...)
+}
+
+// unseen says which of those who read have not come past marks.
+func (l *load) unseen(marks []int) (behind []string) {
 	for _, v := range l.viewers {
 		if missing := v.progress.behind(marks); missing != "" {
 			behind = append(behind, v.name+missing)
