@@ -26,6 +26,7 @@ type Broker struct {
 	logless    atomic.Bool
 	epochs     epochs
 	making     making
+	bound      bound
 	management *management // nil where none is configured
 	unbinding  sync.Once   // the log was told that we may not bind
 }

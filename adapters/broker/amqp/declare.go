@@ -40,6 +40,9 @@ func (b *Broker) find(ctx context.Context, link *link, topic domain.Topic, creat
 			func(ch *amqp091.Channel) error {
 				return ch.ExchangeDeclare(l.exchange, l.kind, true, false, false, false, nil)
 			})
+		if err == nil && d.made {
+			b.bound.tell(topic)
+		}
 	} else { // the topic is one queue: what is published to another name is confirmed, and nowhere
 		err = d.ensureQueue(ctx, create, l.routingKey, b.cfg.queueArguments(domain.OrderKey))
 	}

@@ -20,8 +20,9 @@ import (
 // nodes have the same prefetch: then what comes back from one is given to the next at once. A classic queue puts everything back where it was.
 func (b *Broker) Join(ctx context.Context, topic domain.Topic, queue domain.Queue, terms domain.Terms) iter.Seq2[domain.LaneEvent, error] {
 	return func(yield func(domain.LaneEvent, error) bool) {
-		m := &membership{broker: b, topic: topic, name: queue, terms: terms, yield: yield}
+		m := &membership{broker: b, topic: topic, name: queue, terms: terms, yield: yield, unbound: make(chan struct{}, 1)}
 		m.terms.Order = cmp.Or(terms.Order, domain.OrderKey)
+		defer b.bound.add(m)()
 		if err := m.run(ctx); err != nil {
 			yield(domain.LaneEvent{}, err)
 		}
@@ -37,9 +38,12 @@ type membership struct {
 	yield  func(domain.LaneEvent, error) bool
 
 	conn   *amqp091.Connection // of the last stay; nil where there was none
+	layout layout              // as of the last stay
 	stands bool                // the first event was told
 	order  domain.Order        // what the first event has to say
 	gap    *domain.Gap         // a hole that nobody was told of yet
+
+	unbound chan struct{} // holds a token when this node has made the topic's exchange, which had no bindings then
 }
 
 var (
@@ -73,9 +77,8 @@ func (m *membership) run(ctx context.Context) error {
 			complaint = err.Error()
 			m.broker.log.Info("a queue's consumer has ended", "topic", m.topic, "queue", m.name, "cause", err)
 		}
-		select {
-		case <-time.After(pauses.NextBackOff()):
-		case <-ctx.Done():
+		m.broker.joining.rest(ctx, pauses.NextBackOff())
+		if ctx.Err() != nil {
 			return nil
 		}
 	}
@@ -95,6 +98,14 @@ func (m *membership) stay(ctx context.Context) error {
 	l, err := m.broker.ensure(ctx, m.broker.joining, m.topic)
 	if err != nil {
 		return err
+	}
+	m.layout = l
+	select {
+	case <-m.unbound:
+		if m.stands {
+			m.lose()
+		}
+	default:
 	}
 	q, err := m.have(ctx, conn, l)
 	if err != nil {
@@ -162,6 +173,8 @@ func (m *membership) attend(ctx context.Context, c *consumer) error {
 	defer hold.Stop()
 	look := time.NewTimer(c.patience())
 	defer look.Stop()
+	bind := time.NewTicker(bindEvery)
+	defer bind.Stop()
 	if c.assigned || !m.stands {
 		if err := m.tell(c); err != nil {
 			return err
@@ -190,6 +203,13 @@ func (m *membership) attend(ctx context.Context, c *consumer) error {
 				return errAnew
 			}
 			hold.Reset(next)
+		case <-m.unbound:
+			signal(m.unbound) // the next stay sees to it
+			return errAway(errUnbound)
+		case <-bind.C:
+			if err := m.rebind(ctx, c.queue); err != nil {
+				return err
+			}
 		case <-c.ended:
 			return c.cause()
 		case <-ctx.Done():

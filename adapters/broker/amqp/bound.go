@@ -1,0 +1,69 @@
+package amqp
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"culvert/domain"
+)
+
+// An exchange takes its bindings with it when it is deleted, and tells nobody: a queue that was bound to it is given nothing any more, though whoever publishes next makes the exchange anew, with the
+// topic's log. So who makes an exchange tells the memberships of the topic in this node, which bind their queues again and tell of a gap. What other nodes do is not heard of: queues are bound
+// again from time to time, without a word where the exchange is there, since the server does not tell whether they were.
+
+// bindEvery is how often a membership binds its queue again.
+const bindEvery = 5 * time.Second
+
+// errUnbound says that the topic's exchange was made anew.
+var errUnbound = errors.New("the exchange was made anew")
+
+// bound are the memberships of this node whose queues hang on exchanges.
+type bound struct {
+	mu sync.Mutex // guards by
+	by map[domain.Topic]map[*membership]struct{}
+}
+
+// add enters a membership until leave.
+func (b *bound) add(m *membership) (leave func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.by == nil {
+		b.by = map[domain.Topic]map[*membership]struct{}{}
+	}
+	if b.by[m.topic] == nil {
+		b.by[m.topic] = map[*membership]struct{}{}
+	}
+	b.by[m.topic][m] = struct{}{}
+	return func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		delete(b.by[m.topic], m)
+		if len(b.by[m.topic]) == 0 {
+			delete(b.by, m.topic)
+		}
+	}
+}
+
+// tell tells the memberships of a topic that its exchange was made.
+func (b *bound) tell(topic domain.Topic) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for m := range b.by[topic] {
+		signal(m.unbound)
+	}
+}
+
+// rebind binds the queue again. An error says that it is to be looked for anew.
+func (m *membership) rebind(ctx context.Context, q queue) error {
+	if !m.broker.makes(m.layout) || m.layout.exchange == "" {
+		return nil
+	}
+	d := declarer{link: m.broker.joining, conn: m.conn}
+	defer d.close()
+	if err := m.broker.bind(ctx, &d, m.layout, q.name, false); err != nil {
+		return errAway(err) // what is not there is made anew, or refused, by the next stay
+	}
+	return nil
+}
