@@ -19,6 +19,7 @@ func topicRows() []row {
 	return []row{
 		{name: "partitions added", on: []string{kafka}, alone: partitionsAdded},
 		{name: "topic deleted and made anew", on: servers, disturb: topicRemade},
+		{name: "exchange deleted behind the bridge's back", on: []string{amqp}, disturb: exchangeDeleted},
 		{name: "retention running past slow viewers", on: everywhere, env: shortMemory(), alone: retentionPasses},
 		{name: "retention running past everybody while the bridge was away", on: []string{kafka}, disturb: retentionAlone},
 	}
@@ -121,16 +122,36 @@ func remakeTopic(x *trial) {
 	x.write("remade"+fmt.Sprint(time.Since(x.begun)), 1, 0, 1, 2, 3, 4, 5)
 }
 
-// deleteExchange deletes all that a topic is in RabbitMQ: its exchange, its log and the queue. The bridge makes a topic where it is missing.
+// deleteExchange deletes all that a topic is in RabbitMQ: its exchange, its log and the queue. It returns when the bridge has made it anew.
 func deleteExchange(x *trial) {
 	server := dialRabbit(x)
-	for _, name := range []string{x.name + ":$log", x.name + ":" + queue} {
+	if err := server.ExchangeDelete(x.name, false, false); err != nil {
+		x.Fatal(err)
+	}
+	queues := []string{x.name + ":$log", x.name + ":" + queue}
+	for _, name := range queues {
 		if _, err := server.QueueDelete(name, false, false, false); err != nil {
 			x.Fatal(err)
 		}
 	}
-	if err := server.ExchangeDelete(x.name, false, false); err != nil {
-		x.Fatal(err)
+	for _, name := range queues {
+		if !x.until(recovery, func() bool {
+			q, err := dialRabbit(x).QueueDeclarePassive(name, true, false, false, false, nil)
+			return err == nil && q.Consumers > 0
+		}) {
+			x.Fatalf("%s was not made anew", name)
+		}
+	}
+}
+
+// exchangeDeleted deletes what a topic is published to, and with it what binds its log and its queue to it.
+func exchangeDeleted(x *trial) {
+	for range few(2, 10) {
+		if err := dialRabbit(x).ExchangeDelete(x.name, false, false); err != nil {
+			x.Fatal(err)
+		}
+		x.step("the exchange is deleted")
+		x.goOn("after the exchange was deleted")
 	}
 }
 
@@ -159,8 +180,8 @@ func retentionPasses(x *trial) {
 		x.goOn("with two viewers more")
 		leave()
 		slow.gate.Lock()
-		for i := range few(1, 10) {
-			x.inject(fmt.Sprintf("%s-%d", large, i), 400)
+		for i := range few(8, 80) {
+			x.inject(fmt.Sprintf("%s-%d", large, i), 50)
 		}
 		x.step("the log has been overrun")
 		if x.kafka != nil {
