@@ -23,7 +23,8 @@ func (e *Edge) batch(w http.ResponseWriter, r *http.Request, at place) error {
 		return domain.Errorf(domain.TooLarge, "the batch has %d messages; at most %d are taken (limits.batch_messages)", len(messages), e.limits.BatchMessages)
 	}
 	// From here on it is the broker's answers that end the request: see single.
-	ctx := context.WithoutCancel(r.Context())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
+	defer cancel()
 	var kept outcomes
 	injection := e.injector.Open(ctx, kept.take)
 	taken := 0

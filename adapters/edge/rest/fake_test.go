@@ -37,11 +37,13 @@ type services struct {
 	sent  int64                 // what a redrive has sent back
 	wait  func(context.Context) // what holds up a change of a queue; nil: nothing
 
-	mu      sync.Mutex // guards what is below
-	put     []*domain.Message
-	settled []string
-	asked   []string     // what was asked of a ports.QueueAdmin, but for lists
-	to      domain.Start // where the last reset led
+	mu  sync.Mutex // guards what is below
+	put []*domain.Message
+	// injections are the lifetimes of those that were opened.
+	injections []context.Context
+	settled    []string
+	asked      []string     // what was asked of a ports.QueueAdmin, but for lists
+	to         domain.Start // where the last reset led
 }
 
 func (s *services) note(format string, args ...any) {
@@ -65,7 +67,10 @@ func (s *services) messages() []*domain.Message {
 	return append([]*domain.Message{}, s.put...)
 }
 
-func (s *services) Open(_ context.Context, answer func([]ports.Outcome)) ports.Injection {
+func (s *services) Open(ctx context.Context, answer func([]ports.Outcome)) ports.Injection {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.injections = append(s.injections, ctx)
 	return &injection{s: s, answer: answer}
 }
 

@@ -76,7 +76,8 @@ func (e *Edge) single(w http.ResponseWriter, r *http.Request, at place) error {
 		m.Payload = payload
 	}
 	// The whole of it is here. A client that has closed its side for sending is still to be told what became of it, and only the broker knows.
-	ctx := context.WithoutCancel(r.Context())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
+	defer cancel()
 	var kept outcomes
 	injection := e.injector.Open(ctx, kept.take)
 	if _, err := injection.Put(ctx, at.topic, m, ""); err != nil {

@@ -121,6 +121,27 @@ func TestABatch(t *testing.T) {
 	}
 }
 
+// The injection of a request never ended: culvert_injections counted each POST for ever.
+func TestAnInjectionEndsWithItsRequest(t *testing.T) {
+	s := &services{}
+	url := serve(t, s, DefaultConfig(), domain.DefaultLimits()) + target
+	do(t, "POST", url, "hello")
+	do(t, "POST", url, `{"messages":[{"text":"a"}]}`, "Content-Type", batchType)
+	do(t, "POST", url, `{"text":"a"}`, "Content-Type", "application/x-ndjson")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.injections) != 3 {
+		t.Fatalf("%d injections", len(s.injections))
+	}
+	for i, life := range s.injections {
+		select {
+		case <-life.Done():
+		case <-time.After(10 * time.Second):
+			t.Errorf("injection %d goes on", i+1)
+		}
+	}
+}
+
 func TestBatchesThatAreRefused(t *testing.T) {
 	limits := domain.DefaultLimits()
 	limits.BatchMessages = 2
