@@ -48,8 +48,13 @@ func (l *link) dial(ctx context.Context) (*amqp091.Connection, error) {
 		cfg.SASL = []amqp091.Authentication{&amqp091.PlainAuth{Username: l.cfg.Username, Password: l.cfg.Password}}
 	}
 	stop := context.AfterFunc(ctx, l.hangUp) // the server may never answer
+	began := time.Now()
 	conn, err := amqp091.DialConfig(plain(l.cfg.URL), cfg)
 	stop()
+	if err != nil && time.Since(began) >= l.cfg.DialTimeout {
+		// The driver takes whatever goes wrong after it has said who it is for a refusal of that.
+		err = fmt.Errorf("%w (dial_timeout is %s): %w", errSlow, l.cfg.DialTimeout, err)
+	}
 	if err != nil {
 		if way != nil {
 			_ = way.Close() // which the driver does not always do; what was wrong is said by err
@@ -62,6 +67,9 @@ func (l *link) dial(ctx context.Context) (*amqp091.Connection, error) {
 	way.longest.Store(int64(conn.Config.FrameSize))
 	return conn, nil
 }
+
+// errSlow says that there was no time to find out what else may be wrong.
+var errSlow = errors.New("connecting and logging in took too long")
 
 // errMute says that whoever was connected to has hung up, or said something that is not AMQP.
 var errMute = errors.New("it does not answer as AMQP does")
@@ -118,6 +126,7 @@ func (l *link) hint(err error) error {
 	var authority x509.UnknownAuthorityError
 	var name x509.HostnameError
 	switch {
+	case errors.Is(err, errSlow):
 	case errors.Is(err, amqp091.ErrCredentials):
 		return fmt.Errorf("the server refused the user or the password (url, username, password): %w", err)
 	case errors.Is(err, amqp091.ErrVhost), code(err) == amqp091.NotAllowed:

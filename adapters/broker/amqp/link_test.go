@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/url"
@@ -273,6 +274,24 @@ func TestAServerThatDoesNotAnswerIsNotThere(t *testing.T) {
 	r.stall(false)
 	if err := ping(patience); err != nil {
 		t.Error(err)
+	}
+}
+
+// A network so slow that the login took longer than it may was told to be a wrong password.
+func TestALoginThatTakesTooLongIsNotARefusal(t *testing.T) {
+	t.Parallel()
+	const start = "\x01\x00\x00\x00\x00\x00\x1c\x00\x0a\x00\x0a\x00\x09\x00\x00\x00\x00\x00\x00\x00\x05PLAIN\x00\x00\x00\x05en_US\xce" // connection.start of AMQP 0-9-1
+	url, _ := attempts(t, func(conn net.Conn) {
+		_, _ = conn.Write([]byte(start))
+		_, _ = io.Copy(io.Discard, conn)
+	})
+	l, j := openLink(t, url)
+	if _, err := l.connection(t.Context()); domain.CodeOf(err) != domain.Unavailable {
+		t.Fatalf("the connection is %v", err)
+	}
+	brokers.Eventually(t, patience, "the log tells of it", func() bool { return j.count("cannot be reached") > 0 })
+	if j.count("dial_timeout is 200ms") == 0 || j.count("refused the user") > 0 {
+		t.Errorf("the log is\n%s", j.text.String())
 	}
 }
 
