@@ -104,6 +104,8 @@ func (x *trial) brokerComesBack() {
 // refusedClearly wants a new stream to be told that there is no room.
 func (x *trial) refusedClearly(ctx context.Context) {
 	x.Helper()
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
 	var told string
 	begun := time.Now()
 	if !x.until(10*time.Second, func() bool {
