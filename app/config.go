@@ -247,6 +247,9 @@ func (s Shutdown) validate() error {
 // forClients is what clients have of the time-out; the rest is kept for the brokers, whatever clients do.
 func (s Shutdown) forClients() time.Duration { return s.Timeout * 4 / 5 }
 
+// forBrokers is what clients and brokers have of it; the rest is kept for the process's own end.
+func (s Shutdown) forBrokers() time.Duration { return s.Timeout * 19 / 20 }
+
 // validateBrokers looks at the sections of the brokers that are used, and at those only: what nobody uses may be incomplete.
 func (c Config) validateBrokers() (problems []error) {
 	seen := make(map[string]bool)

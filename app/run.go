@@ -72,6 +72,8 @@ func (a *App) Stop(ctx context.Context) error {
 	defer cancel()
 	clients, cancelClients := context.WithTimeout(ctx, a.cfg.Shutdown.forClients())
 	defer cancelClients()
+	brokers, cancelBrokers := context.WithTimeout(ctx, a.cfg.Shutdown.forBrokers())
+	defer cancelBrokers()
 	defer a.unwatch()
 
 	a.ready.Store(false)
@@ -79,7 +81,7 @@ func (a *App) Stop(ctx context.Context) error {
 		a.step(clients, "queues and injections", a.queues.Drain, a.injector.Drain, a.metrics.Close),
 		a.step(clients, "streams and sockets", a.viewer.Drain, a.requests.Drain, a.sockets.Drain),
 		a.step(clients, "public listener", a.public.stop),
-		a.step(ctx, "brokers", a.routed.Close),
+		a.step(brokers, "brokers", a.routed.Close),
 	}
 	if a.admin != nil {
 		problems = append(problems, a.step(ctx, "admin listener", a.admin.stop))

@@ -80,6 +80,21 @@ func (b *Broker) Close(ctx context.Context) error {
 		err = p.close(ctx)
 	}
 	b.end()
+	freed := make(chan struct{})
+	// Ends when sarama has seen that its connections are closed, which may take it some tries.
+	go func() {
+		defer close(freed)
+		b.free()
+	}()
+	select {
+	case <-freed:
+	case <-ctx.Done():
+	}
+	return err
+}
+
+// free returns when nothing is left of what the connections were used for.
+func (b *Broker) free() {
 	b.calls.Wait()
 	if p := b.producer.made.Load(); p != nil {
 		p.release()
@@ -87,7 +102,6 @@ func (b *Broker) Close(ctx context.Context) error {
 	if a := b.admin.made.Load(); a != nil {
 		_ = a.client.Close() // its connections are closed already
 	}
-	return err
 }
 
 // enter lets a call use the broker's own connections until it calls leave; false once the broker is closed.
