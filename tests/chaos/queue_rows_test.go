@@ -143,10 +143,7 @@ func lacking(letters, notes []oracle.Note) (lacking []oracle.Note) {
 // queueDeleted deletes the queue in the server under its members.
 func queueDeleted(x *trial) {
 	for range few(2, 10) {
-		server := dialRabbit(x)
-		if _, err := server.QueueDelete(x.name+":"+queue, false, false, false); err != nil {
-			x.Fatal(err)
-		}
+		x.deleteQueue(x.name + ":" + queue)
 		x.step("the queue is deleted")
 		x.pass(x.between(0, pick(time.Second, 5*time.Second)))
 		x.goOn("after the queue was deleted")
@@ -197,16 +194,27 @@ func (x *trial) ofQueue() (q struct{ Members, Lag int }) {
 	return q
 }
 
-// dialRabbit gives a channel to the server that is not the bridge's.
-func dialRabbit(x *trial) *amqp091.Channel {
+// atRabbit does something to the server behind the bridge's back, on a connection of its own.
+func (x *trial) atRabbit(do func(*amqp091.Channel) error) error {
 	conn, err := amqp091.Dial(x.rabbit.URL())
 	if err != nil {
-		x.Fatal(err)
+		return err
 	}
-	x.Cleanup(func() { conn.Close() })
+	defer conn.Close()
 	channel, err := conn.Channel()
 	if err != nil {
+		return err
+	}
+	return do(channel)
+}
+
+// deleteQueue deletes a queue in the server, with all in it.
+func (x *trial) deleteQueue(name string) {
+	x.Helper()
+	if err := x.atRabbit(func(server *amqp091.Channel) error {
+		_, err := server.QueueDelete(name, false, false, false)
+		return err
+	}); err != nil {
 		x.Fatal(err)
 	}
-	return channel
 }

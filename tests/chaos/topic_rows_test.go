@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+	"github.com/rabbitmq/amqp091-go"
 
 	"culvert/tests/brokers"
 	"culvert/tests/client"
@@ -95,7 +96,7 @@ func (x *trial) write(prefix string, each int, partitions ...int32) (notes []ora
 func topicRemade(x *trial) {
 	for range few(2, 6) {
 		if x.rabbit != nil {
-			deleteExchange(x)
+			unmake(x)
 		} else {
 			remakeTopic(x)
 		}
@@ -122,34 +123,37 @@ func remakeTopic(x *trial) {
 	x.write("remade"+fmt.Sprint(time.Since(x.begun)), 1, 0, 1, 2, 3, 4, 5)
 }
 
-// deleteExchange deletes all that a topic is in RabbitMQ: its exchange, its log and the queue. It returns when the bridge has made it anew.
-func deleteExchange(x *trial) {
-	server := dialRabbit(x)
-	if err := server.ExchangeDelete(x.name, false, false); err != nil {
-		x.Fatal(err)
-	}
+// unmake deletes all that a topic is in RabbitMQ: its exchange, its log and the queue. It returns when the bridge has made it anew.
+func unmake(x *trial) {
+	x.deleteExchange()
 	queues := []string{x.name + ":$log", x.name + ":" + queue}
 	for _, name := range queues {
-		if _, err := server.QueueDelete(name, false, false, false); err != nil {
-			x.Fatal(err)
-		}
+		x.deleteQueue(name)
 	}
 	for _, name := range queues {
 		if !x.until(recovery, func() bool {
-			q, err := dialRabbit(x).QueueDeclarePassive(name, true, false, false, false, nil)
-			return err == nil && q.Consumers > 0
+			return x.atRabbit(func(server *amqp091.Channel) error {
+				_, err := server.QueueDeclarePassive(name, true, false, false, false, nil)
+				return err
+			}) == nil
 		}) {
 			x.Fatalf("%s was not made anew", name)
 		}
+	}
+	x.goOn("with the topic that was made anew")
+}
+
+func (x *trial) deleteExchange() {
+	x.Helper()
+	if err := x.atRabbit(func(server *amqp091.Channel) error { return server.ExchangeDelete(x.name, false, false) }); err != nil {
+		x.Fatal(err)
 	}
 }
 
 // exchangeDeleted deletes what a topic is published to, and with it what binds its log and its queue to it.
 func exchangeDeleted(x *trial) {
 	for range few(2, 10) {
-		if err := dialRabbit(x).ExchangeDelete(x.name, false, false); err != nil {
-			x.Fatal(err)
-		}
+		x.deleteExchange()
 		x.step("the exchange is deleted")
 		x.goOn("after the exchange was deleted")
 	}
