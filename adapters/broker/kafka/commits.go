@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 
 	"github.com/IBM/sarama"
 	"github.com/cenkalti/backoff/v5"
@@ -31,7 +33,7 @@ func (b *Broker) commits(ctx context.Context, topic domain.Topic, group string, 
 	if len(partitions) == 0 {
 		return nil, nil
 	}
-	return askGroups(ctx, b, topic, func(a *admin) (map[int32]commit, error) {
+	return askGroups(ctx, b, topic, []string{group}, func(a *admin) (map[int32]commit, error) {
 		response, err := a.ListConsumerGroupOffsets(group, map[string][]int32{string(topic): partitions})
 		if errors.Is(err, sarama.ErrGroupIDNotFound) { // Apache's own brokers say that there are no commits
 			return nil, nil
@@ -55,15 +57,38 @@ func (b *Broker) commits(ctx context.Context, topic domain.Topic, group string, 
 	})
 }
 
-// askGroups is ask for what coordinators of groups tell: those that are not ready are waited for.
-func askGroups[T any](ctx context.Context, b *Broker, topic domain.Topic, f func(*admin) (T, error)) (T, error) {
+// askGroups is ask for what the coordinators of these groups tell: those that are not ready, or just gone, are waited for.
+func askGroups[T any](ctx context.Context, b *Broker, topic domain.Topic, groups []string, f func(*admin) (T, error)) (T, error) {
 	return backoff.Retry(ctx, func() (T, error) {
 		v, err := ask(ctx, b, topic, f)
-		if err != nil && !passing(err) {
+		if err != nil && !passing(err) && b.relocate(ctx, topic, groups, err) != nil {
 			err = backoff.Permanent(err)
 		}
 		return v, err
 	}, backoff.WithMaxElapsedTime(b.cfg.RequestTimeout))
+}
+
+// relocate looks anew for the coordinators of groups where err says that one of them could not be reached: sarama keeps to those that it knows, though they be gone for good. It returns nil where it is worth asking
+// them again.
+func (b *Broker) relocate(ctx context.Context, topic domain.Topic, groups []string, err error) error {
+	if !unreached(err) || len(groups) == 0 {
+		return err
+	}
+	_, err = ask(ctx, b, topic, func(a *admin) (struct{}, error) {
+		for _, group := range groups {
+			if err := a.client.RefreshCoordinator(group); err != nil {
+				return struct{}{}, err
+			}
+		}
+		return struct{}{}, nil
+	})
+	return err
+}
+
+// unreached reports whether err is one of the way to a broker, not a word of it.
+func unreached(err error) bool {
+	var way net.Error
+	return errors.As(err, &way) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, sarama.ErrNotConnected)
 }
 
 // commitAlone commits places of topic, as it is in this epoch, for a group without members, with nothing settled beyond them. It is errInhabited where the group has some.
@@ -73,7 +98,7 @@ func (b *Broker) commitAlone(ctx context.Context, topic domain.Topic, epoch doma
 	for _, p := range places {
 		offsets[p.Partition] = sarama.OffsetAndMetadata{Offset: p.Next, LeaderEpoch: noEpoch, Metadata: metadataOf(broker.Settled{Next: p.Next}, epoch)}
 	}
-	_, err := askGroups(ctx, b, topic, func(a *admin) (struct{}, error) {
+	_, err := askGroups(ctx, b, topic, []string{group}, func(a *admin) (struct{}, error) {
 		response, err := a.AlterConsumerGroupOffsets(group, map[string]map[int32]sarama.OffsetAndMetadata{string(topic): offsets}, nil)
 		if err != nil {
 			return struct{}{}, err
@@ -105,6 +130,9 @@ func (m *membership) commitAsMember(ctx context.Context, group sarama.ConsumerGr
 		}
 		return struct{}{}, verdict(response.Errors[string(m.topic)])
 	})
+	if err != nil {
+		_ = m.broker.relocate(ctx, m.topic, []string{m.group}, err) // for the next session
+	}
 	return err
 }
 

@@ -2,7 +2,9 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"net"
+	"os"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -25,10 +27,40 @@ func dialUntil(ctx context.Context, timeout time.Duration) dialer {
 }
 
 // endingConn lets go of its context when it is closed earlier.
+//
+// Where nothing came in time it tells that it is closed. sarama takes such a connection for dead, and answers all that is asked on it later with the same time-out, but closes it only for errors of other
+// kinds: nothing would ever be asked of that broker again.
 type endingConn struct {
 	net.Conn
 	stop func() bool
 }
+
+func (c *endingConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	return n, overdue(err)
+}
+
+func (c *endingConn) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	return n, overdue(err)
+}
+
+func overdue(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return &overdueError{err}
+	}
+	return err
+}
+
+// overdueError is a time-out, after which the connection is of no use.
+type overdueError struct{ cause error }
+
+func (e *overdueError) Error() string { return "no answer in time: " + e.cause.Error() }
+
+func (e *overdueError) Unwrap() error { return e.cause }
+
+// Is lets it be an error of a closed connection.
+func (e *overdueError) Is(target error) bool { return target == net.ErrClosed }
 
 func (c *endingConn) Close() error {
 	c.stop()

@@ -41,12 +41,12 @@ func (b *Broker) offsetsAt(ctx context.Context, topic domain.Topic, level sarama
 func (b *Broker) askOffsets(ctx context.Context, topic domain.Topic, level sarama.IsolationLevel, queries, found map[int32]int64) error {
 	results, err := ask(ctx, b, topic, func(a *admin) (map[int32]*sarama.OffsetResult, error) {
 		all, err := a.ListOffsets(map[string]map[int32]int64{string(topic): queries}, &sarama.ListOffsetsOptions{IsolationLevel: level})
-		results := all[string(topic)]
+		results, lost := all[string(topic)], err != nil // to a leader that cannot be asked, too, sarama keeps
 		for _, r := range results {
-			if r.Err != nil && !errors.Is(r.Err, sarama.ErrNoError) {
-				_ = a.client.RefreshMetadata(string(topic)) // what it says is said again by the next attempt
-				break
-			}
+			lost = lost || r.Err != nil && !errors.Is(r.Err, sarama.ErrNoError)
+		}
+		if lost {
+			_ = a.client.RefreshMetadata(string(topic)) // what it says is said again by the next attempt
 		}
 		return results, err
 	})

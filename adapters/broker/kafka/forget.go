@@ -40,7 +40,7 @@ func (b *Broker) Forget(ctx context.Context, topic domain.Topic, queue domain.Qu
 
 // elsewhere reports whether the group has committed in other topics.
 func (b *Broker) elsewhere(ctx context.Context, topic domain.Topic, group string) (bool, error) {
-	return askGroups(ctx, b, topic, func(a *admin) (bool, error) {
+	return askGroups(ctx, b, topic, []string{group}, func(a *admin) (bool, error) {
 		response, err := a.ListConsumerGroupOffsets(group, nil) // which is all of them
 		if err != nil {
 			return false, err
@@ -58,7 +58,7 @@ func (b *Broker) elsewhere(ctx context.Context, topic domain.Topic, group string
 
 // deleteGroup deletes a group. It is errInhabited where that has members, and nil where it is gone already.
 func (b *Broker) deleteGroup(ctx context.Context, topic domain.Topic, group string) error {
-	_, err := askGroups(ctx, b, topic, func(a *admin) (struct{}, error) {
+	_, err := askGroups(ctx, b, topic, []string{group}, func(a *admin) (struct{}, error) {
 		return struct{}{}, deletion(a.DeleteConsumerGroup(group))
 	})
 	return err
@@ -70,7 +70,7 @@ func (b *Broker) deletePlaces(ctx context.Context, topic domain.Topic, group str
 	for _, p := range partitions {
 		request.AddPartition(string(topic), p)
 	}
-	_, err := askGroups(ctx, b, topic, func(a *admin) (struct{}, error) {
+	_, err := askGroups(ctx, b, topic, []string{group}, func(a *admin) (struct{}, error) {
 		coordinator, err := a.Coordinator(group)
 		if err != nil {
 			return struct{}{}, err

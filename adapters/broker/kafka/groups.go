@@ -14,7 +14,7 @@ import (
 // groups are the names of the cluster's consumer groups, also of those without members. sarama's own ListConsumerGroups passes over what a broker says that is
 // not ready to tell its groups, and knows no brokers but those that it has met.
 func (b *Broker) groups(ctx context.Context, topic domain.Topic) ([]string, error) {
-	return askGroups(ctx, b, topic, func(a *admin) ([]string, error) {
+	return askGroups(ctx, b, topic, nil, func(a *admin) ([]string, error) {
 		_ = a.client.RefreshMetadata(string(topic)) // for the brokers; what is wrong with the topic others find
 		var groups []string
 		for _, coordinator := range a.client.Brokers() {
@@ -69,7 +69,7 @@ func (b *Broker) subscribed(ctx context.Context, topic domain.Topic, groups []st
 	if len(groups) == 0 {
 		return nil, nil
 	}
-	return askGroups(ctx, b, topic, func(a *admin) ([]string, error) {
+	return askGroups(ctx, b, topic, groups, func(a *admin) ([]string, error) {
 		described, err := a.DescribeConsumerGroups(groups)
 		if err != nil {
 			return nil, err
