@@ -6,6 +6,7 @@ import (
 	"github.com/IBM/sarama"
 
 	"culvert/tests/brokers"
+	"culvert/tests/client"
 )
 
 // clusterRows end nodes of a cluster, and start them again.
@@ -13,6 +14,7 @@ func clusterRows() []row {
 	on := []string{cluster}
 	return []row{
 		{name: "leader killed with -9 and started again", on: on, disturb: leaderKilled, soak: true},
+		{name: "leader hangs and wakes up", on: on, disturb: leaderHangs, soak: true},
 		{name: "controller killed with -9 and started again", on: on, disturb: controllerKilled, soak: true},
 		{name: "coordinator of the queue killed with -9 and started again", on: on, disturb: coordinatorKilled, soak: true},
 		{name: "every node killed with -9 and started again, in turn", on: on, disturb: nodesInTurn, soak: true},
@@ -23,20 +25,38 @@ func clusterRows() []row {
 
 func leaderKilled(x *trial) {
 	leaders := brokers.KafkaLeaders(x.T, x.together(), x.name)
-	x.away("a leader", leaders[x.rand.IntN(len(leaders))])
+	x.away("a leader", leaders[x.rand.IntN(len(leaders))], true)
+}
+
+// leaderHangs lets a leader hang for longer than its session with the controller and the bridge's patience. It wakes up in the belief that it leads.
+func leaderHangs(x *trial) {
+	leaders := brokers.KafkaLeaders(x.T, x.together(), x.name)
+	node := leaders[x.rand.IntN(len(leaders))]
+	x.step("a leader, node %d, hangs", node)
+	n := x.cluster[node-1]
+	n.Hang()
+	x.Cleanup(n.Wake)
+	if x.rand.IntN(2) == 0 {
+		x.step("all went on without it after %s", x.goOn("without it").Round(time.Millisecond))
+	} else {
+		x.pass(x.between(0, pick(7*time.Second, 30*time.Second)))
+	}
+	x.step("it wakes up")
+	n.Wake()
+	x.inSync()
 }
 
 func controllerKilled(x *trial) {
-	x.away("the controller", brokers.KafkaController(x.T, x.together()))
+	x.away("the controller", brokers.KafkaController(x.T, x.together()), true)
 }
 
 func coordinatorKilled(x *trial) {
-	x.away("the coordinator", brokers.KafkaCoordinator(x.T, x.together(), x.name+"."+queue))
+	x.away("the coordinator", brokers.KafkaCoordinator(x.T, x.together(), x.name+"."+queue), true)
 }
 
 func nodesInTurn(x *trial) {
 	for i := range x.cluster {
-		x.away("the next", int32(i+1))
+		x.away("the next", int32(i+1), false)
 	}
 }
 
@@ -66,22 +86,38 @@ func tooFewInSync(x *trial) {
 	if err := brokers.KafkaAdmin(x.T, x.together()).IncrementalAlterConfig(sarama.TopicResource, x.name, set, false); err != nil {
 		x.Fatal(err)
 	}
-	x.away("a follower", int32(1+x.rand.IntN(len(x.cluster))))
+	x.away("a follower", int32(1+x.rand.IntN(len(x.cluster))), false)
 	if len(x.refusals()) == 0 {
 		x.Error("two replicas took messages that need three")
 	}
 }
 
-// away kills a node, and starts it again after a while. It returns when the node follows all partitions.
-func (x *trial) away(what string, node int32) {
+// away kills a node, and starts it again after a while; where without says so, once all have gone on without it. It returns when the node follows all partitions.
+func (x *trial) away(what string, node int32, without bool) {
 	x.step("%s, node %d, is killed", what, node)
 	n := x.cluster[node-1]
 	n.Kill()
 	x.Cleanup(n.Start)
 	x.pass(x.between(0, pick(time.Second, 10*time.Second)))
+	if without {
+		x.step("all went on without it after %s", x.goOn("without it").Round(time.Millisecond))
+		x.described()
+	}
 	x.step("it starts again")
 	n.Start()
 	x.inSync()
+}
+
+// described wants the bridge to tell of the topic, for which each leader is asked.
+func (x *trial) described() {
+	var err error
+	if !x.until(recovery, func() bool {
+		_, err = client.Text(x.Context(), x.url()+"/v1/topics/"+x.name)
+		return err == nil
+	}) {
+		x.Errorf("the topic cannot be told of: %v", err)
+	}
+	x.step("the bridge tells of the topic")
 }
 
 // inSync waits until all nodes have everything.
