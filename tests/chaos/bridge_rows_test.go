@@ -7,6 +7,8 @@ func bridgeRows() []row {
 	return []row{
 		{name: "bridge killed with -9 and started again", on: everywhere, disturb: bridgeKilled, soak: true},
 		{name: "bridge killed with -9 again and again", on: everywhere, disturb: bridgeKilledAgain, soak: true},
+		{name: "bridge stopped while the broker is away", on: servers, env: leaving(), disturb: bridgeStopped((*proxy).down)},
+		{name: "bridge stopped while the broker is half-open", on: servers, env: leaving(), disturb: bridgeStopped(func(p *proxy) { p.hold(told, answers) })},
 		{name: "two bridges rolling behind nginx", on: servers, env: nginxEnv, alone: bridgesRoll},
 		{name: "bridge frozen for longer than every session", on: []string{inproc}, env: hasty(), disturb: bridgeFrozen},
 		{name: "two bridges frozen in turn for longer than every session", on: servers, env: hasty(), alone: bridgesFrozen},
@@ -31,6 +33,30 @@ func bridgeKilledAgain(x *trial) {
 		x.pass(x.between(0, 500*time.Millisecond))
 	}
 	x.step("the bridge has started for the last time")
+}
+
+// leaveWithin is what a bridge has for leaving where it must not take long.
+const leaveWithin = 6 * time.Second
+
+func leaving() []string {
+	return []string{"CULVERT_SHUTDOWN_TIMEOUT=" + leaveWithin.String(), "CULVERT_QUEUE_DRAIN_GRACE=2s"}
+}
+
+// bridgeStopped tells a bridge to end when it has lost its broker: it does so in time, with status 0, although it can bring nothing to its end there.
+func bridgeStopped(lose func(*proxy)) func(*trial) {
+	return func(x *trial) {
+		x.Cleanup(x.proxy.mend)
+		lose(x.proxy)
+		x.pass(x.between(0, pick(time.Second, 10*time.Second)))
+		begun := time.Now()
+		x.nodes[0].stop()
+		took := time.Since(begun)
+		if x.step("the bridge has left after %s", took.Round(time.Millisecond)); took > leaveWithin+time.Second { // which a busy machine may need
+			x.Errorf("the bridge took %s to leave, and had %s", took, leaveWithin)
+		}
+		x.proxy.mend()
+		x.nodes[0].start()
+	}
 }
 
 // bridgesRoll stops two bridges in order and starts them again, one after the other, while clients come through an nginx.
