@@ -19,11 +19,7 @@ func StartNginx(t testing.TB, site string) {
 	if err != nil {
 		without(t, "nginx", err)
 	}
-	dir, err := os.MkdirTemp("", "culvert-nginx-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	dir := t.TempDir()
 	config := filepath.Join(dir, "nginx.conf")
 	if err := os.WriteFile(config, []byte(nginxConfig(dir, site)), 0o600); err != nil {
 		t.Fatal(err)

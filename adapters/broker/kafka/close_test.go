@@ -2,7 +2,6 @@ package kafka_test
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"testing"
 	"time"
@@ -19,7 +18,7 @@ func TestClosingKeepsItsTime(t *testing.T) {
 	c := fake(t, kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"))
 	cfg := kafka.DefaultConfig()
 	cfg.Brokers = c.ListenAddrs()
-	b, err := kafka.New(cfg, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	b, err := kafka.New(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
