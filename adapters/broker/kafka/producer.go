@@ -208,6 +208,9 @@ func (p *producer) look(ctx context.Context, b *Broker, topic domain.Topic, know
 		return nil, err
 	case known != nil:
 		known.confirm()
+		if known.largest < p.batch { // its window is small for that: it may take more by now
+			return p.measure(topic), nil
+		}
 		return known, nil
 	}
 	if _, err := within(ctx, b, func() ([]int32, error) { return p.client.Partitions(string(topic)) }); err != nil {
