@@ -28,12 +28,12 @@ func clientsCut(x *trial) {
 		(*cutter).frames, (*cutter).fragments, (*cutter).payloads, (*cutter).body, (*cutter).chunks, (*cutter).lines, (*cutter).view, (*cutter).viewSocket, (*cutter).join, (*cutter).joinSocket,
 	}
 	var cutting sync.WaitGroup
-	for i := range together {
+	for range together {
 		chance := rand.New(rand.NewPCG(x.rand.Uint64(), x.rand.Uint64()))
 		cutting.Go(func() {
-			for round := range few(6, 100) {
-				for w, way := range ways {
-					c := &cutter{trial: x, rand: chance, number: 1000 + (round*together+i)*len(ways) + w}
+			for range few(6, 100) {
+				for _, way := range ways {
+					c := &cutter{trial: x, rand: chance, number: x.stranger()}
 					c.cut(way)
 				}
 			}

@@ -8,8 +8,11 @@ import (
 	"culvert/tests/oracle"
 )
 
-// stranger is the number of a publisher who is none of the load.
-const stranger = 1000
+// stranger is the number of a publisher who is none of the load, another one each time.
+func (x *trial) stranger() int {
+	const first = 10_000
+	return first + int(x.strangers.Add(1))
+}
 
 // large begins the keys of messages that have large payloads.
 const large = "large"
@@ -43,11 +46,12 @@ func (x *trial) arrive(notes []oracle.Note) {
 	}
 }
 
-// inject injects messages of keys of their own through the bridge, other ones for those that are not acked, and gives those that were. A prefix is used once.
+// inject injects messages of keys of their own through the bridge, other ones for those that are not acked, and gives those that were.
 func (x *trial) inject(prefix string, n int) (acked []oracle.Note) {
 	x.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), recovery)
 	defer cancel()
+	stranger := x.stranger()
 	for try := 0; len(acked) < n; try++ {
 		var notes []oracle.Note
 		for i := range n - len(acked) {

@@ -37,7 +37,7 @@ func (s section) write(t *testing.T, text string) {
 	t.Helper()
 	before, _, after := s.read(t)
 	whole := fmt.Sprintf("%s%s\n%s\n%s%s", before, s.begin, strings.TrimSpace(text), s.end, after)
-	if err := os.WriteFile(page, []byte(whole), 0o644); err != nil { //nolint:gosec // a page of the project, for all to read
+	if err := os.WriteFile(page, []byte(whole), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

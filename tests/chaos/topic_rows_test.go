@@ -64,7 +64,7 @@ func partition(x *trial, key string, partitions int32) int32 {
 	return p
 }
 
-// write writes messages to partitions, so many to each, with keys of their own, past the bridge. A prefix is used once.
+// write writes messages to partitions, so many to each, with keys of their own, past the bridge.
 func (x *trial) write(prefix string, each int, partitions ...int32) (notes []oracle.Note) {
 	x.Helper()
 	cfg := sarama.NewConfig()
@@ -77,6 +77,7 @@ func (x *trial) write(prefix string, each int, partitions ...int32) (notes []ora
 		x.Fatal(err)
 	}
 	defer producer.Close()
+	stranger := x.stranger()
 	for i := range each {
 		for _, p := range partitions {
 			n := oracle.Note{Publisher: stranger, Key: fmt.Sprintf("%s-%d", prefix, p), N: i}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,8 +43,9 @@ type trial struct {
 	inlet string        // where publishers find them, where that is elsewhere
 	back  time.Duration // until all went on
 
-	mu      sync.Mutex     // guards what follows
-	refused map[string]int // by code, what publishers were told
+	strangers atomic.Int64   // how many there were
+	mu        sync.Mutex     // guards what follows
+	refused   map[string]int // by code, what publishers were told
 }
 
 func newTrial(t *testing.T, a *arena, r row, seed uint64) *trial {
