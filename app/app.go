@@ -42,6 +42,7 @@ type App struct {
 
 	shares  shares
 	memory  *machine.Memory
+	guard   overload.Guard     // heeds memory
 	unwatch context.CancelFunc // ends the watch on memory
 
 	servers []*edge.Server
@@ -76,6 +77,7 @@ func New(cfg Config, log *slog.Logger, options ...Option) (*App, error) {
 	}
 	a.fit(machine.Descriptors())
 	a.memory = newMemory(a.cfg.Limits.MemoryBytes, log)
+	a.guard = guardOf(a.memory)
 	a.metrics = metrics.New(a.version)
 	if err := a.makeBrokers(); err != nil {
 		return nil, err
@@ -117,6 +119,12 @@ func (a *App) observe() {
 		}
 		return open
 	})
+	a.metrics.Count("no_room_total", "Streams, sockets, subscriptions and POSTs of messages for which there was no room: limits.connections, descriptors, memory.", func() (refused float64) {
+		for _, s := range a.servers {
+			refused += float64(s.Refused())
+		}
+		return refused
+	})
 	a.metrics.Observe("feeds", "Topics that are read for viewers at this moment.", sum(func(subscribe.FeedStats) float64 { return 1 }))
 	a.metrics.Observe("feed_viewers", "Viewers of all feeds.", sum(func(f subscribe.FeedStats) float64 { return float64(f.Viewers) }))
 	a.metrics.Observe("replays", "Readers of the brokers' own logs for viewers who lack what is no longer in memory; those that wait for their turn included.", func() float64 {
@@ -141,7 +149,7 @@ func (a *App) observe() {
 	}
 	a.metrics.Observe("sockets", "Connections of clients that are open on all listeners, with those that have no request.", sockets((*edge.Sockets).Open))
 	a.metrics.Count("refused_sockets_total", "Connections that came when there were as many as there are descriptors for.", sockets((*edge.Sockets).Refused))
-	a.metrics.Observe("overloaded", "How short memory is: 0 there is room, 1 new streams are refused, 2 messages as well.", func() float64 { return float64(a.memory.Load()) })
+	a.metrics.Observe("overloaded", "How short memory is: 0 there is room, 1 new streams and sockets are refused, 2 messages as well.", func() float64 { return float64(a.memory.Load()) })
 	a.metrics.Observe("memory_used_bytes", "Memory that is in use as limits.memory_bytes counts it: what is alive, and what is not the heap. 0 where there is no limit.", func() float64 { return float64(a.memory.Used()) })
 	a.metrics.ObserveQueues(a.queueStats, a.queueLag)
 }
@@ -152,11 +160,7 @@ func (a *App) makeListeners() error {
 	events, requests, sockets := a.cfg.SSE, a.cfg.REST, a.cfg.WS
 	events.Drain, requests.Drain, sockets.Drain = a.cfg.Shutdown.Drain, a.cfg.Shutdown.Drain, a.cfg.Shutdown.Drain
 	m, strangers := a.metrics, access.Closed(a.routed.Closed)
-	guard := overload.Guard{
-		Streams:  func() bool { return a.memory.Load() >= machine.Heavy },
-		Messages: func() bool { return a.memory.Load() >= machine.Full },
-	}
-	injector, viewer, queues := strangers.Injector(guard.Injector(a.injector)), strangers.Viewer(guard.Viewer(a.viewer)), strangers.Queues(guard.Queues(a.queues))
+	injector, viewer, queues := strangers.Injector(a.guard.Injector(a.injector)), strangers.Viewer(a.viewer), strangers.Queues(a.queues)
 	streams, err := sse.New(m.Viewer(onSSE, viewer), m.Queues(onSSE, queues), events, a.cfg.Limits.Limits)
 	if err != nil {
 		return err
@@ -171,7 +175,7 @@ func (a *App) makeListeners() error {
 	if err != nil {
 		return err
 	}
-	public, err := a.server(a.cfg.Listen, a.cfg.Limits.Connections, streams, a.requests, a.sockets, own, guard)
+	public, err := a.server(a.cfg.Listen, a.cfg.Limits.Connections, streams, a.requests, a.sockets, own)
 	if err != nil {
 		return err
 	}
@@ -200,6 +204,7 @@ func (a *App) server(address string, connections int, routes ...edge.Routes) (*e
 		return nil, err
 	}
 	s.Mount(routes...)
+	s.Heed(a.guard)
 	a.servers = append(a.servers, s)
 	return s, nil
 }

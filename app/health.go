@@ -17,7 +17,7 @@ const pingTimeout = 900 * time.Millisecond
 type readiness struct {
 	Ready    bool `json:"ready"`
 	Stopping bool `json:"stopping,omitempty"`
-	// Overloaded says that memory is so short that new streams are refused.
+	// Overloaded says that memory is so short that new streams and sockets are refused.
 	Overloaded bool `json:"overloaded,omitempty"`
 	// Unreachable says of each broker that is not there why.
 	Unreachable map[string]string `json:"unreachable,omitempty"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 
+	"culvert/adapters/edge/overload"
 	"culvert/adapters/machine"
 )
 
@@ -11,6 +12,14 @@ import (
 func newMemory(configured int, log *slog.Logger) *machine.Memory {
 	limit, by := machine.MemoryLimit(configured)
 	return machine.NewMemory(limit, by, log)
+}
+
+// guardOf refuses what m has no room for.
+func guardOf(m *machine.Memory) overload.Guard {
+	return overload.Guard{
+		Streams:  func() bool { return m.Load() >= machine.Heavy },
+		Messages: func() bool { return m.Load() >= machine.Full },
+	}
 }
 
 // watch begins to watch memory, until unwatch.

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/coder/websocket"
+
 	"culvert/tests/bridge"
 	"culvert/tests/client"
 )
@@ -107,19 +109,26 @@ func (x *trial) refusedClearly(ctx context.Context) {
 	var told []string
 	begun := time.Now()
 	if !x.until(20*time.Second, func() bool {
-		stream, err := client.OpenSSE(ctx, x.url()+"/v1/topics/"+x.name+"/events", "")
-		if err != nil {
-			told = append(told, err.Error())
-			return false
-		}
-		context.AfterFunc(ctx, stream.Close)
-		e, err := stream.Next()
+		e, err := firstOf(ctx, x.url()+"/v1/topics/"+x.name+"/events")
 		told = append(told, fmt.Sprint(e.Type, " ", e.Data, " ", err))
 		return e.Type == "bye" && strings.Contains(e.Data, `"overload"`) && strings.Contains(e.Data, `"reconnect":true`)
 	}) {
 		x.Errorf("a new stream was not told that there is no room, but: %s", strings.Join(told, "; "))
 	}
 	x.step("a new stream was told at the %d. try, after %s: %s", len(told), time.Since(begun).Round(time.Millisecond), told[len(told)-1])
+}
+
+// firstOf opens a stream, which stays until ctx ends, and gives its first event, for which it has ten seconds.
+func firstOf(ctx context.Context, url string) (client.Event, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	late := time.AfterFunc(10*time.Second, cancel)
+	defer late.Stop()
+	stream, err := client.OpenSSE(ctx, url, "")
+	if err != nil {
+		return client.Event{}, err
+	}
+	context.AfterFunc(ctx, stream.Close)
+	return stream.Next()
 }
 
 // memory is the limit of a bridge that shall reach it, and sizable a message of which it does not take many.
@@ -154,6 +163,9 @@ func memoryShort(x *trial) {
 	if !errors.As(err, &refusal) || refusal.Status != http.StatusServiceUnavailable || !bytes.Contains(refusal.Body, []byte("limits.memory_bytes")) {
 		x.Errorf("a large message got %v", err)
 	}
+	if err := firstFrame(ctx, heavy+"/ws"); websocket.CloseStatus(err) != 4001 || !strings.Contains(err.Error(), "unavailable: ") {
+		x.Errorf("a new WebSocket got %v", err)
+	}
 	if !x.overloaded(ctx) {
 		x.Error("/readyz does not say that the bridge is overloaded")
 	}
@@ -162,6 +174,19 @@ func memoryShort(x *trial) {
 		x.Errorf("it holds %d bytes of memory with a limit of %d", rss, memory)
 	}
 	x.step("messages are refused: %s", x.gauges(memoryGauges...))
+}
+
+// firstFrame is why a new WebSocket gets no first frame, for which it has ten seconds; nil where it gets one.
+func firstFrame(ctx context.Context, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	socket, err := client.OpenWS(ctx, url, "culvert.v1.raw")
+	if err != nil {
+		return err
+	}
+	defer socket.Close()
+	_, err = socket.Text(ctx)
+	return err
 }
 
 // viewersWhoDoNotRead come one after the other, each of whom keeps the bridge from forgetting one large message, until new streams are refused, but messages are not.

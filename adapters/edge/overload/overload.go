@@ -1,49 +1,64 @@
-// Package overload refuses new work while the node has no room for it, so that there is room for what is under way. It stands between the edges and the services: first what is new for long (views,
-// members of queues), then messages too. What is open goes on, what was taken is answered, and leases can be settled.
+// Package overload refuses new work while the node has no memory for it, so that there is memory for what is under way: first what is new for long (streams, sockets, subscriptions), then messages too.
+// What is open goes on, what was taken is answered, and leases can be settled.
 package overload
 
 import (
-	"net/http"
-	"strings"
-
-	"github.com/labstack/echo/v4"
+	"context"
 
 	"culvert/adapters/edge"
 	"culvert/domain"
+	"culvert/ports"
 )
 
-// Guard knows whether there is room. Its functions are asked with each request and each message, and must not block.
+// Guard implements edge.Overload. Its functions are asked with each request and each message, and must not block.
 type Guard struct {
-	// Streams reports whether no more views and memberships are to be opened.
+	// Streams reports whether there is no room for more streams, sockets and subscriptions.
 	Streams func() bool
-	// Messages reports whether no more messages are to be taken either.
+	// Messages reports whether there is none for messages either.
 	Messages func() bool
 }
 
-// errOverloaded is what a refused client is told: as a status that the node is not available, and that this passes; as the end of a stream that the node is overloaded.
+var _ edge.Overload = Guard{}
+
+// errOverloaded is what a refused client is told: by a status or a close that the node is not available, and that this passes; by the end of a stream that the node is overloaded.
 var errOverloaded = &domain.Bye{
 	Reason: domain.ByeOverload, Reconnect: true,
-	Cause: domain.Errorf(domain.Unavailable, "this node has no memory left for more (limits.memory_bytes): what is open goes on; come back later, another node may answer"),
+	Cause: domain.Errorf(domain.Unavailable, "this node has no memory for more (limits.memory_bytes); what is open goes on, come back later"),
 }
 
-var _ edge.Routes = Guard{}
+// Stream implements edge.Overload.
+func (g Guard) Stream() error { return refusedIf(g.Streams()) }
 
-// Register implements edge.Routes: while no messages are taken, requests that would cost memory before their message could be refused are refused by their head. So is a new WebSocket, by its status: to
-// tell it in a close, it would have to be opened.
-func (g Guard) Register(router *echo.Echo) {
-	router.Pre(func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			if costly(c.Request()) && g.Messages() {
-				return errOverloaded
-			}
-			return next(c)
-		}
-	})
+// Message implements edge.Overload.
+func (g Guard) Message() error { return refusedIf(g.Messages()) }
+
+func refusedIf(overloaded bool) error {
+	if overloaded {
+		return errOverloaded
+	}
+	return nil
 }
 
-// small is how long a body may be that is read all the same, as those are that settle leases.
-const small = 64 << 10
+// Injector is next; messages for which there is no room are answered with why, each in its place.
+func (g Guard) Injector(next ports.Injector) ports.Injector { return &injector{next, g} }
 
-func costly(r *http.Request) bool {
-	return r.ContentLength > small || r.ContentLength < 0 && !strings.HasSuffix(r.URL.Path, "/done") || r.Header.Get("Sec-WebSocket-Key") != ""
+type injector struct {
+	next  ports.Injector
+	guard Guard
+}
+
+func (i *injector) Open(ctx context.Context, answer func([]ports.Outcome)) ports.Injection {
+	return &injection{i.next.Open(ctx, answer), i.guard}
+}
+
+type injection struct {
+	ports.Injection
+	guard Guard
+}
+
+func (i *injection) Put(ctx context.Context, topic domain.Topic, m *domain.Message, id string) (uint64, error) {
+	if err := i.guard.Message(); err != nil {
+		return i.Reject(ctx, id, err)
+	}
+	return i.Injection.Put(ctx, topic, m, id)
 }

@@ -45,6 +45,9 @@ func (e *Edge) inject(w http.ResponseWriter, r *http.Request) error {
 	if err := p.Err(); err != nil {
 		return err
 	}
+	if err := edge.AdmitBody(r.Context()); err != nil {
+		return err
+	}
 	if contentType == typeBatch {
 		return e.batch(w, r, at)
 	}

@@ -204,10 +204,10 @@ func (s *socket) end() {
 	}
 }
 
-// closeFor is the close code and the reason for err.
+// closeFor is the close code and the reason for err. That is the code of PROTOCOL §6 where err has one, also where it is the cause of a bye.
 func closeFor(err error) (int, string) {
 	var bye *domain.Bye
-	if errors.As(err, &bye) {
+	if errors.As(err, &bye) && !errors.As(err, new(*domain.Error)) {
 		return closeForBye(bye)
 	}
 	e := domain.AsError(err)

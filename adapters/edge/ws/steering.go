@@ -78,7 +78,7 @@ func (s *subscription) askView(ctx context.Context, topics []domain.Pattern, par
 	s.view.Heartbeat, s.view.Client = c.edge.cfg.Heartbeat, edge.Client(ctx)
 }
 
-// begin starts s, unless its name is taken or there are too many.
+// begin starts s, unless its name is taken, there are too many, or the node has no room.
 func (c *conversation) begin(ctx context.Context, s *subscription) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -90,6 +90,9 @@ func (c *conversation) begin(ctx context.Context, s *subscription) error {
 	}
 	if most := c.edge.limits.Subscriptions; len(c.subs) >= most {
 		return domain.Errorf(domain.TooManyRequests, "a socket may have %d live subs (limits.subscriptions)", most)
+	}
+	if err := edge.AdmitMore(ctx); err != nil {
+		return err
 	}
 	c.subs[s.name] = s
 	life, cancel := context.WithCancelCause(ctx)
