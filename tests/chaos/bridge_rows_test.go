@@ -6,8 +6,8 @@ import "time"
 func bridgeRows() []row {
 	return []row{
 		{name: "bridge killed with -9 and started again", on: everywhere, disturb: bridgeKilled, soak: true},
-		{name: "bridge killed with -9 again and again", on: everywhere, disturb: bridgeKilledAgain, soak: true},
-		{name: "bridge stopped while the broker is away", on: servers, env: leaving(), disturb: bridgeStopped((*proxy).down)},
+		{name: "bridge killed with -9 again and again", on: everywhere, disturb: bridgeKilledAgain, variation: true, soak: true},
+		{name: "bridge stopped while the broker is away", on: servers, env: leaving(), disturb: bridgeStopped((*proxy).down), variation: true},
 		{name: "bridge stopped while the broker is half-open", on: servers, env: leaving(), disturb: bridgeStopped(func(p *proxy) { p.hold(told, answers) })},
 		{name: "two bridges rolling behind nginx", on: servers, env: nginxEnv, alone: bridgesRoll},
 		{name: "bridge frozen for longer than every session", on: []string{inproc}, env: hasty(), disturb: bridgeFrozen},

@@ -9,7 +9,7 @@ import (
 func brokerRows() []row {
 	return slices.Concat([]row{
 		{name: "broker killed with -9 and started again", on: servers, disturb: brokerKilled, soak: true},
-		{name: "broker killed again as soon as it is back", on: servers, disturb: brokerKilledAgain},
+		{name: "broker killed again as soon as it is back", on: servers, disturb: brokerKilledAgain, variation: true},
 		{name: "broker away for longer than every time-out", on: servers, disturb: brokerAway, env: briefly()},
 		{name: "disk full", on: servers, disturb: diskFull},
 		{name: "memory alarm", on: []string{amqp}, disturb: memoryAlarm, soak: true},

@@ -14,11 +14,11 @@ func clusterRows() []row {
 	on := []string{cluster}
 	return []row{
 		{name: "leader killed with -9 and started again", on: on, disturb: leaderKilled, soak: true},
-		{name: "leader hangs and wakes up", on: on, disturb: leaderHangs, soak: true},
+		{name: "leader hangs and wakes up", on: on, disturb: leaderHangs, variation: true, soak: true},
 		{name: "controller killed with -9 and started again", on: on, disturb: controllerKilled, soak: true},
-		{name: "coordinator of the queue killed with -9 and started again", on: on, disturb: coordinatorKilled, soak: true},
-		{name: "every node killed with -9 and started again, in turn", on: on, disturb: nodesInTurn, soak: true},
-		{name: "most nodes killed with -9 and started again", on: on, disturb: mostKilled, soak: true},
+		{name: "coordinator of the queue killed with -9 and started again", on: on, disturb: coordinatorKilled, variation: true, soak: true},
+		{name: "every node killed with -9 and started again, in turn", on: on, disturb: nodesInTurn, variation: true, soak: true},
+		{name: "most nodes killed with -9 and started again", on: on, disturb: mostKilled, variation: true, soak: true},
 		{name: "too few replicas in sync", on: on, disturb: tooFewInSync},
 	}
 }

@@ -14,16 +14,16 @@ import (
 func networkRows() []row {
 	rows := []row{
 		{name: "connections to the broker cut", disturb: connectionsCut, soak: true},
-		{name: "connections to the broker reset", disturb: connectionsReset, soak: true},
+		{name: "connections to the broker reset", disturb: connectionsReset, variation: true, soak: true},
 		{name: "connections to the broker flapping", disturb: connectionsFlapping, soak: true},
-		{name: "connections to the broker forgotten by the network", disturb: connectionsForgotten},
+		{name: "connections to the broker forgotten by the network", disturb: connectionsForgotten, variation: true},
 		{name: "network to the broker swallows everything", disturb: swallowing(told, answers), soak: true},
-		{name: "network to the broker swallows what the broker says", disturb: swallowing(answers), soak: true},
-		{name: "network to the broker swallows what it is told", disturb: swallowing(told), soak: true},
+		{name: "network to the broker swallows what the broker says", disturb: swallowing(answers), variation: true, soak: true},
+		{name: "network to the broker swallows what it is told", disturb: swallowing(told), variation: true, soak: true},
 		{name: "network to the broker stalls, and goes on", disturb: networkStalls, soak: true},
 		{name: "network to the broker slow", disturb: networkSlow, soak: true},
 		{name: "network to the broker narrow", disturb: networkNarrow},
-		{name: "network to the broker carries a few bytes at a time", disturb: networkSliced, soak: true},
+		{name: "network to the broker carries a few bytes at a time", disturb: networkSliced, variation: true, soak: true},
 	}
 	for i := range rows {
 		rows[i].on, rows[i].disturb = servers, networkDisturbed(rows[i].disturb)

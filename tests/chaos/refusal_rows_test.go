@@ -15,7 +15,7 @@ import (
 func refusalRows() []row {
 	return []row{
 		{name: "queue full, so that publishes are refused", on: []string{amqp}, disturb: writesRefused},
-		{name: "publishing held up by a quota", on: []string{kafka}, disturb: quota},
+		{name: "publishing held up by a quota", on: []string{kafka}, disturb: quota, variation: true},
 		{name: "large messages not taken any more", on: servers, disturb: smallMessages},
 	}
 }

@@ -38,7 +38,7 @@ func TestSoak(t *testing.T) {
 			writtenBy("soak").write(t, report.String())
 		}
 	})
-	beside(t, everywhere, func(t *testing.T, kind string) {
+	beside(t, [][]string{{inproc}, {kafka}, {amqp}}, func(t *testing.T, kind string) {
 		s := &soak{trial: newTrial(t, newArena(t, kind), row{name: "soak", env: soakSettings()}, seed), broken: map[string]int{}}
 		s.run(report.duration)
 		report.add(kind, s)
