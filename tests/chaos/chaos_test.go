@@ -58,7 +58,7 @@ func TestChaos(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("CULVERT_CHAOS_SEED=%d", seed)
-	table := newTable(seed)
+	table := newTable()
 	t.Cleanup(func() { table.close(t) })
 	beside(t, [][]string{{inproc, cluster}, {kafka}, {amqp}}, func(t *testing.T, kind string) {
 		a := newArena(t, kind)

@@ -9,64 +9,94 @@ import (
 	"testing"
 )
 
-// table is the matrix with what was seen.
+// table is the matrix with what was seen: of this run, and of those before it where this one saw nothing.
 type table struct {
-	seed  uint64
-	mu    sync.Mutex // guards cells
-	cells map[string]map[string]string
+	mu    sync.Mutex          // guards cells
+	cells map[string][]string // by the name of the row, in the order of columns
 }
 
-func newTable(seed uint64) *table { return &table{seed: seed, cells: map[string]map[string]string{}} }
+// columns are the kinds of broker as people call them. A cluster stands with its broker.
+var columns = []struct {
+	title string
+	kinds []string
+}{{"in-process", []string{inproc}}, {"Kafka", []string{kafka, cluster}}, {"RabbitMQ", []string{amqp}}}
+
+func newTable() *table { return &table{cells: map[string][]string{}} }
 
 // fill says what was seen in a trial.
 func (b *table) fill(name, kind, verdict string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.cells[name] == nil {
-		b.cells[name] = map[string]string{}
+		b.cells[name] = make([]string, len(columns))
 	}
-	b.cells[name][kind] = verdict
+	for i, c := range columns {
+		if slices.Contains(c.kinds, kind) {
+			b.cells[name][i] = verdict
+		}
+	}
 }
 
-// close writes the table where the long run has seen the whole matrix. Any other run wants the page to have the rows that there are.
+// What a cell says that is no verdict, and what it says of a promise that was not kept.
+const (
+	unseen = "not seen yet"
+	broken = "**broken**"
+)
+
+// close writes the table where this is the long run. Any other run wants the page to have the rows that there are, each seen, and none broken.
 func (b *table) close(t *testing.T) {
 	matrix := writtenBy("chaos")
-	if long() && b.whole() && !t.Failed() {
+	_, written, _ := matrix.read(t)
+	if long() {
+		b.keep(written)
 		matrix.write(t, b.String())
 		return
 	}
-	_, written, _ := matrix.read(t)
 	for _, r := range rows() {
 		if !strings.Contains(written, "| "+r.name+" |") {
 			t.Errorf("%s does not know of the row %q: go tool task chaos writes it", page, r.name)
 		}
 	}
+	for _, bad := range []string{unseen, broken} {
+		if strings.Contains(written, bad) {
+			t.Errorf("%s has a row that is %s: go tool task chaos writes it", page, bad)
+		}
+	}
 }
 
-// whole reports whether every cell was filled.
-func (b *table) whole() bool {
-	for _, r := range rows() {
-		for _, kind := range r.on {
-			if b.cells[r.name][kind] == "" {
-				return false
+// keep takes over what was written before, where this run has seen nothing.
+func (b *table) keep(written string) {
+	for line := range strings.Lines(written) {
+		before := strings.Split(strings.Trim(strings.TrimSpace(line), "| "), " | ")
+		if len(before) != 1+len(columns) {
+			continue
+		}
+		for i, cell := range before[1:] {
+			if now := b.cells[before[0]]; now == nil {
+				b.cells[before[0]] = before[1:]
+			} else if now[i] == "" {
+				now[i] = cell
 			}
 		}
 	}
-	return true
 }
 
-// String is the table in Markdown. Nodes of a cluster stand with their broker.
+// String is the table in Markdown.
 func (b *table) String() string {
 	var s strings.Builder
-	fmt.Fprintf(&s, "Seed %d, %s/%s, %d CPUs.\n\n", b.seed, runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
-	s.WriteString("| what breaks | in-process | Kafka | RabbitMQ |\n|---|---|---|---|\n")
+	fmt.Fprintf(&s, "%s/%s, %d CPUs.\n\n| what breaks |", runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+	for _, c := range columns {
+		s.WriteString(" " + c.title + " |")
+	}
+	s.WriteString("\n|---|" + strings.Repeat("---|", len(columns)) + "\n")
 	for _, r := range rows() {
 		fmt.Fprintf(&s, "| %s |", r.name)
-		for _, kinds := range [][]string{{inproc}, {kafka, cluster}, {amqp}} {
+		for i, c := range columns {
 			cell := "–"
-			for _, kind := range kinds {
-				if slices.Contains(r.on, kind) {
-					cell = b.cells[r.name][kind]
+			if slices.ContainsFunc(c.kinds, func(kind string) bool { return slices.Contains(r.on, kind) }) {
+				cell = unseen
+				if seen := b.cells[r.name]; seen != nil && seen[i] != "" {
+					cell = seen[i]
 				}
 			}
 			fmt.Fprintf(&s, " %s |", cell)

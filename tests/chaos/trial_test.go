@@ -239,7 +239,7 @@ func (x *trial) refusals() map[string]int {
 // verdict is what the table says of the trial.
 func (x *trial) verdict() string {
 	if x.Failed() {
-		return "**broken**"
+		return broken
 	}
 	said := fmt.Sprintf("%d acked", x.oracle.Acked())
 	if gaps := x.oracle.Gaps(); gaps > 0 {
