@@ -3,6 +3,7 @@ package machine
 import (
 	"context"
 	"log/slog"
+	"math"
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
@@ -38,9 +39,11 @@ const (
 const (
 	// look is how often memory is measured.
 	look = 100 * time.Millisecond
-	// settle is how soon after the last collection another one may be made to learn what is alive, and rest how many times as long as it took, since collecting takes from all else.
-	settle = 200 * time.Millisecond
-	rest   = 20
+	// How soon after the last collection another one is made to learn what is alive: whether there is less room than is known, or more, for which a node at rest would ask for ever.
+	less = 200 * time.Millisecond
+	more = time.Second
+	// rest is how many times as long as a collection took none is made, since collecting takes from all else.
+	rest = 20
 )
 
 // Memory watches how much memory is in use. Its methods may be called from any goroutine.
@@ -74,8 +77,8 @@ func (m *Memory) Watch(ctx context.Context) {
 	defer debug.SetMemoryLimit(before)
 	ticker := time.NewTicker(look)
 	defer ticker.Stop()
-	var last reading // the first one after the last collection
-	pause := settle
+	last := m.measure() // the first one after the last collection
+	var pause time.Duration
 	for {
 		select {
 		case <-ctx.Done():
@@ -87,17 +90,23 @@ func (m *Memory) Watch(ctx context.Context) {
 			last = now
 		}
 		m.judge(now)
-		if m.doubtful(now) && now.at.Sub(last.at) >= pause {
+		if now.at.Sub(last.at) >= max(m.patience(now), pause) {
 			runtime.GC()
-			pause = max(settle, rest*time.Since(now.at))
+			pause = rest * time.Since(now.at)
 		}
 	}
 }
 
-// doubtful reports whether the load may be another one, which only a collection would tell: that there is room again, which a process with nothing to do would learn only minutes later, or that
-// there is none any more.
-func (m *Memory) doubtful(now reading) bool {
-	return m.Load() != Light || float64(now.most) >= heavyAt*float64(m.limit)
+// patience is how long after the last collection the load is believed to be what it was then. Only another collection tells that there is room again, which a process with nothing to do would make only
+// minutes later, or that there is none any more.
+func (m *Memory) patience(now reading) time.Duration {
+	switch load := m.Load(); {
+	case weigh(load, float64(now.most)/float64(m.limit)) > load:
+		return less
+	case load > Light:
+		return more
+	}
+	return math.MaxInt64
 }
 
 // judge takes a reading, and tells the log where it makes another load.

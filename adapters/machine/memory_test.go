@@ -155,3 +155,37 @@ func TestWhoSetsTheLimit(t *testing.T) {
 		t.Errorf("%d by %s", limit, by)
 	}
 }
+
+// A bridge at rest that was short of memory collected five times a second, for ever.
+func TestAWatchCollectsNoMoreThanItMustToKnow(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		used, most int64
+		want       uint64 // in ten seconds
+	}{
+		{"there is room, and will be", 600, 700, 0},
+		{"there may be less room", 600, 800, 33},
+		{"it is short, and nothing grows", 800, 810, 9},
+		{"it is short, and may be shorter", 800, 900, 33},
+		{"it cannot be shorter", 900, 1000, 9},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := NewMemory(1000, "the test", slog.New(slog.DiscardHandler))
+				gauge := newGauge()
+				first := gauge.read().collections
+				var made uint64
+				m.measure = func() reading {
+					made = gauge.read().collections - first
+					return reading{at: time.Now(), collections: 1 + made, used: c.used, most: c.most}
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+				m.Watch(ctx)
+				if made > c.want+2 || made < c.want/2 { // the runtime makes some of its own
+					t.Errorf("%d collections; want about %d", made, c.want)
+				}
+			})
+		})
+	}
+}

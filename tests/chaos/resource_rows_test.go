@@ -213,7 +213,7 @@ func (x *trial) viewersWhoDoNotRead(ctx context.Context, topic string) (held []i
 	for x.gauge("culvert_overloaded") > 1 && len(held) > 0 { // it came too fast
 		held[0].Close()
 		held = held[1:]
-		x.pass(100 * time.Millisecond)
+		x.pass(time.Second) // in which it is seen
 	}
 	return held
 }
