@@ -82,7 +82,8 @@ type Catalogue interface {
 
 // QueueCatalogue is a broker that can list the queues of a topic. It declares domain.Catalogue, and domain.Lag where it tells their lag.
 type QueueCatalogue interface {
-	// Queues lists the queues that the broker has of topic, in no order. A topic that does not exist is UnknownTopic.
+	// Queues lists the queues that the broker has of topic, in no order. A topic that does not exist is UnknownTopic. Where a part of the broker is away it lists what the others
+	// tell, together with an error that says so.
 	Queues(ctx context.Context, topic domain.Topic) ([]domain.QueueInfo, error)
 }
 

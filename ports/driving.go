@@ -151,8 +151,8 @@ type Queues interface {
 // QueueAdmin is the service that tells of queues, moves and forgets them. Its methods block while the broker answers, for some seconds at most, but for Redrive. What a
 // topic's broker cannot do is Unsupported; a broker that cannot be reached is Unavailable.
 type QueueAdmin interface {
-	// List lists the queues of topic by name; complete is false where the topic's broker did not tell its own, so that only those which this node knows
-	// are listed. A topic that does not exist is UnknownTopic; it is Unavailable only where this node knows no queue of the topic either.
+	// List lists the queues of topic by name; complete is false where the topic's broker did not tell all of its own, so that besides what it told only those
+	// which this node knows are listed. A topic that does not exist is UnknownTopic; it is Unavailable only where nothing was told and this node knows no queue of the topic either.
 	List(ctx context.Context, topic domain.Topic) (queues []QueueEntry, complete bool, err error)
 	// Inspect tells of one queue. UnknownTopic or UnknownQueue where there is none.
 	Inspect(ctx context.Context, topic domain.Topic, queue domain.Queue) (QueueState, error)

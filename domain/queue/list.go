@@ -9,8 +9,8 @@ import (
 	"culvert/ports"
 )
 
-// List implements ports.QueueAdmin: what the broker tells, where it is a ports.QueueCatalogue, together with the queues that this node is in. A broker that is away
-// hides none of these; their lag is then not known.
+// List implements ports.QueueAdmin: what the broker tells, where it is a ports.QueueCatalogue, together with the queues that this node is in. A broker that is away, or
+// a part of it, hides none of these, and nothing of what the others told; the lag of those that only this node knows is then not known.
 func (s *Service) List(ctx context.Context, topic domain.Topic) (entries []ports.QueueEntry, complete bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
 	defer cancel()
@@ -20,7 +20,7 @@ func (s *Service) List(ctx context.Context, topic domain.Topic) (entries []ports
 	switch code := domain.CodeOf(err); {
 	case err == nil:
 		complete = s.broker.Capabilities(topic).Has(domain.Catalogue)
-	case len(members) > 0 && (code.Retryable() || code == domain.Unsupported):
+	case len(infos)+len(members) > 0 && (code.Retryable() || code == domain.Unsupported):
 	case code == domain.Unsupported: // nothing is known of the topic, so that it has to be asked for
 		if _, err := s.broker.Describe(ctx, topic); err != nil {
 			return nil, false, err

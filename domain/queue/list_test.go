@@ -144,3 +144,13 @@ func TestListHasOnlyQueuesThatStand(t *testing.T) {
 		expectList(t, s, false)
 	})
 }
+
+// A part of the broker that was away hid what the others told, unless this node was in a queue.
+func TestAPartOfTheBrokerThatIsAwayHidesNothingOfTheOthers(t *testing.T) {
+	queues := func(context.Context) ([]domain.QueueInfo, error) {
+		return []domain.QueueInfo{{Queue: "told", Lag: 3}}, domain.Errorf(domain.Unavailable, "one of the brokers cannot be reached")
+	}
+	listOver(t, queues, func(t *testing.T, s *queue.Service, _ *fakeBroker) {
+		expectList(t, s, false, ports.QueueEntry{Queue: "told", Lag: 3})
+	})
+}

@@ -11,29 +11,41 @@ import (
 	"culvert/domain"
 )
 
-// groups are the names of the cluster's consumer groups, also of those without members. sarama's own ListConsumerGroups passes over what a broker says that is
-// not ready to tell its groups, and knows no brokers but those that it has met.
+// groups are the names of the cluster's consumer groups, also of those without members; with an error where a broker did not tell its own, which may be gone and the cluster not know it yet. sarama's own
+// ListConsumerGroups passes over what a broker says that is not ready to tell its groups, and knows no brokers but those that it has met.
 func (b *Broker) groups(ctx context.Context, topic domain.Topic) ([]string, error) {
 	return askGroups(ctx, b, topic, nil, func(a *admin) ([]string, error) {
 		_ = a.client.RefreshMetadata(string(topic)) // for the brokers; what is wrong with the topic others find
 		var groups []string
+		var failed error
 		for _, coordinator := range a.client.Brokers() {
-			_ = coordinator.Open(a.client.Config()) // it is open already, or the request says why not
-			response, err := coordinator.ListGroups(&sarama.ListGroupsRequest{Version: listGroupsVersion})
+			own, err := coordinated(a, coordinator)
+			groups = append(groups, own...)
 			if err != nil {
-				return nil, err
-			}
-			if !errors.Is(response.Err, sarama.ErrNoError) {
-				return nil, response.Err
-			}
-			for group, protocol := range response.Groups {
-				if protocol == consumerProtocol || protocol == "" { // which is that of groups that never had a member
-					groups = append(groups, group)
-				}
+				failed = err
 			}
 		}
-		return groups, nil
+		return groups, failed
 	})
+}
+
+// coordinated are the names of the groups that one broker coordinates.
+func coordinated(a *admin, coordinator *sarama.Broker) ([]string, error) {
+	_ = coordinator.Open(a.client.Config()) // it is open already, or the request says why not
+	response, err := coordinator.ListGroups(&sarama.ListGroupsRequest{Version: listGroupsVersion})
+	if err != nil {
+		return nil, err
+	}
+	if !errors.Is(response.Err, sarama.ErrNoError) {
+		return nil, response.Err
+	}
+	var groups []string
+	for group, protocol := range response.Groups {
+		if protocol == consumerProtocol || protocol == "" { // which is that of groups that never had a member
+			groups = append(groups, group)
+		}
+	}
+	return groups, nil
 }
 
 const (

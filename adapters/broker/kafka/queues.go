@@ -20,9 +20,9 @@ func (b *Broker) Queues(ctx context.Context, topic domain.Topic) ([]domain.Queue
 	if err != nil {
 		return nil, err
 	}
-	names, err := b.named(ctx, topic)
-	if err != nil {
-		return nil, err
+	names, untold := b.named(ctx, topic)
+	if untold != nil && len(names) == 0 {
+		return nil, untold
 	}
 	places, err := b.commitsOf(ctx, topic, shape.partitions(), slices.Collect(maps.Keys(names)))
 	if err != nil {
@@ -53,6 +53,9 @@ func (b *Broker) Queues(ctx context.Context, topic domain.Topic) ([]domain.Queue
 	subscribed, err := b.subscribed(ctx, topic, strangers)
 	for _, group := range subscribed {
 		queues = append(queues, domain.QueueInfo{Queue: names[group], Lag: domain.LagUnknown})
+	}
+	if err == nil {
+		err = untold
 	}
 	return queues, err
 }

@@ -3,6 +3,7 @@ package kafka_test
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -217,4 +218,33 @@ func TestManyGroupsAreAskedForAtOnce(t *testing.T) {
 		want = append(want, domain.QueueInfo{Queue: queue, Lag: int64(5 - i%6)})
 	}
 	expectQueues(t, b, "orders", want...)
+}
+
+// No queue was listed while the cluster named a broker that was gone.
+func TestABrokerThatIsGoneHidesOnlyTheQueuesThatItKeeps(t *testing.T) {
+	t.Parallel()
+	const all = 16
+	c := fake(t, kfake.NumBrokers(2), kfake.SeedTopics(1, "orders"))
+	if err := c.MoveTopicPartition("orders", 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	b := open(t, c.ListenAddrs())
+	cluster := brokers.KafkaCluster{Addrs: c.ListenAddrs()}
+	for i := range all {
+		commitBehindOurBack(t, cluster, fmt.Sprintf("orders.q%d", i), "orders", 0)
+	}
+	if told := queues(t, b, "orders"); len(told) != all {
+		t.Fatalf("%d queues are told of, want %d", len(told), all)
+	}
+	c.ControlKey(int16(kmsg.ListGroups), func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		return nil, errors.New("this broker is gone"), c.CurrentNode() == 1
+	})
+	told, err := b.Queues(t.Context(), "orders")
+	if domain.CodeOf(err) != domain.Unavailable {
+		t.Errorf("that not all was told says %v, want unavailable", err)
+	}
+	if len(told) == 0 || len(told) == all {
+		t.Errorf("%d queues are told of, want those of the broker that is there", len(told))
+	}
 }
