@@ -12,7 +12,7 @@ import (
 	"culvert/domain"
 )
 
-// leaderless is how long a partition may be without a leader until messages to it are refused at once. Electing one takes less.
+// leaderless is how long a partition may be without a leader, or its leader without replicas, until messages to it are refused at once. Electing one takes less.
 const leaderless = 5 * time.Second
 
 // leaders is the client of sarama's producer. Where a partition has no leader now, be it that none is elected or that the cluster is away, it waits for one in the place of the

@@ -12,15 +12,16 @@ import (
 
 // parcel is one batch on its way: it sees to it that each message is answered once, at the deadline at the latest.
 type parcel struct {
-	topic    domain.Topic
-	done     func(i int, ack domain.Ack, err error)
-	messages []outgoing
-	open     atomic.Int64 // messages not answered, and one until all were added
-	timer    *time.Timer
+	topic     domain.Topic
+	shortages *shortages
+	done      func(i int, ack domain.Ack, err error)
+	messages  []outgoing
+	open      atomic.Int64 // messages not answered, and one until all were added
+	timer     *time.Timer
 }
 
-func newParcel(topic domain.Topic, n int, limit time.Duration, done func(i int, ack domain.Ack, err error)) *parcel {
-	p := &parcel{topic: topic, done: done, messages: make([]outgoing, n)}
+func newParcel(topic domain.Topic, shortages *shortages, n int, limit time.Duration, done func(i int, ack domain.Ack, err error)) *parcel {
+	p := &parcel{topic: topic, shortages: shortages, done: done, messages: make([]outgoing, n)}
 	p.open.Store(int64(n) + 1)
 	for i := range p.messages {
 		o := &p.messages[i]
@@ -61,9 +62,11 @@ type outgoing struct {
 	state   atomic.Int32
 	gone    atomic.Bool // it was encoded, so it may have left
 
-	size   int64               // with the overhead of a batch of its own
-	lane   *semaphore.Weighted // what it holds of its partition's window, once it was handed to sarama
-	weight int64
+	size int64 // with the overhead of a batch of its own
+	// Set before it is handed to sarama: where it goes, and what it holds of its partition's window.
+	partition int32
+	lane      *semaphore.Weighted
+	weight    int64
 }
 
 const (
@@ -109,7 +112,8 @@ func (o *outgoing) expire() {
 	case waiting:
 		o.tell(domain.Ack{}, domain.Errorf(domain.Unavailable, "the broker could not be reached in time"))
 	case leaving:
-		o.tell(domain.Ack{}, domain.Errorf(domain.Timeout, "the broker did not confirm the message in time"))
+		topic := o.parcel.topic
+		o.tell(domain.Ack{}, unconfirmed(topic, o.partition, o.parcel.shortages.last(topic, o.partition)))
 	}
 }
 

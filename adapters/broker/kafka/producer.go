@@ -27,11 +27,12 @@ const (
 
 // producer is the one producer of a Broker.
 type producer struct {
-	client  sarama.Client
-	leaders *leaders
-	giveUp  context.CancelFunc // ends waiting for leaders
-	async   sarama.AsyncProducer
-	idle    sync.WaitGroup // the goroutines that answer
+	client    sarama.Client
+	leaders   *leaders
+	shortages *shortages
+	giveUp    context.CancelFunc // ends waiting for leaders
+	async     sarama.AsyncProducer
+	idle      sync.WaitGroup // the goroutines that answer
 
 	window  int64
 	batch   int64                                         // the largest that sarama makes
@@ -58,17 +59,22 @@ func (b *Broker) startProducer(ctx context.Context) (*producer, error) {
 	c.Producer.Compression = compression
 	c.Producer.MaxMessageBytes = b.cfg.MessageBytes
 	c.Producer.Flush.Frequency = b.cfg.Linger
-	c.Producer.Timeout = b.cfg.RequestTimeout
+	// How long a leader waits for its replicas until it answers for want of them. That has to come long before sarama takes the connection for dead, and hold up the leader's other partitions for a
+	// short time: nothing is sent to it meanwhile. A batch that is sent again is known, and waits on.
+	c.Producer.Timeout = max(b.cfg.RequestTimeout/4, time.Millisecond)
 	c.Producer.Return.Successes = true
 	c.Producer.Return.Errors = true
-	// While there is no leader nothing is tried. Seven seconds outlast a leader that cannot be reached or does not know of its election yet; a message's own deadline counts besides.
-	c.Producer.Retry.Max = 10
+	// Messages are answered at their own deadlines, so this only has to last longer: what is given up before would have been saved, where a leader was killed and the cluster has not missed it yet (9 s
+	// by Kafka's default), and the partition's numbering begins anew. While there is no leader nothing is tried.
+	c.Producer.Retry.Max = attemptsFor(max(b.cfg.PublishTimeout, time.Minute))
 	c.Producer.Retry.BackoffFunc = func(retries, _ int) time.Duration {
 		if ctx.Err() != nil { // nothing can be sent any more
 			return 0
 		}
-		return min(50*time.Millisecond<<min(retries, 10), time.Second)
+		return pauseBefore(retries)
 	}
+	heard := newShortages()
+	c.Net.Proxy.Dialer = b.securely(ctx, c).hearing(heard.hear)
 	c.Metadata.RefreshFrequency = 30 * time.Second
 	c.ChannelBufferSize = laneMessages
 	client, err := sarama.NewClient(b.cfg.Brokers, c)
@@ -84,7 +90,7 @@ func (b *Broker) startProducer(ctx context.Context) (*producer, error) {
 		return nil, err
 	}
 	p := &producer{
-		client: client, leaders: leaders, giveUp: giveUp, async: async, window: int64(b.cfg.WindowBytes), batch: int64(b.cfg.MessageBytes + batchOverhead),
+		client: client, leaders: leaders, shortages: heard, giveUp: giveUp, async: async, window: int64(b.cfg.WindowBytes), batch: int64(b.cfg.MessageBytes + batchOverhead),
 		routes: make(map[domain.Topic]*route), doubts: make(map[domain.Topic][]*outgoing),
 	}
 	p.find = func(topic domain.Topic, known *route) (*route, error) { return p.look(ctx, b, topic, known) }
@@ -101,6 +107,20 @@ func (b *Broker) startProducer(ctx context.Context) (*producer, error) {
 		}
 	})
 	return p, nil
+}
+
+// pauseBefore is how long is waited before an attempt.
+func pauseBefore(attempt int) time.Duration {
+	return min(50*time.Millisecond<<min(attempt, 10), time.Second)
+}
+
+// attemptsFor is how many attempts it takes to last for so long.
+func attemptsFor(limit time.Duration) int {
+	n := 0
+	for last := time.Duration(0); last < limit; last += pauseBefore(n) {
+		n++
+	}
+	return n
 }
 
 // close sends what was taken, at most until ctx ends. For partitions that have no leader nothing is waited.
