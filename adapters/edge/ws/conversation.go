@@ -168,8 +168,8 @@ func (c *conversation) pub(ctx context.Context, o *edge.Object) {
 // answers tells what became of injected messages. It blocks while the client does not read; the window fills meanwhile.
 func (c *conversation) answers(ctx context.Context, outcomes []ports.Outcome) {
 	c.socket.reportFirst(ctx, outcomes)
-	p := c.edge.newParcel(c.lines)
-	defer c.edge.release(p)
+	p := parcel{lines: c.lines, buffers: &c.edge.buffers}
+	defer p.release()
 	var frame []byte
 	for _, o := range outcomes {
 		if o.Err == nil && o.ID == "" {
@@ -177,12 +177,15 @@ func (c *conversation) answers(ctx context.Context, outcomes []ports.Outcome) {
 		}
 		frame = edge.AppendOutcome(frame[:0], o)
 		p.add(frame, nil)
-		if p.full() && c.socket.wire.Send(ctx, nil, p.take()) != nil {
-			return // the socket ends, and nobody is left to be told
+		if p.full() {
+			if c.socket.wire.Send(ctx, nil, p.frames()) != nil {
+				return // the socket ends, and nobody is left to be told
+			}
+			p.release()
 		}
 	}
 	if !p.empty() {
-		_ = c.socket.wire.Send(ctx, nil, p.take()) // as above
+		_ = c.socket.wire.Send(ctx, nil, p.frames()) // as above
 	}
 }
 

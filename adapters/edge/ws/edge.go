@@ -28,7 +28,7 @@ type Edge struct {
 	melody  *melody.Melody
 	bodies  *domain.Format // what follows the head of a json frame
 	frames  *domain.Format // whole raw frames
-	parcels sync.Pool      // of *parcel
+	buffers sync.Pool      // of *[]byte, for parcels
 
 	mu       sync.Mutex // guards what follows
 	draining bool
@@ -45,7 +45,7 @@ func New(injector ports.Injector, viewer ports.Viewer, queues ports.Queues, cfg 
 		melody: melody.New(), bodies: edge.NewBodyFormat(), frames: newRawFormat(),
 		sockets: map[*socket]struct{}{},
 	}
-	e.parcels.New = func() any { return new(parcel) }
+	e.buffers.New = func() any { return new([]byte) }
 	e.setUpMelody()
 	return e, nil
 }
@@ -136,18 +136,4 @@ func errGoingAway() error {
 
 func goingAway() *domain.Bye {
 	return &domain.Bye{Reason: domain.ByeShutdown, Reconnect: true}
-}
-
-func (e *Edge) newParcel(lines bool) *parcel {
-	p := e.parcels.Get().(*parcel)
-	p.lines = lines
-	p.buf = p.buf[:0]
-	return p
-}
-
-// release gives a parcel back, unless it grew so large that keeping it costs more than making one.
-func (e *Edge) release(p *parcel) {
-	if cap(p.buf) <= 2*enough {
-		e.parcels.Put(p)
-	}
 }

@@ -1,10 +1,13 @@
 package ws
 
+import "sync"
+
 // parcel collects json frames to be written at once: each a WebSocket message of its own, or, for a client that asked for it,
-// all of them one message with a line each. Not for concurrent use.
+// all of them one message with a line each. It has memory only from the first add until release: subscriptions wait nearly always, and there are many. Not for concurrent use.
 type parcel struct {
-	lines bool
-	buf   []byte
+	lines   bool
+	buffers *sync.Pool // of *[]byte, empty ones
+	held    *[]byte    // nil while the parcel is empty
 }
 
 // enough is how many bytes a parcel collects before it is written. One frame may lie beyond that.
@@ -12,27 +15,30 @@ const enough = 64 << 10
 
 // add adds the frame that head and body make together. Neither is kept.
 func (p *parcel) add(head, body []byte) {
+	if p.held == nil {
+		p.held = p.buffers.Get().(*[]byte)
+	}
+	buf := *p.held
 	switch {
 	case !p.lines:
-		p.buf = appendHeader(p.buf, opText, len(head)+len(body))
-	case len(p.buf) == 0:
-		p.buf = append(p.buf, make([]byte, maxHeader)...) // room for the header, whose length is known last
+		buf = appendHeader(buf, opText, len(head)+len(body))
+	case len(buf) == 0:
+		buf = append(buf, make([]byte, maxHeader)...) // room for the header, whose length is known last
 	default:
-		p.buf = append(p.buf, '\n')
+		buf = append(buf, '\n')
 	}
-	p.buf = append(p.buf, head...)
-	p.buf = append(p.buf, body...)
+	buf = append(buf, head...)
+	*p.held = append(buf, body...)
 }
 
-func (p *parcel) empty() bool { return len(p.buf) == 0 }
+func (p *parcel) empty() bool { return p.held == nil }
 
-func (p *parcel) full() bool { return len(p.buf) >= enough }
+func (p *parcel) full() bool { return p.held != nil && len(*p.held) >= enough }
 
-// take gives the WebSocket frames of what was added, valid until the next add, and empties the parcel.
-func (p *parcel) take() []byte {
-	buf := p.buf
-	p.buf = buf[:0]
-	if !p.lines || len(buf) == 0 {
+// frames are the WebSocket frames of what was added, which is something. They are valid until release.
+func (p *parcel) frames() []byte {
+	buf := *p.held
+	if !p.lines {
 		return buf
 	}
 	var header [maxHeader]byte
@@ -40,4 +46,13 @@ func (p *parcel) take() []byte {
 	buf = buf[maxHeader-len(h):]
 	copy(buf, h)
 	return buf
+}
+
+// release empties the parcel, and gives its memory back, unless that grew so large that keeping it costs more than making it anew.
+func (p *parcel) release() {
+	if p.held != nil && cap(*p.held) <= 2*enough {
+		*p.held = (*p.held)[:0]
+		p.buffers.Put(p.held)
+	}
+	p.held = nil
 }

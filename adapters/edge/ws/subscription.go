@@ -33,7 +33,7 @@ type subscription struct {
 	// member is set before anything that it gave is sent.
 	member atomic.Pointer[ports.Member]
 
-	parcel *parcel
+	parcel parcel
 	// written is called when the frames in the parcel have been written; nil where nobody needs to know.
 	written func()
 }
@@ -60,8 +60,8 @@ func (s *subscription) run(ctx, life context.Context) {
 	defer s.answer()
 	defer s.cancel(nil)
 	c := s.conversation
-	s.parcel = c.edge.newParcel(c.lines)
-	defer c.edge.release(s.parcel)
+	s.parcel = parcel{lines: c.lines, buffers: &c.edge.buffers}
+	defer s.parcel.release()
 	cursor, err := "", error(nil)
 	switch {
 	case s.ended:
@@ -77,7 +77,7 @@ func (s *subscription) run(ctx, life context.Context) {
 	s.parcel.add(s.last(life, cursor, err), nil)
 	// The name is free once nobody can write in between: not before, or a client that uses it again could read the end of the old after the ready of the
 	// new one; and not after, or one that has read the end would be told conflict.
-	_ = c.socket.wire.Send(ctx, s.forget, s.parcel.take()) // where it fails the socket has ended, and the name with it
+	_ = c.socket.wire.Send(ctx, s.forget, s.parcel.frames()) // where it fails the socket has ended, and the name with it
 }
 
 func (s *subscription) forget() {
@@ -146,7 +146,9 @@ func (s *subscription) flush(ctx context.Context) error {
 	if s.parcel.empty() {
 		return nil
 	}
-	if err := s.conversation.socket.wire.Send(ctx, nil, s.parcel.take()); err != nil {
+	err := s.conversation.socket.wire.Send(ctx, nil, s.parcel.frames())
+	s.parcel.release()
+	if err != nil {
 		return err
 	}
 	if s.written != nil {
