@@ -106,6 +106,51 @@ func newAway(t *testing.T) ports.Broker {
 	return away{pair}
 }
 
+// mute is a broker that does not answer. meanwhile is called while it is waited for.
+type mute struct {
+	ports.Broker
+	meanwhile func(ctx context.Context)
+}
+
+func (m mute) Ping(ctx context.Context) error {
+	m.meanwhile(ctx)
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// Clients were let in before the bridge had logged in at its broker, and kept it from that when there were thousands of them.
+func TestBrokersAreGreetedBeforeClients(t *testing.T) {
+	var a *App
+	asked := false
+	broker := mute{newAway(t), func(ctx context.Context) {
+		asked = true
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+a.public.bound.Addr().String()+"/", http.NoBody)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		response, err := client(t).Do(request)
+		if err == nil {
+			response.Body.Close()
+			t.Error("a client was answered first")
+		}
+	}}
+	a, err := New(OnFreePorts(), slog.New(slog.DiscardHandler), WithBroker(broker))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer a.Stop(context.Background())
+	if !asked {
+		t.Error("the broker was not asked")
+	}
+	if got := ask(t, http.MethodGet, a.URL()+"/", ""); got.status != http.StatusOK {
+		t.Errorf("a broker that does not answer keeps the bridge from serving: %d", got.status)
+	}
+}
+
 func TestHealth(t *testing.T) {
 	a := start(t, OnFreePorts())
 	for path, want := range map[string]string{"/livez": `{"live":true}`, "/readyz": `{"ready":true}`} {

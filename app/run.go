@@ -15,6 +15,7 @@ func (a *App) Start(ctx context.Context) error {
 			return errors.Join(err, a.Stop(context.WithoutCancel(ctx)))
 		}
 	}
+	a.greet(ctx)
 	for _, l := range a.listeners() {
 		// Ends when Stop stops the listener, or the listener breaks, which ends Run.
 		go func() { a.failed <- l.serve() }()
@@ -27,6 +28,16 @@ func (a *App) Start(ctx context.Context) error {
 	}
 	a.log.Info("listening", attributes...)
 	return nil
+}
+
+// greet connects to the brokers before clients are let in. Thousands, cut off when the bridge died, come back at once, and would keep it so busy that logging in takes longer than it may. It waits
+// no longer than a ping may take: a broker that cannot be reached is no reason not to start.
+func (a *App) greet(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	if err := a.routed.Ping(ctx); err != nil {
+		a.log.Debug("not all brokers can be reached yet", slog.Any("error", err))
+	}
 }
 
 // Run starts, calls started, serves until ctx ends or a listener breaks, and stops within the configured time-out. It returns nil when it was ctx that ended it.
