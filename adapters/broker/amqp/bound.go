@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rabbitmq/amqp091-go"
+
 	"culvert/domain"
 )
 
@@ -55,15 +57,19 @@ func (b *bound) tell(topic domain.Topic) {
 	}
 }
 
-// rebind binds the queue again. An error says that it is to be looked for anew.
+// rebind binds the queue again. An error says that the exchange, or the queue, is not there. Whatever else is in the way is no reason to give back what was delivered.
 func (m *membership) rebind(ctx context.Context, q queue) error {
-	if !m.broker.makes(m.layout) || m.layout.exchange == "" {
+	if !m.broker.makes(m.layout) || m.layout.exchange == "" || m.barred {
 		return nil
 	}
 	d := declarer{link: m.broker.joining, conn: m.conn}
 	defer d.close()
-	if err := m.broker.bind(ctx, &d, m.layout, q.name, false); err != nil {
+	err := d.ask(ctx, func(ch *amqp091.Channel) error { return ch.QueueBind(q.name, m.layout.bindingKey, m.layout.exchange, false, nil) })
+	switch code(err) {
+	case amqp091.NotFound:
 		return errAway(err) // what is not there is made anew, or refused, by the next stay
+	case amqp091.AccessRefused:
+		m.barred = true // each attempt would be an error in the server's log
 	}
 	return nil
 }

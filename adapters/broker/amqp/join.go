@@ -42,6 +42,7 @@ type membership struct {
 	stands bool                // the first event was told
 	order  domain.Order        // what the first event has to say
 	gap    *domain.Gap         // a hole that nobody was told of yet
+	barred bool                // the server does not let this node bind the queue
 
 	unbound chan struct{} // holds a token when this node has made the topic's exchange, which had no bindings then
 }
