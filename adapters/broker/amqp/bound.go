@@ -64,7 +64,9 @@ func (m *membership) rebind(ctx context.Context, q queue) error {
 	}
 	d := declarer{link: m.broker.joining, conn: m.conn}
 	defer d.close()
-	err := d.ask(ctx, func(ch *amqp091.Channel) error { return ch.QueueBind(q.name, m.layout.bindingKey, m.layout.exchange, false, nil) })
+	err := d.ask(ctx, func(ch *amqp091.Channel) error {
+		return ch.QueueBind(q.name, m.layout.bindingKey, m.layout.exchange, false, nil)
+	})
 	switch code(err) {
 	case amqp091.NotFound:
 		return errAway(err) // what is not there is made anew, or refused, by the next stay
