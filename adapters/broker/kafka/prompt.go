@@ -52,7 +52,7 @@ func (d dialer) prompt(limit time.Duration) dialer {
 	}
 }
 
-// secured makes connections over TLS. Connecting takes at most limit then.
+// secured makes connections over TLS. The handshake takes at most limit.
 func (d dialer) secured(ctx context.Context, config *tls.Config, limit time.Duration) dialer {
 	return func(network, addr string) (net.Conn, error) {
 		conn, err := d(network, addr)

@@ -113,7 +113,7 @@ func (r *route) verdict(o *outgoing) error {
 }
 
 func (r *route) refuse(o *outgoing) error {
-	if !r.told {
+	if o.size <= r.largest { // as far as we know, the topic takes it
 		return domain.Errorf(domain.TooLarge, "the message is larger than topic %q takes", o.parcel.topic)
 	}
 	return domain.Errorf(domain.TooLarge, "the message has %d bytes with key, headers and overhead; topic %q takes %d", o.size, o.parcel.topic, r.largest)
