@@ -34,20 +34,27 @@ func newReplays(cfg Config) replays {
 	}
 }
 
-// replay gives a viewer a part in a replay of topic that begins at from, or passes it soon; alone asks for one that nobody else has begun, and that begins just there. leave
-// is called once.
-func (s *Service) replay(topic domain.Topic, from domain.Start, checked uint64, client string, alone bool) (r *replay, leave func()) {
+// company is with whom a viewer can share a replay.
+type company int
+
+const (
+	nearby company = iota // whose replay comes by soon
+	same                  // whose replay begins just there
+	nobody
+)
+
+// replay gives a viewer a part in a replay of topic: in one that others have begun, as far as with allows, or in one that begins at from, and a little before that where those nearby are to share
+// it. leave is called once.
+func (s *Service) replay(topic domain.Topic, from domain.Start, checked uint64, client string, with company) (r *replay, leave func()) {
 	rs := &s.replays
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	if !alone {
-		for _, have := range rs.topics[topic] {
-			if have.accepts(from) {
-				return have, rs.join(have, client)
-			}
+	for _, have := range rs.topics[topic] {
+		if with != nobody && (with == nearby || have.from.Equal(from)) && have.accepts(from) {
+			return have, rs.join(have, client)
 		}
 	}
-	if !alone {
+	if with == nearby {
 		from = withLead(from)
 	}
 	ctx, cancel := context.WithCancel(context.Background())

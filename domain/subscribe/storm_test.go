@@ -3,6 +3,7 @@ package subscribe
 import (
 	"context"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -117,6 +118,55 @@ func TestAStormOfViewersSharesTheReaders(t *testing.T) {
 			})
 		})
 	}
+}
+
+// late is a broker that takes its time before each chunk.
+type late struct {
+	*fakeBroker
+	by time.Duration
+}
+
+func (b late) Tail(ctx context.Context, topic domain.Topic, from domain.Start) (domain.Opening, iter.Seq2[domain.Chunk, error], error) {
+	opening, chunks, err := b.fakeBroker.Tail(ctx, topic, from)
+	return opening, func(yield func(domain.Chunk, error) bool) {
+		for chunk, err := range chunks {
+			select {
+			case <-time.After(b.by):
+			case <-ctx.Done():
+			}
+			if !yield(chunk, err) {
+				return
+			}
+		}
+	}, err
+}
+
+// Each viewer for whom the reader of others was too slow began one of its own: thousands began hundreds, as many as one client may have, and the rest were refused.
+func TestWhoLosesPatienceSharesAReader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newFakeBroker(1)
+		for range lead + 2000 {
+			b.put(0, "k")
+		}
+		s := newService(t, late{b, 2 * patience}, func(c *Config) { c.Window.Messages = 10 })
+		place := domain.NewVector(b.epoch, domain.Place{Next: lead + 1000})
+		cursor := domain.CursorOf("t", place)
+		var all sync.WaitGroup
+		for range 100 {
+			all.Go(func() {
+				stream, err := s.View(t.Context(), ports.View{Topics: []domain.Pattern{"t"}, Resume: &cursor, Client: "one"})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				readOn(t, stream, place, lead+2000)
+			})
+		}
+		all.Wait()
+		if n := s.ReplaysBegun(); n > 2 {
+			t.Errorf("%d replays for who all lack the same", n)
+		}
+	})
 }
 
 // far are places that no replay from one of them comes by soon.

@@ -134,13 +134,13 @@ func (t *track) follow(at uint64, v *domain.Vector, own bool) {
 }
 
 // read goes on in the broker's own log.
-func (t *track) read(from domain.Start) { t.readWith(from, false) }
+func (t *track) read(from domain.Start) { t.readWith(from, nearby) }
 
-func (t *track) readWith(from domain.Start, alone bool) {
+func (t *track) readWith(from domain.Start, with company) {
 	t.quit()
 	_, _, checked := t.live.live()
 	t.from = from
-	t.replay, t.leave = t.s.service.replay(t.topic, from, checked, t.s.client, alone)
+	t.replay, t.leave = t.s.service.replay(t.topic, from, checked, t.s.client, with)
 	t.hook = t.replay.bells.hang(t.s.bell, nil)
 }
 
@@ -232,9 +232,9 @@ func (t *track) arrive() error {
 				r.more()
 				return nil
 			}
-			return t.arriveAlone()
+			return t.arriveThere()
 		case tooLate:
-			return t.arriveAlone()
+			return t.arriveThere()
 		case inside:
 			at, _ := r.log.enter(v, unchecked)
 			t.source, t.at, t.vector, t.own = r.log, at, v, true
@@ -244,9 +244,9 @@ func (t *track) arrive() error {
 	return nil
 }
 
-// arriveAlone is arrive with a replay that begins just where this track goes on.
-func (t *track) arriveAlone() error {
-	t.readWith(t.from, true)
+// arriveThere is arrive with a replay that begins just where this track goes on. All who lose patience at one place share it: there may be thousands, and that the broker is slow was perhaps why.
+func (t *track) arriveThere() error {
+	t.readWith(t.from, same)
 	return t.arrive() // it may have opened, or failed, before the bell hung there
 }
 

@@ -43,7 +43,7 @@ func (t *track) gather() (again bool) {
 			t.conflate(eventsOf(got.runs[i:]))
 		}
 		if !t.walk(run) {
-			t.readWith(domain.StartVector(t.vector), true)
+			t.readWith(domain.StartVector(t.vector), nobody)
 			break
 		}
 		t.at++
@@ -82,7 +82,7 @@ func (t *track) rest(got taken) (again bool) {
 		return false
 	}
 	if t.own && t.source.lacks(t.vector) {
-		t.readWith(domain.StartVector(t.vector), true)
+		t.readWith(domain.StartVector(t.vector), nobody)
 		return true
 	}
 	t.catchUp(got.head)
