@@ -86,10 +86,16 @@ func tooFewInSync(x *trial) {
 	if err := brokers.KafkaAdmin(x.T, x.together()).IncrementalAlterConfig(sarama.TopicResource, x.name, set, false); err != nil {
 		x.Fatal(err)
 	}
-	x.away("a follower", int32(1+x.rand.IntN(len(x.cluster))), false)
-	if len(x.refusals()) == 0 {
-		x.Error("two replicas took messages that need three")
+	doomed := x.cluster[x.rand.IntN(len(x.cluster))]
+	x.step("a node is killed")
+	doomed.Kill()
+	x.Cleanup(doomed.Start)
+	if !x.until(patience, func() bool { return x.told("in sync") }) {
+		x.Error("publishers were not told that too few replicas are in sync")
 	}
+	x.step("publishers were told why")
+	doomed.Start()
+	x.inSync()
 }
 
 // away kills a node, and starts it again after a while; where without says so, once all have gone on without it. It returns when the node follows all partitions.

@@ -46,11 +46,12 @@ type trial struct {
 	strangers atomic.Int64   // how many there were
 	mu        sync.Mutex     // guards what follows
 	refused   map[string]int // by code, what publishers were told
+	details   map[string]bool
 }
 
 func newTrial(t *testing.T, a *arena, r row, seed uint64) *trial {
 	return &trial{
-		T: t, arena: a, row: r, rand: source(seed, a.kind+"/"+r.name), oracle: oracle.New(), begun: time.Now(), refused: map[string]int{},
+		T: t, arena: a, row: r, rand: source(seed, a.kind+"/"+r.name), oracle: oracle.New(), begun: time.Now(), refused: map[string]int{}, details: map[string]bool{},
 	}
 }
 
@@ -218,6 +219,7 @@ func (x *trial) refuse(code, detail string, retryable bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.refused[code]++
+	x.details[detail] = true
 	if x.refused[code] > 1 {
 		return
 	}
@@ -236,6 +238,18 @@ func (x *trial) refusals() map[string]int {
 		all[code] = n
 	}
 	return all
+}
+
+// told reports whether a publisher was told something with these words.
+func (x *trial) told(words string) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for detail := range x.details {
+		if strings.Contains(detail, words) {
+			return true
+		}
+	}
+	return false
 }
 
 // verdict is what the table says of the trial.

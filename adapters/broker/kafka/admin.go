@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -71,6 +72,7 @@ func askController[T any](ctx context.Context, b *Broker, topic domain.Topic, f 
 type topology struct {
 	epoch   domain.Epoch
 	leaders map[int32]int32 // by partition; noLeader where there is none now
+	behind  map[int32]int   // by partition that has a leader but not all of its replicas in sync: how many are
 }
 
 const noLeader = -1
@@ -89,11 +91,14 @@ func (b *Broker) topology(ctx context.Context, topic domain.Topic) (topology, er
 		if t.Err != sarama.ErrNoError && t.Err != sarama.ErrLeaderNotAvailable {
 			return topology{}, t.Err
 		}
-		shape := topology{epoch: epochOf(t.Uuid), leaders: make(map[int32]int32, len(t.Partitions))}
+		shape := topology{epoch: epochOf(t.Uuid), leaders: make(map[int32]int32, len(t.Partitions)), behind: make(map[int32]int)}
 		for _, p := range t.Partitions {
 			shape.leaders[p.ID] = p.Leader
 			if p.Err == sarama.ErrLeaderNotAvailable {
 				shape.leaders[p.ID] = noLeader
+			}
+			if shape.leaders[p.ID] != noLeader && len(p.Isr) < len(p.Replicas) {
+				shape.behind[p.ID] = len(p.Isr)
 			}
 		}
 		return shape, nil
@@ -107,6 +112,23 @@ func epochOf(id sarama.Uuid) domain.Epoch {
 		return 1
 	}
 	return epoch
+}
+
+// setting asks for a number of a topic's configuration.
+func (b *Broker) setting(ctx context.Context, topic domain.Topic, name string) (int64, error) {
+	return askController(ctx, b, topic, func(a *admin) (int64, error) {
+		resource := &sarama.ConfigResource{Type: sarama.TopicResource, Name: string(topic), ConfigNames: []string{name}}
+		found, err := a.DescribeConfigs([]*sarama.ConfigResource{resource}, sarama.DescribeConfigsOptions{})
+		switch {
+		case err != nil:
+			return 0, err
+		case len(found) == 1 && found[0].ErrorCode != sarama.ErrNoError:
+			return 0, found[0].ErrorCode
+		case len(found) != 1 || len(found[0].Configs) != 1:
+			return 0, domain.Errorf(domain.Unavailable, "the broker does not tell %s of topic %q", name, topic)
+		}
+		return strconv.ParseInt(found[0].Configs[0].Value, 10, 64)
+	})
 }
 
 // Describe implements ports.Describer. Partitions without a leader are left out: nobody knows their extent.

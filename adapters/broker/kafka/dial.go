@@ -75,16 +75,6 @@ func (b *Broker) sarama(ctx context.Context) *sarama.Config {
 	return &c
 }
 
-// securely makes connections that end with ctx and see what c's client says in the clear: where that is to be over TLS, it is they who speak it, and not sarama.
-func (b *Broker) securely(ctx context.Context, c *sarama.Config) dialer {
-	way := dialUntil(ctx, b.cfg.DialTimeout)
-	if c.Net.TLS.Enable {
-		c.Net.TLS.Enable = false
-		way = way.secured(ctx, c.Net.TLS.Config, b.cfg.DialTimeout)
-	}
-	return way
-}
-
 // baseConfig is what all our clients have in common. It reads the files that cfg names.
 func baseConfig(cfg Config) (*sarama.Config, error) {
 	version, err := sarama.ParseKafkaVersion(cfg.Version)

@@ -31,8 +31,6 @@ func translate(topic domain.Topic, err error) error {
 		return domain.Errorf(domain.TooLarge, "the message is larger than topic %q takes", topic).Because(err)
 	case errors.Is(err, sarama.ErrInvalidMessage), errors.Is(err, sarama.ErrInvalidRecord), errors.Is(err, sarama.ErrInvalidTimestamp):
 		return domain.Errorf(domain.InvalidRequest, "the broker does not take this message on topic %q", topic).Because(err)
-	case tooFewInSync(err):
-		return domain.Errorf(domain.Unavailable, "too few replicas of topic %q are in sync", topic).Because(err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return domain.Errorf(domain.Unavailable, "the broker did not answer in time").Because(err)
 	case errors.Is(err, sarama.ErrOutOfBrokers) && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)):

@@ -221,7 +221,12 @@ func (m *membership) config(life context.Context) *sarama.Config {
 	c.Consumer.Return.Errors = false
 	// A join waits for the whole group, so its answer may take as long as a rebalance. Everything else is answered sooner.
 	c.Net.ReadTimeout = max(cfg.RequestTimeout, cfg.RebalanceTimeout+5*time.Second)
-	c.Net.Proxy.Dialer = m.broker.securely(life, c).prompt(cfg.RequestTimeout)
+	way := dialUntil(life, cfg.DialTimeout)
+	if c.Net.TLS.Enable { // ours, since a promptConn has to see what is asked
+		way = way.secured(life, c.Net.TLS.Config, cfg.DialTimeout)
+		c.Net.TLS.Enable = false
+	}
+	c.Net.Proxy.Dialer = way.prompt(cfg.RequestTimeout)
 	return c
 }
 

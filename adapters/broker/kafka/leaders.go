@@ -12,7 +12,7 @@ import (
 	"culvert/domain"
 )
 
-// leaderless is how long a partition may be without a leader, or its leader without replicas, until messages to it are refused at once. Electing one takes less.
+// leaderless is how long a partition may be without a leader, or short of replicas, until messages to it are refused at once. Electing one takes less.
 const leaderless = 5 * time.Second
 
 // leaders is the client of sarama's producer. Where a partition has no leader now, be it that none is elected or that the cluster is away, it waits for one in the place of the
@@ -31,10 +31,18 @@ type place struct {
 	partition int32
 }
 
-// absence is what is known of a partition whose leader is waited for.
+// absence is what is known of a partition that lacks what writing needs.
 type absence struct {
 	since time.Time
-	cause error // of the last attempt
+	cause error // what was told last; nil where nothing is lacking
+}
+
+// lasting gives the cause, once it has been so for so long that more messages need not wait.
+func (a absence) lasting() error {
+	if time.Since(a.since) < leaderless {
+		return nil
+	}
+	return a.cause
 }
 
 // newLeaders makes the client of a producer. What waits gives up when ctx ends.
@@ -89,13 +97,9 @@ func (l *leaders) found(at place) {
 	delete(l.missing, at)
 }
 
-// absent gives why the partition has no leader, once it has had none for so long that more messages need not wait for one.
+// absent gives why the partition has had no leader for long.
 func (l *leaders) absent(topic domain.Topic, partition int32) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	known, missing := l.missing[place{string(topic), partition}]
-	if !missing || time.Since(known.since) < leaderless {
-		return nil
-	}
-	return known.cause
+	return l.missing[place{string(topic), partition}].lasting()
 }

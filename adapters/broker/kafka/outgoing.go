@@ -12,23 +12,39 @@ import (
 
 // parcel is one batch on its way: it sees to it that each message is answered once, at the deadline at the latest.
 type parcel struct {
-	topic     domain.Topic
-	shortages *shortages
-	done      func(i int, ack domain.Ack, err error)
-	messages  []outgoing
-	open      atomic.Int64 // messages not answered, and one until all were added
-	timer     *time.Timer
+	topic    domain.Topic
+	producer *producer
+	done     func(i int, ack domain.Ack, err error)
+	messages []outgoing
+	open     atomic.Int64 // messages not answered, and one until all were added
+	deadline time.Time
+	timer    *time.Timer
 }
 
-func newParcel(topic domain.Topic, shortages *shortages, n int, limit time.Duration, done func(i int, ack domain.Ack, err error)) *parcel {
-	p := &parcel{topic: topic, shortages: shortages, done: done, messages: make([]outgoing, n)}
+func newParcel(topic domain.Topic, producer *producer, n int, deadline time.Time, done func(i int, ack domain.Ack, err error)) *parcel {
+	p := &parcel{topic: topic, producer: producer, done: done, messages: make([]outgoing, n), deadline: deadline}
 	p.open.Store(int64(n) + 1)
 	for i := range p.messages {
 		o := &p.messages[i]
 		o.parcel, o.index = p, i
 	}
-	p.timer = time.AfterFunc(limit, p.expire)
+	p.timer = time.AfterFunc(time.Hour, p.check)
+	p.wait() // only now, since check needs the timer
 	return p
+}
+
+func (p *parcel) wait() { p.timer.Reset(min(time.Until(p.deadline), routeAge)) }
+
+// check sees to a parcel that is not answered yet: until the deadline its topic is looked at, to know why.
+func (p *parcel) check() {
+	switch {
+	case p.open.Load() == 0:
+	case time.Now().Before(p.deadline):
+		p.producer.refresh(p.topic)
+		p.wait()
+	default:
+		p.expire()
+	}
 }
 
 // add is message i's part of the parcel.
@@ -112,9 +128,18 @@ func (o *outgoing) expire() {
 	case waiting:
 		o.tell(domain.Ack{}, domain.Errorf(domain.Unavailable, "the broker could not be reached in time"))
 	case leaving:
-		topic := o.parcel.topic
-		o.tell(domain.Ack{}, unconfirmed(topic, o.partition, o.parcel.shortages.last(topic, o.partition)))
+		o.tell(domain.Ack{}, o.unconfirmed())
 	}
+}
+
+// unconfirmed is what is told of a message that has left, and will not be confirmed in time. Whether it is written nobody knows: a leader that is short of replicas now may have written it at an
+// earlier attempt.
+func (o *outgoing) unconfirmed() *domain.Error {
+	topic := o.parcel.topic
+	if cause := o.parcel.producer.shortages.of(topic, o.partition).cause; cause != nil {
+		return domain.Errorf(domain.Timeout, "too few replicas of partition %d of topic %q are in sync to confirm the message", o.partition, topic).Because(cause)
+	}
+	return domain.Errorf(domain.Timeout, "the broker did not confirm the message in time")
 }
 
 func (o *outgoing) tell(ack domain.Ack, err error) {

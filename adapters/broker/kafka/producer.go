@@ -73,8 +73,6 @@ func (b *Broker) startProducer(ctx context.Context) (*producer, error) {
 		}
 		return pauseBefore(retries)
 	}
-	heard := newShortages()
-	c.Net.Proxy.Dialer = b.securely(ctx, c).hearing(heard.hear)
 	c.Metadata.RefreshFrequency = 30 * time.Second
 	c.ChannelBufferSize = laneMessages
 	client, err := sarama.NewClient(b.cfg.Brokers, c)
@@ -90,7 +88,7 @@ func (b *Broker) startProducer(ctx context.Context) (*producer, error) {
 		return nil, err
 	}
 	p := &producer{
-		client: client, leaders: leaders, shortages: heard, giveUp: giveUp, async: async, window: int64(b.cfg.WindowBytes), batch: int64(b.cfg.MessageBytes + batchOverhead),
+		client: client, leaders: leaders, shortages: newShortages(), giveUp: giveUp, async: async, window: int64(b.cfg.WindowBytes), batch: int64(b.cfg.MessageBytes + batchOverhead),
 		routes: make(map[domain.Topic]*route), doubts: make(map[domain.Topic][]*outgoing),
 	}
 	p.find = func(topic domain.Topic, known *route) (*route, error) { return p.look(ctx, b, topic, known) }
@@ -190,14 +188,8 @@ func (r *route) confirm() {
 // route gives the route of a topic, looking from time to time whether the topic is still there. Without this sarama would hold up every topic while it asks for
 // one that is missing. All who publish to a topic share one look, and while it is published to again and again nobody waits for that: over a slow network messages would spend their time on it.
 func (p *producer) route(ctx context.Context, topic domain.Topic) (*route, error) {
-	p.mu.Lock()
-	r := p.routes[topic]
-	p.mu.Unlock()
-	if r != nil && r.age() < routeAge {
-		return r, nil
-	}
-	found := p.finding.DoChan(string(topic), func() (any, error) { return p.find(topic, r) })
-	if r != nil && r.age() < routeLimit {
+	r, found := p.refresh(topic)
+	if found == nil || r != nil && r.age() < routeLimit && !p.shortages.lasting(topic) { // what is refused has to be so now
 		return r, nil
 	}
 	select {
@@ -211,6 +203,17 @@ func (p *producer) route(ctx context.Context, topic domain.Topic) (*route, error
 	}
 }
 
+// refresh gives the route of a topic that is known, and what a look at the topic will find, unless it is not time for one. It does not wait.
+func (p *producer) refresh(topic domain.Topic) (known *route, found <-chan singleflight.Result) {
+	p.mu.Lock()
+	r := p.routes[topic]
+	p.mu.Unlock()
+	if r != nil && r.age() < routeAge {
+		return r, nil
+	}
+	return r, p.finding.DoChan(string(topic), func() (any, error) { return p.find(topic, r) })
+}
+
 // look finds the route of a topic. One that is known stays what it is, unless the topic is gone.
 func (p *producer) look(ctx context.Context, b *Broker, topic domain.Topic, known *route) (*route, error) {
 	if !b.enter() {
@@ -219,7 +222,8 @@ func (p *producer) look(ctx context.Context, b *Broker, topic domain.Topic, know
 	defer b.leave()
 	ctx, cancel := context.WithTimeout(ctx, b.cfg.RequestTimeout)
 	defer cancel()
-	_, err := b.ensure(ctx, topic)
+	shape, err := b.ensure(ctx, topic)
+	p.shortages.note(topic, b.short(ctx, topic, shape))
 	switch {
 	case err != nil && known != nil && domain.CodeOf(err) == domain.Unavailable:
 		return known, nil // the leaders may be there all the same

@@ -38,7 +38,7 @@ func (b *Broker) Publish(ctx context.Context, topic domain.Topic, batch []*domai
 		refuse(batch, done, err)
 		return
 	}
-	parcel := newParcel(topic, p.shortages, len(batch), time.Until(deadline), done)
+	parcel := newParcel(topic, p, len(batch), deadline, done)
 	choose := chooser(p.client, topic)
 	for i, m := range batch {
 		o := parcel.add(i, m)
@@ -100,7 +100,7 @@ func (p *producer) send(ctx context.Context, route *route, choose func(*sarama.P
 	if cause := p.leaders.absent(o.parcel.topic, partition); cause != nil {
 		return withoutLeader(o.parcel.topic, partition).Because(cause)
 	}
-	if cause := p.shortages.lasting(o.parcel.topic, partition); cause != nil {
+	if cause := p.shortages.of(o.parcel.topic, partition).lasting(); cause != nil {
 		return domain.Errorf(domain.Unavailable, "too few replicas of partition %d of topic %q are in sync", partition, o.parcel.topic).Because(cause)
 	}
 	lane := route.lane(partition)
@@ -179,9 +179,6 @@ func acked(msg *sarama.ProducerMessage) {
 func (p *producer) failed(e *sarama.ProducerError) {
 	o := e.Msg.Value.(*outgoing)
 	o.release()
-	if !errors.Is(e.Err, errExpired) { // others of the partition may be under way still
-		p.shortages.forget(o.parcel.topic, o.partition)
-	}
 	err := translate(o.parcel.topic, e.Err)
 	switch domain.CodeOf(err) {
 	case domain.UnknownTopic:
@@ -194,7 +191,7 @@ func (p *producer) failed(e *sarama.ProducerError) {
 		if errors.As(e.Err, &config) { // sarama's own check of the size
 			err = domain.Errorf(domain.TooLarge, "the message is larger than topic %q takes", o.parcel.topic).Because(e.Err)
 		} else if o.left() {
-			err = unconfirmed(o.parcel.topic, o.partition, e.Err)
+			err = o.unconfirmed().Because(e.Err)
 		}
 	}
 	o.answer(domain.Ack{}, err)

@@ -1,73 +1,78 @@
 package kafka
 
 import (
-	"errors"
+	"context"
+	"fmt"
 	"sync"
 	"time"
-
-	"github.com/IBM/sarama"
 
 	"culvert/domain"
 )
 
-// shortages are the partitions of which their leader said, when it was last written to, that too few replicas are in sync. sarama keeps that to itself and tries again, until long after the
-// messages' deadlines.
+// shortages are the partitions of which too few replicas were in sync when their topic was looked at last. Their leaders refuse what is written, which sarama keeps to itself: it tries again until
+// long after the messages' deadlines.
 type shortages struct {
-	mu    sync.Mutex // guards short
-	short map[place]absence
+	mu    sync.Mutex // guards known
+	known map[domain.Topic]map[int32]absence
 }
 
-func newShortages() *shortages { return &shortages{short: make(map[place]absence)} }
+func newShortages() *shortages { return &shortages{known: make(map[domain.Topic]map[int32]absence)} }
 
-// hear takes note of what a leader answered to what was written.
-func (s *shortages) hear(at place, answer sarama.KError) {
+// note takes note of why partitions of a topic are short. All others of the topic are not, or nobody can tell.
+func (s *shortages) note(topic domain.Topic, causes map[int32]error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !tooFewInSync(answer) {
-		delete(s.short, at)
+	before := s.known[topic]
+	delete(s.known, topic)
+	if len(causes) == 0 {
 		return
 	}
-	known, again := s.short[at]
-	if !again {
-		known.since = time.Now()
+	now := make(map[int32]absence, len(causes))
+	for partition, cause := range causes {
+		since := time.Now()
+		if known, again := before[partition]; again {
+			since = known.since
+		}
+		now[partition] = absence{since: since, cause: cause}
 	}
-	s.short[at] = absence{since: known.since, cause: answer}
+	s.known[topic] = now
 }
 
-// forget forgets what was said of a partition to which nothing is under way any more: only by writing it is known to be well again.
-func (s *shortages) forget(topic domain.Topic, partition int32) {
+// of gives what is known of a partition: nothing where it is not short.
+func (s *shortages) of(topic domain.Topic, partition int32) absence {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.short, place{string(topic), partition})
+	return s.known[topic][partition]
 }
 
-// last gives the leader's last word on a partition, where that was that too few replicas are in sync.
-func (s *shortages) last(topic domain.Topic, partition int32) error {
+// lasting reports whether messages to a partition of the topic are refused.
+func (s *shortages) lasting(topic domain.Topic) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.short[place{string(topic), partition}].cause
+	for _, known := range s.known[topic] {
+		if known.lasting() != nil {
+			return true
+		}
+	}
+	return false
 }
 
-// lasting is last, once it has been so for so long that more messages need not wait for replicas.
-func (s *shortages) lasting(topic domain.Topic, partition int32) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	known, short := s.short[place{string(topic), partition}]
-	if !short || time.Since(known.since) < leaderless {
+// short gives why partitions of a topic are short. The setting is asked for only where replicas are behind: it may be changed at any time. Where it may not be read, nobody can tell.
+func (b *Broker) short(ctx context.Context, topic domain.Topic, shape topology) map[int32]error {
+	if len(shape.behind) == 0 {
 		return nil
 	}
-	return known.cause
-}
-
-func tooFewInSync(err error) bool {
-	return errors.Is(err, sarama.ErrNotEnoughReplicas) || errors.Is(err, sarama.ErrNotEnoughReplicasAfterAppend)
-}
-
-// unconfirmed is what is told of a message that has left, and will not be confirmed in time. Whether it is written nobody knows: a leader that lacks replicas now may have written it at an
-// earlier attempt.
-func unconfirmed(topic domain.Topic, partition int32, cause error) *domain.Error {
-	if tooFewInSync(cause) {
-		return domain.Errorf(domain.Timeout, "too few replicas of partition %d of topic %q are in sync to confirm the message", partition, topic).Because(cause)
+	const setting = "min.insync.replicas"
+	least, err := b.setting(ctx, topic, setting)
+	if err != nil {
+		b.log.Debug("how many replicas must be in sync is not known", "topic", topic, "error", err)
+		return nil
 	}
-	return domain.Errorf(domain.Timeout, "the broker did not confirm the message in time").Because(cause)
+	causes := make(map[int32]error)
+	for partition, in := range shape.behind {
+		if int64(in) < least {
+			causes[partition] = fmt.Errorf("%d replicas are in sync, and %s is %d", in, setting, least)
+		}
+	}
+	return causes
 }

@@ -2,11 +2,7 @@ package kafka
 
 import (
 	"context"
-	"errors"
-	"strconv"
 	"time"
-
-	"github.com/IBM/sarama"
 
 	"culvert/domain"
 )
@@ -19,17 +15,7 @@ func (b *Broker) largest(ctx context.Context, topic domain.Topic) (largest int64
 	configured := int64(b.cfg.MessageBytes + batchOverhead)
 	ctx, cancel := context.WithTimeout(ctx, b.cfg.RequestTimeout)
 	defer cancel()
-	own, err := ask(ctx, b, topic, func(a *admin) (int64, error) {
-		resource := &sarama.ConfigResource{Type: sarama.TopicResource, Name: string(topic), ConfigNames: []string{"max.message.bytes"}}
-		found, err := a.DescribeConfigs([]*sarama.ConfigResource{resource}, sarama.DescribeConfigsOptions{})
-		if err != nil {
-			return 0, err
-		}
-		if len(found) != 1 || len(found[0].Configs) != 1 {
-			return 0, errors.New("the broker does not tell max.message.bytes")
-		}
-		return strconv.ParseInt(found[0].Configs[0].Value, 10, 64)
-	})
+	own, err := b.setting(ctx, topic, "max.message.bytes")
 	if err != nil {
 		b.log.Debug("the topic's largest message is not known", "topic", topic, "error", err)
 		return configured, false
