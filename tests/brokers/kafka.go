@@ -37,7 +37,7 @@ func Kafka(t testing.TB) KafkaCluster {
 	}
 	node, err := ownKafka()
 	if err != nil {
-		without(t, "Kafka", err)
+		Without(t, "Kafka", err)
 	}
 	return KafkaCluster{Addrs: []string{node.addr}, Version: KafkaVersion}
 }

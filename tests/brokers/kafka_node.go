@@ -188,7 +188,7 @@ func StartKafka(t testing.TB, properties map[string]string) *KafkaProcess {
 	t.Helper()
 	node, err := newKafkaNode(t.Context(), io.Discard, properties)
 	if err != nil {
-		without(t, "Kafka", err)
+		Without(t, "Kafka", err)
 	}
 	return runKafka(t, node)
 }
@@ -217,7 +217,7 @@ func StartKafkaCluster(t testing.TB, n int, properties map[string]string) []*Kaf
 	maps.Copy(all, properties)
 	nodes, err := newKafkaNodes(t.Context(), io.Discard, n, all)
 	if err != nil {
-		without(t, "Kafka", err)
+		Without(t, "Kafka", err)
 	}
 	options := processOptions(t.Context(), nodes[0].libs)
 	var starting sync.WaitGroup

@@ -77,11 +77,11 @@ func kafkaTool(t testing.TB, input, class string, args ...string) string {
 func kafkaProgram(t testing.TB, class string, args ...string) *exec.Cmd {
 	t.Helper()
 	if err := checkJava(t.Context()); err != nil {
-		without(t, "Apache's Kafka tools", err)
+		Without(t, "Apache's Kafka tools", err)
 	}
 	libs, err := kafkaLibs(t.Context(), io.Discard)
 	if err != nil {
-		without(t, "Apache's Kafka tools", err)
+		Without(t, "Apache's Kafka tools", err)
 	}
 	line := java(libs, quick(), class, args...)
 	cmd := exec.CommandContext(t.Context(), line[0], line[1:]...)

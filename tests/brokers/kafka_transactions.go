@@ -31,11 +31,11 @@ type KafkaTransactions struct {
 func StartTransactions(t testing.TB, cluster KafkaCluster) *KafkaTransactions {
 	t.Helper()
 	if err := checkJava(t.Context()); err != nil {
-		without(t, "Apache's Kafka clients", err)
+		Without(t, "Apache's Kafka clients", err)
 	}
 	libs, err := kafkaLibs(t.Context(), io.Discard)
 	if err != nil {
-		without(t, "Apache's Kafka clients", err)
+		Without(t, "Apache's Kafka clients", err)
 	}
 	source := filepath.Join(t.TempDir(), "KafkaTransactions.java")
 	if err := os.WriteFile(source, kafkaTransactions, 0o600); err != nil {

@@ -27,8 +27,8 @@ func Strict() bool {
 	return false
 }
 
-// without ends the test, which cannot run without a broker.
-func without(t testing.TB, broker string, err error) {
+// Without ends the test, which cannot run without a broker, or something else that this machine does not have.
+func Without(t testing.TB, broker string, err error) {
 	t.Helper()
 	if Strict() {
 		t.Fatalf("no %s to test with: %v", broker, err)

@@ -17,7 +17,7 @@ func StartNginx(t testing.TB, site string) {
 	t.Helper()
 	path, err := findNginx()
 	if err != nil {
-		without(t, "nginx", err)
+		Without(t, "nginx", err)
 	}
 	dir := t.TempDir()
 	config := filepath.Join(dir, "nginx.conf")

@@ -24,11 +24,11 @@ var npmFiles embed.FS
 func Node(ctx context.Context, t testing.TB, file string, args ...string) *exec.Cmd {
 	t.Helper()
 	if err := checkNode(); err != nil {
-		without(t, "Node", err)
+		Without(t, "Node", err)
 	}
 	packages, err := nodePackages(ctx, io.Discard)
 	if err != nil {
-		without(t, "packages for Node", err)
+		Without(t, "packages for Node", err)
 	}
 	// Node looks for packages beside the program.
 	folder := t.TempDir()

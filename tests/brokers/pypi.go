@@ -24,11 +24,11 @@ func Python(ctx context.Context, t testing.TB, file string, args ...string) *exe
 	t.Helper()
 	python, err := findPython(ctx)
 	if err != nil {
-		without(t, "Python", err)
+		Without(t, "Python", err)
 	}
 	packages, err := pythonPackages(ctx, io.Discard, python)
 	if err != nil {
-		without(t, "packages for Python", err)
+		Without(t, "packages for Python", err)
 	}
 	cmd := program(ctx, append([]string{inVenv(packages), file}, args...)...)
 	cmd.Env = append(cmd.Environ(), "PYTHONIOENCODING=utf-8", "PYTHONDONTWRITEBYTECODE=1")

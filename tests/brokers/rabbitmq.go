@@ -35,7 +35,7 @@ func RabbitMQ(t testing.TB) RabbitMQServer {
 	}
 	node, err := ownRabbitMQ()
 	if err != nil {
-		without(t, "RabbitMQ", err)
+		Without(t, "RabbitMQ", err)
 	}
 	return node.server()
 }

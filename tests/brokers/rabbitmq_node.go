@@ -203,7 +203,7 @@ func StartRabbitMQ(t testing.TB, config ...string) *RabbitMQNode {
 	t.Helper()
 	node, err := newRabbitMQNode(t.Context(), config)
 	if err != nil {
-		without(t, "RabbitMQ", err)
+		Without(t, "RabbitMQ", err)
 	}
 	t.Cleanup(node.end)
 	r := &RabbitMQNode{t: t, node: node}

@@ -23,7 +23,7 @@ func Pika(t testing.TB, url, script string, args ...string) string {
 	t.Helper()
 	python, err := pikaPython(t.Context())
 	if err != nil {
-		without(t, "client of AMQP", err)
+		Without(t, "client of AMQP", err)
 	}
 	cmd := exec.CommandContext(t.Context(), python, append([]string{"-c", pikaPrelude + script + "\nconnection.close()\n", url}, args...)...)
 	cmd.Env = append(cmd.Environ(), "PYTHONIOENCODING=utf-8")

@@ -71,7 +71,9 @@ func bridgesRoll(x *trial) {
 				x.step("the bridge at %s has left", n.url)
 				x.pass(x.between(0, pick(300*time.Millisecond, 2*time.Second)))
 				n.start()
-				x.ready(n)
+				if !x.until(recovery, n.ready) {
+					x.Errorf("the bridge at %s is not ready", n.url)
+				}
 			}
 		}
 	})

@@ -51,6 +51,9 @@ func brokerAway(x *trial) {
 	x.step("the broker is killed")
 	x.kill()
 	x.pass(pick(6*time.Second, 2*time.Minute))
+	if len(x.refusals()) == 0 {
+		x.Error("nobody was refused although the broker was away")
+	}
 	x.step("the broker starts again")
 	x.start()
 }

@@ -2,7 +2,6 @@ package chaos
 
 import (
 	"math/rand/v2"
-	"net"
 	"strings"
 	"time"
 
@@ -16,7 +15,7 @@ func clientsKilled(x *trial) {
 	crossing.target = strings.TrimPrefix(x.nodes[0].url, "http://")
 	crossing.up()
 	x.Cleanup(crossing.close)
-	x.front = "http://" + crossing.listen
+	x.door = func() string { return "http://" + crossing.listen }
 	x.underLoad(usual(), func(x *trial) {
 		killed := 0
 		for range few(12, 200) {
@@ -37,10 +36,7 @@ func (r *relay) decimate(chance *rand.Rand) (killed int) {
 			return
 		}
 		killed++
-		for _, conn := range []net.Conn{c.client, c.server} {
-			_ = conn.(*net.TCPConn).SetLinger(0)
-		}
-		c.end()
+		c.reset()
 	})
 	return killed
 }

@@ -63,9 +63,9 @@ func (l *load) open() {
 	}
 }
 
-// own is the life of one client. Behind a front each has an address of its own, as clients of different people have.
+// own is the life of one client. Where they do not go to the first node themselves, each has an address of its own, as clients of different people have.
 func (l *load) own(life context.Context, number int) context.Context {
-	if l.front == "" {
+	if l.door == nil {
 		return life
 	}
 	return client.From(life, fmt.Sprintf("127.0.%d.%d", 1+number/200, 1+number%200))
@@ -198,6 +198,9 @@ func (l *load) parted(ctx context.Context, who string, err error) {
 	}
 	if code := websocket.CloseStatus(err); code >= 4500 {
 		l.Errorf("%s was sent away for good: %v", who, err)
+	}
+	if said := err.Error(); strings.Contains(said, "internal") || strings.Contains(said, `"reconnect":false`) { // in a status, a close code or a bye
+		l.Errorf("%s was told of a defect, or not to come back: %v", who, err)
 	}
 	select {
 	case <-time.After(50*time.Millisecond + rand.N(200*time.Millisecond)):

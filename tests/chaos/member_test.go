@@ -42,16 +42,40 @@ func (m *member) run(ctx context.Context, opened func()) {
 	}
 }
 
-// joined says that the member was let in by the node in the so-manieth of its lives. A queue of the in-process broker is gone with each of them, and begins anew with the first member of the next.
-func (m *member) joined(birth int64, opened func()) error {
-	if m.kind == inproc {
-		if now := m.nodes[0].births.Load(); now != birth {
-			return fmt.Errorf("the bridge was started anew in the meantime: birth %d, and now %d", birth, now)
+// host is who a client goes to: a bridge in one of its lives, or, without a node, any of those that stand behind an address.
+type host struct {
+	*node
+	url   string
+	birth int64
+}
+
+// host draws one for a client.
+func (x *trial) host() host {
+	h := host{url: x.url()}
+	for _, n := range x.nodes {
+		if n.url == h.url || len(x.nodes) == 1 {
+			h.node, h.birth = n, n.births.Load()
 		}
+	}
+	return h
+}
+
+// joined says that the member was let in by a host. A queue of the in-process broker is gone with each of its lives, and begins anew with the first member of the next.
+func (m *member) joined(h host, opened func()) error {
+	who := ""
+	if h.node != nil {
+		if now := h.births.Load(); now != h.birth {
+			return fmt.Errorf("the bridge was started anew in the meantime: birth %d, and now %d", h.birth, now)
+		}
+		who = fmt.Sprintf("%s, birth %d", h.url, h.birth)
+	}
+	if m.kind == inproc {
+		birth := m.nodes[0].births.Load()
 		if before := m.life.Swap(birth); before != 0 && before != birth {
 			m.oracle.Forgotten(queue)
 		}
 	}
+	m.seen.Joined(who)
 	opened()
 	return nil
 }
@@ -87,9 +111,12 @@ func (m *member) settles(notes ...oracle.Note) {
 	}
 }
 
-// settled says that the bridge has taken it.
-func (m *member) settled(notes ...oracle.Note) {
+// settled says that the bridge has taken it; surely, where it has answered that it did.
+func (m *member) settled(surely bool, notes ...oracle.Note) {
 	for _, n := range notes {
+		if surely {
+			m.seen.Closed(n)
+		}
 		m.group.saw(n)
 	}
 }
@@ -103,14 +130,14 @@ func (m *member) dwell() time.Duration {
 }
 
 func (m *member) overWS(ctx context.Context, opened func()) error {
-	birth := m.nodes[0].births.Load()
-	ws, err := client.OpenWS(ctx, m.url()+"/v1/ws", "culvert.v1.json")
+	h := m.host()
+	ws, err := client.OpenWS(ctx, h.url+"/v1/ws", "culvert.v1.json")
 	if err != nil {
 		return err
 	}
 	ctx, parted := context.WithCancel(ctx)
 	s := &socket{
-		member: m, WS: ws, opened: func() error { return m.joined(birth, opened) }, due: map[string]oracle.Note{}, ripe: make(chan string),
+		member: m, WS: ws, opened: func() error { return m.joined(h, opened) }, due: map[string]oracle.Note{}, ripe: make(chan string),
 		frames: make(chan client.Frame), broken: make(chan error, 1),
 	}
 	reading := make(chan struct{})
@@ -179,7 +206,7 @@ func (s *socket) take(ctx context.Context, f client.Frame) error {
 		s.gap(f)
 	case "ok":
 		if n, ok := s.due[f.ID]; ok && f.Settled == 1 {
-			s.settled(n)
+			s.settled(true, n)
 		}
 		delete(s.due, f.ID)
 	case "msg":
@@ -217,8 +244,8 @@ func (s *socket) settle(ctx context.Context, receipt string) error {
 }
 
 func (m *member) overSSE(ctx context.Context, opened func()) error {
-	birth := m.nodes[0].births.Load()
-	stream, err := client.OpenSSE(ctx, m.url()+"/v1/topics/"+m.name+"/queues/"+queue+"/events?ack=manual", "")
+	h := m.host()
+	stream, err := client.OpenSSE(ctx, h.url+"/v1/topics/"+m.name+"/queues/"+queue+"/events?ack=manual", "")
 	if err != nil {
 		return err
 	}
@@ -238,7 +265,7 @@ func (m *member) overSSE(ctx context.Context, opened func()) error {
 			if err := json.Unmarshal([]byte(e.Data), &ready); err != nil {
 				return err
 			}
-			if err := m.joined(birth, opened); err != nil {
+			if err := m.joined(h, opened); err != nil {
 				return err
 			}
 		case "assign", "mark":
@@ -295,9 +322,10 @@ func (m *member) settleUpto(ctx context.Context, base, stream string, p parcel) 
 		}
 	}
 	m.settles(p.good...)
-	if _, _, err := client.Settle(ctx, base, stream, map[string]string{"upto": p.last}); err != nil {
+	settled, _, err := client.Settle(ctx, base, stream, map[string]string{"upto": p.last})
+	if err != nil {
 		return err
 	}
-	m.settled(p.good...)
+	m.settled(settled == len(p.good), p.good...) // which of fewer it were, nobody says
 	return nil
 }

@@ -2,8 +2,6 @@ package chaos
 
 import (
 	"context"
-	"errors"
-	"net/http"
 	"strings"
 	"time"
 
@@ -194,16 +192,4 @@ func (x *trial) becomesReady(limit time.Duration) {
 		}
 	}
 	x.step("ready after %s", time.Since(since).Round(time.Millisecond))
-}
-
-// ready is what the bridge says of itself.
-func (n *node) ready() bool {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	_, err := client.Text(ctx, n.bridge.Admin+"/readyz")
-	var refusal *client.StatusError
-	if err != nil && !(errors.As(err, &refusal) && refusal.Status == http.StatusServiceUnavailable) {
-		n.t.Errorf("/readyz: %v", err)
-	}
-	return err == nil
 }

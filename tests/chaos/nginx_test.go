@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"culvert/tests/brokers"
-	"culvert/tests/client"
 )
 
 // nginxPage has the configuration of nginx that users are told to take.
@@ -37,16 +36,5 @@ func (x *trial) behindNginx() {
 		x.Fatalf("%s has no configuration of nginx with the addresses of two bridges and listen 80", nginxPage)
 	}
 	brokers.StartNginx(x.T, site)
-	x.front = "http://" + listen
-}
-
-// ready waits until a bridge says that clients may be sent to it.
-func (x *trial) ready(n *node) {
-	x.Helper()
-	if !x.until(recovery, func() bool {
-		_, err := client.Text(x.Context(), n.bridge.Admin+"/readyz")
-		return err == nil
-	}) {
-		x.Errorf("the bridge at %s is not ready", n.url)
-	}
+	x.door = func() string { return "http://" + listen }
 }

@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -47,6 +49,18 @@ func (n *node) stop() {
 	if err := n.bridge.Stop(); err != nil {
 		n.t.Errorf("the bridge at %s left with %v", n.url, err)
 	}
+}
+
+// ready is what the bridge says of itself.
+func (n *node) ready() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	_, err := client.Text(ctx, n.bridge.Admin+"/readyz")
+	var refusal *client.StatusError
+	if err != nil && !(errors.As(err, &refusal) && refusal.Status == http.StatusServiceUnavailable) {
+		n.t.Errorf("/readyz: %v", err)
+	}
+	return err == nil
 }
 
 // usage is what a bridge holds of its machine.

@@ -208,7 +208,9 @@ func (l *load) post(ctx context.Context, notes []oracle.Note) map[oracle.Note]bo
 	switch {
 	case errors.As(err, &refusal):
 		l.refusedBatch(refusal, notes)
-	case err != nil || len(answer.Results) != len(notes):
+	case err == nil && len(answer.Results) != len(notes):
+		l.Errorf("a batch of %d messages got %d answers", len(notes), len(answer.Results))
+	case err != nil:
 		for _, n := range notes {
 			l.oracle.Unknown(n)
 		}

@@ -43,20 +43,6 @@ func (x *trial) rejectAll() (mend func()) {
 	return x.mender(func() { x.rabbit.Ctl(x.T, "clear_policy", policy) })
 }
 
-// alterTopic changes a setting of the topic, until what it returns is called.
-func (x *trial) alterTopic(name, value string) (mend func()) {
-	x.Helper()
-	admin := brokers.KafkaAdmin(x.T, x.arena.kafka.Cluster())
-	alter := func(op sarama.IncrementalAlterConfigsOperation) {
-		entries := map[string]sarama.IncrementalAlterConfigsEntry{name: {Operation: op, Value: &value}}
-		if err := admin.IncrementalAlterConfig(sarama.TopicResource, x.name, entries, false); err != nil {
-			x.Errorf("the setting %s of the topic: %v", name, err)
-		}
-	}
-	alter(sarama.IncrementalAlterConfigsOperationSet)
-	return x.mender(func() { alter(sarama.IncrementalAlterConfigsOperationDelete) })
-}
-
 // quota lets the broker hold up bridges that publish more than a little.
 func quota(x *trial) {
 	admin := brokers.KafkaAdmin(x.T, x.arena.kafka.Cluster())

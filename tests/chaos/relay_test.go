@@ -92,14 +92,7 @@ func (r *relay) close() {
 func (r *relay) cut() { r.each((*call).end) }
 
 // reset ends all connections without a farewell: both ends are told by a RST.
-func (r *relay) reset() {
-	r.each(func(c *call) {
-		for _, conn := range []net.Conn{c.client, c.server} {
-			_ = conn.(*net.TCPConn).SetLinger(0)
-		}
-		c.end()
-	})
-}
+func (r *relay) reset() { r.each((*call).reset) }
 
 // forget carries nothing any more of the connections that there are, though both ends keep them. New ones are carried.
 func (r *relay) forget() { r.each(func(c *call) { c.forgotten = true }) }
@@ -160,6 +153,14 @@ func (r *relay) carry(listener net.Listener, client net.Conn) {
 func (c *call) end() {
 	_ = c.client.Close()
 	_ = c.server.Close()
+}
+
+// reset is end without a farewell.
+func (c *call) reset() {
+	for _, conn := range []net.Conn{c.client, c.server} {
+		_ = conn.(*net.TCPConn).SetLinger(0)
+	}
+	c.end()
 }
 
 // copy carries one way of a connection until an end of it is closed.

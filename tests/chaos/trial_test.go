@@ -32,9 +32,7 @@ type trial struct {
 	name   string // of the topic
 	nodes  []*node
 	load   *load
-	// front is where clients find the bridges; empty for the first node.
-	front string
-	// door, where it is not nil, tells each client anew where it finds a bridge, and may be called by all of them at once.
+	// door, where it is not nil, tells each client anew where it finds a bridge, and may be called by all of them at once. Else they go to the first node.
 	door func() string
 	// habits are what is odd about the members; nothing, mostly.
 	habits habits
@@ -62,14 +60,8 @@ func (x *trial) run() {
 		x.row.alone(x)
 		return
 	}
-	for range max(1, x.row.nodes) {
-		x.addNode()
-	}
-	c := usual()
-	if x.row.load != nil {
-		c = x.row.load()
-	}
-	x.underLoad(c, x.row.disturb)
+	x.addNode()
+	x.underLoad(usual(), x.row.disturb)
 }
 
 // addNode starts one more bridge. env comes behind that of the row.
@@ -98,10 +90,7 @@ func impatient() []string {
 
 // url is where clients find the bridges now.
 func (x *trial) url() string {
-	switch {
-	case x.front != "":
-		return x.front
-	case x.door != nil:
+	if x.door != nil {
 		return x.door()
 	}
 	return x.nodes[0].url
@@ -211,20 +200,25 @@ func (x *trial) judge() {
 	for _, fault := range x.oracle.Judge() {
 		x.Error(fault)
 	}
-	x.step("%d acked, refused %v", x.oracle.Acked(), x.refusals())
+	if gaps := x.oracle.Gaps(); gaps > 0 && !x.row.forgets && !x.reborn() {
+		x.Errorf("%d gaps were told of, though the broker has all that it confirmed", gaps)
+	}
+	x.step("%d acked, %d not answered, refused %v", x.oracle.Acked(), x.oracle.Unanswered(), x.refusals())
 }
 
-// refuse notes that a publisher was told an error, which must be one that passes.
+// reborn reports whether the broker ended with its bridge, and began anew, with nothing.
+func (x *trial) reborn() bool { return x.kind == inproc && x.nodes[0].births.Load() > 1 }
+
+// refuse notes that a publisher was told an error, which must be one that passes, and no defect.
 func (x *trial) refuse(code, detail string, retryable bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.refused[code]++
 	x.details[detail] = true
-	if x.refused[code] > 1 {
-		return
+	if x.refused[code] == 1 {
+		x.step("refused: %s: %s", code, detail)
 	}
-	x.step("refused: %s: %s", code, detail)
-	if !retryable || detail == "" {
+	if !retryable || detail == "" || code == "internal" {
 		x.Errorf("a publisher was told %s, retryable %t: %q", code, retryable, detail)
 	}
 }

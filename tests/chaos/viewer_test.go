@@ -45,7 +45,7 @@ func (v *viewer) run(ctx context.Context, opened func()) {
 // told takes what the server says: a kind of event, its cursor, and what it holds.
 func (v *viewer) told(kind, cursor, text string, lost *int64) error {
 	v.gate.Lock()
-	v.gate.Unlock() //nolint:staticcheck // whoever holds it stops us
+	defer v.gate.Unlock()
 	switch kind {
 	case "msg":
 		n, err := oracle.ParseNote(text)

@@ -13,6 +13,14 @@ import (
 // ErrUnsupported says that this machine is none on which a clock can be made to jump.
 var ErrUnsupported = errors.New("the clock of a process jumps on Linux on amd64 only")
 
+// Supported is nil where the clock of a process can be made to jump, else ErrUnsupported.
+func Supported() error {
+	if !supported {
+		return ErrUnsupported
+	}
+	return nil
+}
+
 // Ahead sets the wall clock of a running process so far ahead of the machine's, in whole seconds; behind it where by is negative. The process must be one that we may trace, a child of ours
 // for example. It returns when the process has the new time.
 func Ahead(pid int, by time.Duration) error {

@@ -12,6 +12,8 @@ import (
 	"time"
 )
 
+const supported = true
+
 // What the functions of the vDSO are led to: the system call of the same name, and then the seconds are added that stand in the four bytes' distance which is filled in where they are zero here.
 // Registers that are used are the caller's to save.
 var functions = []struct {

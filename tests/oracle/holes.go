@@ -19,6 +19,16 @@ func (m *Member) Gap(where string, lost int64) {
 // Away says that the member was cut off from the queue: what was told meanwhile, others were told.
 func (m *Member) Away() { m.holes = append(m.holes, hole{at: len(m.got)}) }
 
+// told counts the holes that the member was told of.
+func (m *Member) told() (n int) {
+	for _, h := range m.holes {
+		if h.told {
+			n++
+		}
+	}
+	return n
+}
+
 // lost is how many messages the gaps told of, and whether all of them told. All members that are there are told of the same holes, so of each place the most that one of them was told counts.
 func lost(members []*Member) (sum int64, known bool) {
 	most := map[string]int64{}
@@ -56,8 +66,8 @@ func tales(members []*Member, missing map[Note]bool) telling {
 		t := tale{m.holes, map[series][]step{}}
 		mine := map[Note]bool{}
 		for i, n := range m.got {
-			if !mine[n] && !missing[n] {
-				mine[n] = true
+			if !mine[n.Note] && !missing[n.Note] {
+				mine[n.Note] = true
 				t.given[n.series()] = append(t.given[n.series()], step{n.N, i})
 			}
 		}

@@ -48,6 +48,8 @@ type Oracle struct {
 	viewers []*Viewer
 	queues  map[string][]*Member
 	excused map[string]map[Note]bool // by queue: what its members need not be given
+	turn    int64                    // how often a member was given a message
+	closed  map[closing]bool
 	faults  []string
 }
 
@@ -61,7 +63,7 @@ type fate struct {
 
 // New makes an oracle that has heard of nothing.
 func New() *Oracle {
-	return &Oracle{sent: map[Note]*fate{}, queues: map[string][]*Member{}, excused: map[string]map[Note]bool{}}
+	return &Oracle{sent: map[Note]*fate{}, queues: map[string][]*Member{}, excused: map[string]map[Note]bool{}, closed: map[closing]bool{}}
 }
 
 // Sent says that a message is about to be sent.
@@ -157,10 +159,28 @@ func (o *Oracle) Acked() int {
 	return n
 }
 
-// Gaps counts the holes that viewers were told of. It is called when the run is over.
+// Unanswered counts the messages of which nobody knows what became of them, since their publisher's connection broke.
+func (o *Oracle) Unanswered() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n := 0
+	for _, f := range o.sent {
+		if f.answers == 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// Gaps counts the holes that viewers and members were told of. It is called when the run is over.
 func (o *Oracle) Gaps() (n int) {
 	for _, v := range o.viewers {
 		n += v.gaps
+	}
+	for _, members := range o.queues {
+		for _, m := range members {
+			n += m.told()
+		}
 	}
 	return n
 }

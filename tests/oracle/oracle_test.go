@@ -235,7 +235,7 @@ func TestOracle(t *testing.T) {
 			r.answerAll()
 			r.showAll()
 			got(r.members[0], r.notes[1], r.notes[0], r.notes[2], r.notes[3])
-		}, "member m got"},
+		}, "was the first to get"},
 		"a hole elsewhere than its gap": {func(r *run) {
 			r.answerAll()
 			r.giveAll()
@@ -313,8 +313,34 @@ func TestOracle(t *testing.T) {
 		"a redelivery that steps back": {func(r *run) {
 			r.answerAll()
 			r.showAll()
-			got(r.members[0], r.notes[0], r.notes[2], r.notes[1])
-			got(r.members[1], r.notes[1], r.notes[2], r.notes[3])
+			got(r.members[1], r.notes[0], r.notes[1])
+			got(r.members[0], r.notes[2], r.notes[1])
+			got(r.members[1], r.notes[2], r.notes[3])
+		}, ""},
+		"a key that two members had at once": {func(r *run) {
+			r.answerAll()
+			r.showAll()
+			got(r.members[0], r.notes[0], r.notes[2])
+			got(r.members[1], r.notes[1], r.notes[3])
+		}, "was the first to get"},
+		"what was settled is given again by the same bridge": {func(r *run) {
+			r.answerAll()
+			r.showAll()
+			for _, m := range r.members {
+				m.Joined("bridge 1")
+			}
+			r.giveAll()
+			r.members[0].Closed(r.notes[1])
+			got(r.members[1], r.notes[1])
+		}, "again from a bridge that had taken it as settled"},
+		"what was settled is given again by another bridge": {func(r *run) {
+			r.answerAll()
+			r.showAll()
+			r.members[0].Joined("bridge 1")
+			r.members[1].Joined("bridge 2")
+			r.giveAll()
+			r.members[0].Closed(r.notes[1])
+			got(r.members[1], r.notes[1])
 		}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,28 +1,64 @@
 package oracle
 
+import "sort"
+
 // Member is one client of a queue that begins before the first message.
 type Member struct {
 	name    string
-	got     []Note
+	queue   string
+	oracle  *Oracle
+	at      string // who gives it messages, see Joined
+	got     []given
 	settled []Note
 	holes   []hole
 }
 
+// given is a message at a member, with the how-manieth it was of all that were given to anybody.
+type given struct {
+	Note
+	turn int64
+}
+
 // Member makes a member of queue called name.
 func (o *Oracle) Member(queue, name string) *Member {
-	m := &Member{name: name}
+	m := &Member{name: name, queue: queue, oracle: o}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.queues[queue] = append(o.queues[queue], m)
 	return m
 }
 
+// Joined says who gives the member messages from now on: one life of one bridge. What that has taken as settled it never gives again.
+func (m *Member) Joined(at string) { m.at = at }
+
 // Got says that the member was given a message.
-func (m *Member) Got(n Note) { m.got = append(m.got, n) }
+func (m *Member) Got(n Note) {
+	o := m.oracle
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.turn++
+	m.got = append(m.got, given{n, o.turn})
+	if m.at != "" && o.closed[closing{m.queue, m.at, n}] {
+		o.fault("queue %s: member %s got %v again from a bridge that had taken it as settled", m.queue, m.name, n)
+	}
+}
 
 // Settled says that the member is done with a message and has said so, whether or not it was answered. A queue in which anybody says so is judged by it: what was
 // only given is then not enough.
 func (m *Member) Settled(n Note) { m.settled = append(m.settled, n) }
+
+// Closed says that the bridge which gave it has answered that a message is settled.
+func (m *Member) Closed(n Note) {
+	m.oracle.mu.Lock()
+	defer m.oracle.mu.Unlock()
+	m.oracle.closed[closing{m.queue, m.at, n}] = true
+}
+
+// closing is a message that is settled for one who gives a queue's messages.
+type closing struct {
+	queue, at string
+	note      Note
+}
 
 // Count is how many messages the member was given, again and again counted each time.
 func (m *Member) Count() int { return len(m.got) }
@@ -51,29 +87,20 @@ func (o *Oracle) excuse(queue string, n Note) {
 	o.excused[queue][n] = true
 }
 
-// judgeQueue wants every acked message settled by one member at least, or among the dead letters, or behind a gap that members were told of where it was to be; and what a member is the first to
-// be given of a key in its order.
+// judgeQueue wants every acked message settled by one member at least, or among the dead letters, or behind a gap that members were told of where it was to be; and what is given for the first
+// time in its key's order, whoever it is given to.
 func (o *Oracle) judgeQueue(queue string, members []*Member) {
-	given, over := map[Note]int{}, map[Note]bool{}
+	over := map[Note]bool{}
 	for _, m := range members {
-		mine := map[Note]bool{}
-		for _, n := range m.got {
-			if !mine[n] {
-				mine[n] = true
-				given[n]++
-			}
-		}
 		for _, n := range m.settled {
 			over[n] = true
 		}
 	}
-	for _, m := range members {
-		o.judgeMember(queue, m, given)
-	}
+	first := o.judgeOrder(queue, members)
 	judgedBySettling := len(over) > 0
 	missing := map[Note]bool{}
 	for n, f := range o.sent {
-		if f.acked && !o.excused[queue][n] && (judgedBySettling && !over[n] || given[n] == 0) {
+		if f.acked && !o.excused[queue][n] && (judgedBySettling && !over[n] || !first[n]) {
 			missing[n] = true
 		}
 	}
@@ -96,19 +123,31 @@ func (o *Oracle) judgeQueue(queue string, members []*Member) {
 	}
 }
 
-// judgeMember wants the messages that nobody but m was given in the order of their key, when m is given them first. given counts the members that were given each message.
-func (o *Oracle) judgeMember(queue string, m *Member, given map[Note]int) {
-	mine := map[Note]bool{}
+// judgeOrder wants what is given for the first time to be given in the order of its key: a member has one that is unsettled to itself, and others have to wait for it. It returns what was given at all.
+func (o *Oracle) judgeOrder(queue string, members []*Member) (first map[Note]bool) {
+	type gift struct {
+		given
+		to string
+	}
+	var all []gift
+	for _, m := range members {
+		for _, g := range m.got {
+			all = append(all, gift{g, m.name})
+		}
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i].turn < all[j].turn })
+	first = map[Note]bool{}
 	next := map[series]int{}
-	for _, n := range m.got {
-		f := o.sent[n]
+	for _, g := range all {
+		f, of := o.sent[g.Note], g.series()
 		switch {
 		case f == nil:
-			o.fault("queue %s: member %s got %v, which nobody sent", queue, m.name, n)
-		case !mine[n] && given[n] == 1 && f.acked && n.N < next[n.series()]: // what was not acked may come whenever it likes
-			o.fault("queue %s: member %s got %v after number %d of its key", queue, m.name, n, next[n.series()]-1)
+			o.fault("queue %s: member %s got %v, which nobody sent", queue, g.to, g.Note)
+		case !first[g.Note] && f.acked && g.N < next[of]: // what was not acked may come whenever it likes
+			o.fault("queue %s: member %s was the first to get %v, after number %d of its key", queue, g.to, g.Note, next[of]-1)
 		}
-		next[n.series()] = max(next[n.series()], n.N+1)
-		mine[n] = true
+		next[of] = max(next[of], g.N+1)
+		first[g.Note] = true
 	}
+	return first
 }

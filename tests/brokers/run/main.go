@@ -23,6 +23,7 @@ import (
 	"syscall"
 
 	"culvert/tests/brokers"
+	"culvert/tests/clock"
 )
 
 func main() {
@@ -52,7 +53,7 @@ func run(only string, command []string) int {
 	}
 	code := runCommand(ctx, command, running)
 	fmt.Fprintln(os.Stderr, "\nthis run:")
-	for _, line := range slices.Concat(race, reports, clients) {
+	for _, line := range slices.Concat(race, reports, clients, []string{clocks()}) {
 		fmt.Fprintln(os.Stderr, "  "+line)
 	}
 	return code
@@ -69,6 +70,14 @@ func withRace(ctx context.Context, command []string) (possible, report []string,
 		return slices.DeleteFunc(slices.Clone(command), isRace), []string{fmt.Sprintf("race detector: off: %v", err)}, false
 	}
 	return command, []string{"race detector: on"}, true
+}
+
+// clocks tells whether the tests that let clocks jump were run.
+func clocks() string {
+	if err := clock.Supported(); err != nil {
+		return fmt.Sprintf("clocks: do not jump; what needs it was skipped: %v", err)
+	}
+	return "clocks: jump"
 }
 
 // fetch gets the programs beside brokers that are not ours, for a command that may be a test. reports has a line for each home that they have; ok is false where one could not be had.

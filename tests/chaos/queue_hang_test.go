@@ -10,6 +10,38 @@ import (
 	"culvert/tests/oracle"
 )
 
+// membersHang lets members take all that they can hold and say nothing more: one whose connection lives, and one that is frozen, which reads nothing either.
+func membersHang(x *trial) {
+	const lease = 2 * time.Second
+	given := newTries()
+	x.addNode()
+	x.habits.told = given.saw
+	x.habits.dwell = func() time.Duration { return 20 * time.Millisecond } // else those who hang are hardly given anything
+	x.underLoad(usual(), func(x *trial) {
+		alive, frozen := hang(x, "alive"), hang(x, "frozen")
+		alive.take(8, lease/2)
+		held := alive.notes()
+		x.step("a member hangs with %d messages, another is frozen", len(held))
+		if took := x.goOn("while members hang"); took > 3*lease {
+			x.Errorf("all went on only after %s, and a lease is %s", took, lease)
+		}
+		x.pass(lease)
+		if !x.until(recovery, func() bool { return len(given.lacks(held)) == 0 }) {
+			x.Errorf("these were held by a member that hangs, and have come to no other: %v", given.lacks(held))
+		}
+		if once := given.once(held); len(once) > 0 {
+			x.Errorf("these came to others as if for the first time: %v", once)
+		}
+		alive.tooLate()
+		x.step("what it held has gone to others")
+		alive.ws.Close()
+		frozen.ws.Close()
+	})
+	if letters := x.load.letters(); len(letters) > 0 {
+		x.Errorf("%d messages are dead letters, such as %v: others could have handled them", len(letters), letters[0])
+	}
+}
+
 // hung is a member that takes what it is given and says nothing of it.
 type hung struct {
 	*trial
