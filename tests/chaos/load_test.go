@@ -24,6 +24,7 @@ type load struct {
 	publishers []*publisher
 	viewers    []*viewer
 	group      *progress    // of all members together
+	keeping    atomic.Int64 // messages that members have, and settle later, though later ones of their keys may be settled already
 	life       atomic.Int64 // of the node that the queue began in, where it lives and dies with one
 
 	end      context.CancelFunc // of all clients
@@ -87,6 +88,9 @@ func (l *load) finish() {
 		}
 		if missing := l.group.lacks(ends); l.members > 0 && missing > 0 {
 			lacking += fmt.Sprintf("; the queue lacks the end of %d keys", missing)
+		}
+		if keeping := l.keeping.Load(); keeping > 0 {
+			lacking += fmt.Sprintf("; members still have %d messages", keeping)
 		}
 		return lacking == ""
 	}) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -121,12 +122,15 @@ func (m *member) settled(surely bool, notes ...oracle.Note) {
 	}
 }
 
-// dwell is how long the member keeps a message.
+// dwell is how long the member keeps a message: mostly no time, but some for so long that whatever breaks finds messages that are not settled.
 func (m *member) dwell() time.Duration {
-	if m.habits.dwell == nil {
-		return 0
+	switch {
+	case m.habits.dwell != nil:
+		return m.habits.dwell()
+	case rand.IntN(20) == 0:
+		return rand.N(time.Second)
 	}
-	return m.habits.dwell()
+	return 0
 }
 
 func (m *member) overWS(ctx context.Context, opened func()) error {
@@ -219,7 +223,9 @@ func (s *socket) take(ctx context.Context, f client.Frame) error {
 		if d == 0 {
 			return s.settle(ctx, f.Receipt)
 		}
+		s.keeping.Add(1)
 		time.AfterFunc(d, func() {
+			defer s.keeping.Add(-1)
 			select {
 			case s.ripe <- f.Receipt:
 			case <-ctx.Done():
