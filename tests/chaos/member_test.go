@@ -43,40 +43,18 @@ func (m *member) run(ctx context.Context, opened func()) {
 	}
 }
 
-// host is who a client goes to: a bridge in one of its lives, or, without a node, any of those that stand behind an address.
-type host struct {
-	*node
-	url   string
-	birth int64
-}
-
-// host draws one for a client.
-func (x *trial) host() host {
-	h := host{url: x.url()}
-	for _, n := range x.nodes {
-		if n.url == h.url || len(x.nodes) == 1 {
-			h.node, h.birth = n, n.births.Load()
-		}
-	}
-	return h
-}
-
-// joined says that the member was let in by a host. A queue of the in-process broker is gone with each of its lives, and begins anew with the first member of the next.
-func (m *member) joined(h host, opened func()) error {
-	who := ""
-	if h.node != nil {
-		if now := h.births.Load(); now != h.birth {
-			return fmt.Errorf("the bridge was started anew in the meantime: birth %d, and now %d", h.birth, now)
-		}
-		who = fmt.Sprintf("%s, birth %d", h.url, h.birth)
-	}
+// joined says that the member was let in by the node in the so-manieth of its lives. A queue of the in-process broker is gone with each of them, and begins anew with the first member of the next; while it
+// lives, nothing can keep it from knowing what was settled, as it may with any other broker that dies or is cut off.
+func (m *member) joined(birth int64, opened func()) error {
 	if m.kind == inproc {
-		birth := m.nodes[0].births.Load()
+		if now := m.nodes[0].births.Load(); now != birth {
+			return fmt.Errorf("the bridge was started anew in the meantime: birth %d, and now %d", birth, now)
+		}
 		if before := m.life.Swap(birth); before != 0 && before != birth {
 			m.oracle.Forgotten(queue)
 		}
+		m.seen.Joined(fmt.Sprintf("birth %d", birth))
 	}
-	m.seen.Joined(who)
 	opened()
 	return nil
 }
@@ -134,14 +112,14 @@ func (m *member) dwell() time.Duration {
 }
 
 func (m *member) overWS(ctx context.Context, opened func()) error {
-	h := m.host()
-	ws, err := client.OpenWS(ctx, h.url+"/v1/ws", "culvert.v1.json")
+	birth := m.nodes[0].births.Load()
+	ws, err := client.OpenWS(ctx, m.url()+"/v1/ws", "culvert.v1.json")
 	if err != nil {
 		return err
 	}
 	ctx, parted := context.WithCancel(ctx)
 	s := &socket{
-		member: m, WS: ws, opened: func() error { return m.joined(h, opened) }, due: map[string]oracle.Note{}, ripe: make(chan string),
+		member: m, WS: ws, opened: func() error { return m.joined(birth, opened) }, due: map[string]oracle.Note{}, ripe: make(chan string),
 		frames: make(chan client.Frame), broken: make(chan error, 1),
 	}
 	reading := make(chan struct{})
@@ -250,8 +228,8 @@ func (s *socket) settle(ctx context.Context, receipt string) error {
 }
 
 func (m *member) overSSE(ctx context.Context, opened func()) error {
-	h := m.host()
-	stream, err := client.OpenSSE(ctx, h.url+"/v1/topics/"+m.name+"/queues/"+queue+"/events?ack=manual", "")
+	birth := m.nodes[0].births.Load()
+	stream, err := client.OpenSSE(ctx, m.url()+"/v1/topics/"+m.name+"/queues/"+queue+"/events?ack=manual", "")
 	if err != nil {
 		return err
 	}
@@ -271,7 +249,7 @@ func (m *member) overSSE(ctx context.Context, opened func()) error {
 			if err := json.Unmarshal([]byte(e.Data), &ready); err != nil {
 				return err
 			}
-			if err := m.joined(h, opened); err != nil {
+			if err := m.joined(birth, opened); err != nil {
 				return err
 			}
 		case "assign", "mark":

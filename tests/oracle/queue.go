@@ -28,7 +28,7 @@ func (o *Oracle) Member(queue, name string) *Member {
 	return m
 }
 
-// Joined says who gives the member messages from now on: one life of one bridge. What that has taken as settled it never gives again.
+// Joined says who gives the member messages from now on: one life of one bridge. What that has taken as settled it may not give again. Without it, it may: a broker that dies, or is cut off, may not have heard.
 func (m *Member) Joined(at string) { m.at = at }
 
 // Got says that the member was given a message.
@@ -38,7 +38,7 @@ func (m *Member) Got(n Note) {
 	defer o.mu.Unlock()
 	o.turn++
 	m.got = append(m.got, given{n, o.turn})
-	if m.at != "" && o.closed[closing{m.queue, m.at, n}] {
+	if o.closed[closing{m.queue, m.at, n}] {
 		o.fault("queue %s: member %s got %v again from a bridge that had taken it as settled", m.queue, m.name, n)
 	}
 }
@@ -47,8 +47,11 @@ func (m *Member) Got(n Note) {
 // only given is then not enough.
 func (m *Member) Settled(n Note) { m.settled = append(m.settled, n) }
 
-// Closed says that the bridge which gave it has answered that a message is settled.
+// Closed says that whoever the member has joined has answered that a message is settled.
 func (m *Member) Closed(n Note) {
+	if m.at == "" {
+		return
+	}
 	m.oracle.mu.Lock()
 	defer m.oracle.mu.Unlock()
 	m.oracle.closed[closing{m.queue, m.at, n}] = true
