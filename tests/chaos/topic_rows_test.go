@@ -16,7 +16,7 @@ func topicRows() []row {
 	return []row{
 		{name: "partitions added", on: []string{kafka}, alone: partitionsAdded},
 		{name: "topic deleted and made anew", on: servers, forgets: true, disturb: topicRemade},
-		{name: "exchange deleted behind the bridge's back", on: []string{amqp}, disturb: exchangeDeleted},
+		{name: "exchange deleted behind the bridge's back", on: []string{amqp}, forgets: true, disturb: exchangeDeleted},
 		{name: "retention running past slow viewers", on: everywhere, env: shortMemory(), forgets: true, alone: retentionPasses},
 		{name: "retention running past everybody while the bridge was away", on: []string{kafka}, forgets: true, disturb: retentionAlone},
 	}

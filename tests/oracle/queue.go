@@ -139,10 +139,17 @@ func (o *Oracle) judgeOrder(queue string, members []*Member) (first map[Note]boo
 		}
 	}
 	sort.Slice(all, func(i, j int) bool { return all[i].turn < all[j].turn })
+	type line struct {
+		series
+		member string
+	}
 	first = map[Note]bool{}
-	next := map[series]int{}
+	next := map[line]int{}
 	for _, g := range all {
-		f, of := o.sent[g.Note], g.series()
+		f, of := o.sent[g.Note], line{series: g.series()}
+		if o.remade { // a member may still be given what is left of the old topic when another one has some of the new
+			of.member = g.to
+		}
 		switch {
 		case f == nil:
 			o.fault("queue %s: member %s got %v, which nobody sent", queue, g.to, g.Note)
