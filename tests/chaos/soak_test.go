@@ -57,7 +57,8 @@ type soak struct {
 	broken  map[string]int // by row, how often
 	slowest time.Duration  // to go on after one
 	after   string         // which one
-	before  usage
+	// before and then are what the bridge used with all at work, in the beginning and in the end.
+	before, then usage
 }
 
 func (s *soak) run(d time.Duration) {
@@ -75,6 +76,7 @@ func (s *soak) run(d time.Duration) {
 		s.breakOne(possible(s.kind))
 	}
 	s.returns(s.before)
+	s.then = s.usage()
 	s.load.finish()
 	s.judge()
 }
@@ -105,7 +107,6 @@ type soakReport struct {
 }
 
 func (r *soakReport) add(kind string, s *soak) {
-	now := s.usage()
 	broken, times := 0, []string{}
 	for _, name := range slices.Sorted(maps.Keys(s.broken)) {
 		broken += s.broken[name]
@@ -115,7 +116,7 @@ func (r *soakReport) add(kind string, s *soak) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.lines[kind] = fmt.Sprintf("%d | %d | %d | %d | %.1f s (%s) | %d → %d | %.0f → %.0f MiB", s.oracle.Acked(), s.oracle.Shown(), s.oracle.Gaps(), broken, s.slowest.Seconds(), s.after,
-		s.before.goroutines, now.goroutines, mebibytes(s.before.heap), mebibytes(now.heap))
+		s.before.goroutines, s.then.goroutines, mebibytes(s.before.heap), mebibytes(s.then.heap))
 }
 
 func mebibytes(bytes int) float64 { return float64(bytes) / (1 << 20) }
