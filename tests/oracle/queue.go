@@ -1,6 +1,9 @@
 package oracle
 
-import "sort"
+import (
+	"slices"
+	"sort"
+)
 
 // Member is one client of a queue that begins before the first message.
 type Member struct {
@@ -143,11 +146,12 @@ func (o *Oracle) judgeOrder(queue string, members []*Member) (first map[Note]boo
 		series
 		member string
 	}
+	broke := slices.ContainsFunc(members, func(m *Member) bool { return m.told() > 0 })
 	first = map[Note]bool{}
 	next := map[line]int{}
 	for _, g := range all {
 		f, of := o.sent[g.Note], line{series: g.series()}
-		if o.remade { // a member may still be given what is left of the old topic when another one has some of the new
+		if o.remade || broke { // a member may still be given what is left of the old topic, or of the queue before it was lost, when another one has some of the new
 			of.member = g.to
 		}
 		switch {
