@@ -41,6 +41,7 @@ type App struct {
 	metrics  *metrics.Metrics
 
 	shares  shares
+	fitted  func() // tells what had to be lowered, once the bridge listens
 	memory  *machine.Memory
 	guard   overload.Guard     // heeds memory
 	unwatch context.CancelFunc // ends the watch on memory
@@ -68,7 +69,7 @@ func WithVersion(version string) Option {
 
 // New makes a bridge of a configuration. Nothing is listened on yet, and no broker is asked for anything: one that cannot be reached is no reason not to start.
 func New(cfg Config, log *slog.Logger, options ...Option) (*App, error) {
-	a := &App{cfg: cfg, log: log, version: "unknown", brokers: make(map[string]ports.Broker), failed: make(chan error, 2), unwatch: func() {}}
+	a := &App{cfg: cfg, log: log, version: "unknown", brokers: make(map[string]ports.Broker), failed: make(chan error, 2), unwatch: func() {}, fitted: func() {}}
 	for _, option := range options {
 		option(a)
 	}

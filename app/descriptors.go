@@ -32,7 +32,7 @@ func share(descriptors uint64) shares {
 	return shares{reserve: reserve, public: public, streams: public - public/8, operators: reserve / 4, visitors: min(reserve/8, 64)}
 }
 
-// fit lowers the limits to what the process may have of its machine, and tells so.
+// fit lowers the limits to what the process may have of its machine.
 func (a *App) fit(descriptors uint64) {
 	a.shares = share(descriptors)
 	if configured := a.cfg.Limits.Connections; configured > a.shares.streams {
@@ -41,9 +41,11 @@ func (a *App) fit(descriptors uint64) {
 		if configured == domain.DefaultLimits().Connections { // nobody has asked for so many
 			level = slog.LevelInfo
 		}
-		a.log.Log(context.Background(), level, "limits.connections does not fit the descriptors that this process may have (ulimit -n): it is lowered",
-			slog.Int("configured", configured), slog.Int("connections", a.shares.streams),
-			slog.Uint64("descriptors", descriptors), slog.Int("kept", a.shares.reserve))
+		a.fitted = func() {
+			a.log.Log(context.Background(), level, "limits.connections does not fit the descriptors that this process may have (ulimit -n): it is lowered",
+				slog.Int("configured", configured), slog.Int("connections", a.shares.streams),
+				slog.Uint64("descriptors", descriptors), slog.Int("kept", a.shares.reserve))
+		}
 	}
 }
 

@@ -36,7 +36,9 @@ func TestConnectionsThatDoNotFitAreLowered(t *testing.T) {
 	} {
 		var log bytes.Buffer
 		a := &App{cfg: Config{Limits: Limits{Limits: domain.DefaultLimits()}}, log: slog.New(slog.NewTextHandler(&log, nil))}
+		a.fitted = func() {}
 		a.fit(c.descriptors)
+		a.fitted()
 		if got := a.cfg.Limits.Connections; got != c.want || strings.Contains(log.String(), "limits.connections") != c.told {
 			t.Errorf("with %d descriptors it is %d; want %d. The log says %q", c.descriptors, got, c.want, log.String())
 		}

@@ -27,6 +27,7 @@ func (a *App) Start(ctx context.Context) error {
 		attributes = append(attributes, slog.String("admin", a.AdminURL()))
 	}
 	a.log.Info("listening", attributes...)
+	a.fitted()
 	return nil
 }
 

@@ -48,8 +48,10 @@ type trial struct {
 }
 
 func newTrial(t *testing.T, a *arena, r row, seed uint64) *trial {
+	o := oracle.New()
+	o.Prompt()
 	return &trial{
-		T: t, arena: a, row: r, rand: source(seed, a.kind+"/"+r.name), oracle: oracle.New(), begun: time.Now(), refused: map[string]int{}, details: map[string]bool{},
+		T: t, arena: a, row: r, rand: source(seed, a.kind+"/"+r.name), oracle: o, begun: time.Now(), refused: map[string]int{}, details: map[string]bool{},
 	}
 }
 

@@ -43,6 +43,7 @@ func ParseNote(payload string) (Note, error) {
 type Oracle struct {
 	mu      sync.Mutex // guards what follows
 	sent    map[Note]*fate
+	prompt  bool
 	remade  bool
 	own     int64 // offsets that may be the broker's own
 	viewers []*Viewer
@@ -82,6 +83,13 @@ func (o *Oracle) Own(n int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.own = n
+}
+
+// Prompt says that members tell of what they are given when they are given it, so that the order of a key is judged over all of them. Else it is that of each.
+func (o *Oracle) Prompt() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.prompt = true
 }
 
 // Remade says that the topic was deleted and has been made anew: gaps excuse what went with the old one, and nothing that is sent from now on, until it is made anew once more.

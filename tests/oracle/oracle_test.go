@@ -17,6 +17,7 @@ type run struct {
 
 func newRun() *run {
 	r := &run{Oracle: oracle.New()}
+	r.Prompt()
 	for range 2 {
 		r.viewers = append(r.viewers, r.Viewer("v"))
 		r.members = append(r.members, r.Member("q", "m"))

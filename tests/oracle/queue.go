@@ -129,7 +129,7 @@ func (o *Oracle) judgeQueue(queue string, members []*Member) {
 	}
 }
 
-// judgeOrder wants what is given for the first time to be given in the order of its key: a member has one that is unsettled to itself, and others have to wait for it. It returns what was given at all.
+// judgeOrder wants what is given for the first time to be given in the order of its key, whoever it is given to: a member has one that is unsettled to itself, and others have to wait for it. It returns what was given at all.
 func (o *Oracle) judgeOrder(queue string, members []*Member) (first map[Note]bool) {
 	type gift struct {
 		given
@@ -151,7 +151,7 @@ func (o *Oracle) judgeOrder(queue string, members []*Member) (first map[Note]boo
 	next := map[line]int{}
 	for _, g := range all {
 		f, of := o.sent[g.Note], line{series: g.series()}
-		if o.remade || broke { // a member may still be given what is left of the old topic, or of the queue before it was lost, when another one has some of the new
+		if !o.prompt || o.remade || broke { // a member may still be given what is left of the old topic, or of the queue before it was lost, when another one has some of the new
 			of.member = g.to
 		}
 		switch {
