@@ -62,6 +62,15 @@ type View struct {
 	Heartbeat time.Duration
 	// Client is who asks, as far as that is known: what one client may have of the broker's readers is limited. Usually an IP address.
 	Client string
+	// Waker, where it is not nil, makes a stream that is polled: its Poll is called instead of its Next, and Heartbeat means nothing.
+	Waker Waker
+}
+
+// Waker is who polls a stream.
+type Waker interface {
+	// Wake says that Poll may have something to give. It is called from any goroutine, also under locks, also before View has returned, and may be called for nothing: it must not block nor call
+	// the stream.
+	Wake()
 }
 
 // Place is the cursor of a view that could not be opened at now: who comes back with it misses nothing between the two requests.
@@ -97,7 +106,14 @@ type Stream interface {
 	// empty batch says that nothing came; its Mark is set where the place moved over messages that did not match. When the stream ends
 	// it gives a *domain.Bye. The batch is valid until the next call, which says that this one was written.
 	Next(ctx context.Context) (Batch, error)
-	// Cursor is the place after the last batch that Next gave.
+	// Poll is Next for a stream whose view has a Waker: it gives what there is, and does not block. more asks to be polled again at once, since there may be more; else the Waker is woken when there is.
+	// A batch without spans is nothing. It is called by one goroutine at a time; the batch is valid until Written.
+	Poll() (batch Batch, more bool, err error)
+	// Written says that the last batch of Poll was written.
+	Written()
+	// Silence is the batch that ends a silence of a stream that is polled: that of a heartbeat.
+	Silence() Batch
+	// Cursor is the place after the last batch that was given.
 	Cursor() domain.Cursor
 }
 

@@ -21,6 +21,7 @@ type patient struct {
 	*net.TCPConn
 	stalled context.CancelCauseFunc // ends the contexts of the connection's requests; may be nil
 	seat    seat
+	trial   *trial // nil before the first TryWrite
 
 	mu       sync.Mutex    // guards what follows, and the order of deadlines
 	patience time.Duration // 0: without end; negative: nothing more is to be written

@@ -48,7 +48,7 @@ func (v *viewer) View(ctx context.Context, view ports.View) (ports.Stream, error
 	return &stream{Stream: s, viewer: v, end: end, opened: time.Now()}, nil
 }
 
-// stream counts a batch when the next one is asked for, since that says that it was written.
+// stream counts a batch when it was written, which the next Next says, too.
 type stream struct {
 	ports.Stream
 	viewer *viewer
@@ -65,6 +65,20 @@ func (s *stream) Next(ctx context.Context) (ports.Batch, error) {
 		s.end.told(err)
 	}
 	return batch, err
+}
+
+func (s *stream) Poll() (ports.Batch, bool, error) {
+	batch, more, err := s.Stream.Poll()
+	s.given = batch
+	if err != nil {
+		s.end.told(err)
+	}
+	return batch, more, err
+}
+
+func (s *stream) Written() {
+	s.written()
+	s.Stream.Written()
 }
 
 // written costs the same however many messages a span has: it is called for each batch of each viewer.

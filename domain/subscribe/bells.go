@@ -4,17 +4,24 @@ import (
 	"sync"
 
 	"culvert/domain"
+	"culvert/ports"
 )
 
 // bell wakes one viewer. It is rung when there may be something new, and stays rung until the viewer has heard it.
-type bell chan struct{}
+type bell struct {
+	rung  chan struct{}
+	waker ports.Waker // of a viewer that polls; nil where it listens itself
+}
 
-func newBell() bell { return make(bell, 1) }
+func newBell(w ports.Waker) bell { return bell{make(chan struct{}, 1), w} }
 
 func (b bell) ring() {
 	select {
-	case b <- struct{}{}:
+	case b.rung <- struct{}{}:
 	default:
+	}
+	if b.waker != nil {
+		b.waker.Wake()
 	}
 }
 

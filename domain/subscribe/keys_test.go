@@ -141,7 +141,7 @@ func TestAMessageWakesOnlyWhoWaitsForItsKey(t *testing.T) {
 		}
 		for _, st := range streams {
 			select {
-			case <-st.bell:
+			case <-st.bell.rung:
 			default:
 			}
 		}
@@ -151,7 +151,7 @@ func TestAMessageWakesOnlyWhoWaitsForItsKey(t *testing.T) {
 		synctest.Wait()
 		var rung []int
 		for i, st := range streams {
-			if len(st.bell) > 0 {
+			if len(st.bell.rung) > 0 {
 				rung = append(rung, i)
 			}
 		}
@@ -196,7 +196,7 @@ func benchmarkKeys(b *testing.B, viewers int) {
 		l.append(domain.Chunk{Messages: []*domain.Message{m}, Next: offset}, now)
 		s := byKey[string(m.Key)]
 		select {
-		case <-s.bell:
+		case <-s.bell.rung:
 		default:
 			b.Fatal("nobody was woken")
 		}

@@ -80,7 +80,7 @@ func (s *stream) arrive(ctx context.Context, timeout time.Duration) error {
 			return err
 		}
 		select {
-		case <-s.bell:
+		case <-s.bell.rung:
 		case <-giveUp.C:
 			return missing.late(timeout)
 		case <-s.service.draining:

@@ -57,7 +57,7 @@ func newStream(s *Service, v ports.View, life <-chan struct{}) *stream {
 		heartbeat:  v.Heartbeat,
 		batchBytes: s.cfg.BatchBytes,
 		left:       v.Limit,
-		bell:       newBell(),
+		bell:       newBell(v.Waker),
 		joining:    v,
 	}
 }
@@ -114,10 +114,10 @@ func (s *stream) Next(ctx context.Context) (ports.Batch, error) {
 			return batch, err
 		}
 		if beaten {
-			return s.silence(), nil
+			return s.Silence(), nil
 		}
 		select {
-		case <-s.bell:
+		case <-s.bell.rung:
 		case <-beat:
 			beaten = true
 		case <-s.service.draining:
@@ -127,6 +127,32 @@ func (s *stream) Next(ctx context.Context) (ports.Batch, error) {
 			return ports.Batch{}, ctx.Err()
 		}
 	}
+}
+
+// Poll gives the next batch as ports.Stream says.
+func (s *stream) Poll() (batch ports.Batch, more bool, err error) {
+	select {
+	case <-s.life:
+		return batch, false, context.Canceled
+	default:
+	}
+	return s.take()
+}
+
+// Written lets go of the last batch.
+func (s *stream) Written() {
+	clear(s.out)
+}
+
+// Silence implements ports.Stream.
+func (s *stream) Silence() ports.Batch {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.unmarked {
+		return ports.Batch{}
+	}
+	s.unmarked = false
+	return ports.Batch{Mark: s.cursor().String()}
 }
 
 // take gives what there is, and tells whether that is something.
@@ -221,15 +247,6 @@ func (s *stream) beat() <-chan time.Time {
 		s.timer.Reset(s.heartbeat)
 	}
 	return s.timer.C
-}
-
-// silence is the batch of a heartbeat.
-func (s *stream) silence() ports.Batch {
-	if !s.unmarked {
-		return ports.Batch{}
-	}
-	s.unmarked = false
-	return ports.Batch{Mark: s.Cursor().String()}
 }
 
 // end gives back what the stream holds.

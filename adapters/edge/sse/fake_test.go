@@ -47,6 +47,7 @@ type step[T any] struct {
 
 // stream is a view whose batches the test sends.
 type stream struct {
+	ports.Stream
 	ready  ports.Ready
 	cursor domain.Cursor
 	steps  chan step[ports.Batch]

@@ -132,6 +132,7 @@ type viewed struct {
 
 // stream gives the batches that a test feeds it, and ends with an error where one comes.
 type stream struct {
+	ports.Stream
 	feed  chan any     // ports.Batch or error
 	ready *ports.Ready // nil: that of a view of orders
 }

@@ -1,0 +1,100 @@
+package edge
+
+import "bytes"
+
+// Parts are bytes to be written to one client, one part after the other: some that nobody ever changes, which all viewers share, and copies. They are used again and again, by one goroutine.
+type Parts struct {
+	parts []part
+	own   []byte   // the copies
+	all   [][]byte // what slices gave
+}
+
+// part is either shared or what lies in own from a place on, up to the next such part.
+type part struct {
+	shared []byte
+	from   int
+}
+
+const (
+	// smallPart is how long a shared part is at most that is rather copied than written by itself.
+	smallPart = 16 << 10
+	// keptBytes is how much memory for copies is kept.
+	keptBytes = 256 << 10
+)
+
+// Share adds b, which must never change.
+func (p *Parts) Share(b []byte) {
+	switch {
+	case len(b) == 0:
+	case len(p.parts) == 0 || len(b) > smallPart:
+		p.parts = append(p.parts, part{shared: b})
+	default:
+		p.SetTail(append(p.Tail(), b...))
+	}
+}
+
+// Tail is memory to append to, which SetTail then adds. Nothing else is added in between.
+func (p *Parts) Tail() []byte {
+	n := len(p.parts)
+	if n > 0 && p.parts[n-1].shared == nil {
+		return p.own
+	}
+	if n == 1 && len(p.parts[0].shared) <= smallPart {
+		p.own = append(p.own, p.parts[0].shared...)
+		p.parts[0] = part{}
+		return p.own
+	}
+	p.parts = append(p.parts, part{from: len(p.own)})
+	return p.own
+}
+
+// SetTail adds what was appended to Tail.
+func (p *Parts) SetTail(b []byte) { p.own = b }
+
+// slices are the parts. They are valid until reset.
+func (p *Parts) slices() (all [][]byte, size int) {
+	for i, one := range p.parts {
+		b := one.shared
+		if b == nil {
+			b = p.own[one.from:p.end(i)]
+		}
+		p.all = append(p.all, b)
+		size += len(b)
+	}
+	return p.all, size
+}
+
+// end is where the copies of part i end.
+func (p *Parts) end(i int) int {
+	for _, later := range p.parts[i+1:] {
+		if later.shared == nil {
+			return later.from
+		}
+	}
+	return len(p.own)
+}
+
+// rest is what comes after the first n bytes, and stays valid after reset.
+func (p *Parts) rest(n int) (rest [][]byte) {
+	for i, b := range p.all {
+		if n >= len(b) {
+			n -= len(b)
+			continue
+		}
+		if b = b[n:]; p.parts[i].shared == nil {
+			b = bytes.Clone(b)
+		}
+		rest, n = append(rest, b), 0
+	}
+	return rest
+}
+
+// reset empties the parts.
+func (p *Parts) reset() {
+	clear(p.parts)
+	clear(p.all)
+	p.parts, p.all, p.own = p.parts[:0], p.all[:0], p.own[:0]
+	if cap(p.own) > keptBytes {
+		p.own = nil
+	}
+}

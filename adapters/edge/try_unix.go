@@ -1,0 +1,74 @@
+//go:build unix
+
+package edge
+
+import (
+	"errors"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// trial is a write that does not wait. It belongs to who writes to the connection at the moment.
+type trial struct {
+	conn    syscall.RawConn
+	attempt func(fd uintptr) bool
+	b       []byte
+	n       int
+	err     error
+}
+
+func (t *trial) write(fd uintptr) bool {
+	for {
+		n, err := unix.Write(int(fd), t.b)
+		switch {
+		case err == unix.EINTR: //nolint:errorlint // the system's own
+			continue
+		case err == unix.EAGAIN: //nolint:errorlint // likewise
+			t.n, t.err = 0, nil
+		case err != nil:
+			t.n, t.err = 0, os.NewSyscallError("write", err)
+		default:
+			t.n, t.err = n, nil
+		}
+		return true // whatever it was: nothing is waited for
+	}
+}
+
+// TryWrite writes as much of b as the system takes at once, and tells how much that was. It is not called during Write or another TryWrite.
+func (p *patient) TryWrite(b []byte) (int, error) {
+	if p.trial == nil {
+		conn, err := p.SyscallConn()
+		if err != nil {
+			return 0, err
+		}
+		t := &trial{conn: conn}
+		t.attempt = t.write
+		p.trial = t
+	}
+	t := p.trial
+	t.b = b
+	err := t.conn.Write(t.attempt)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		// What a Write that had to wait has left behind.
+		if err = p.forgetDeadline(); err == nil {
+			err = t.conn.Write(t.attempt)
+		}
+	}
+	t.b = nil
+	if err == nil {
+		err = t.err
+	}
+	if err != nil {
+		return 0, err
+	}
+	return t.n, nil
+}
+
+func (p *patient) forgetDeadline() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.set(time.Time{})
+}

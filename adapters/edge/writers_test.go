@@ -1,0 +1,115 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"culvert/domain"
+	"culvert/ports"
+)
+
+// played is a stream of numbers that a test adds to.
+type played struct {
+	ports.Stream
+	mu    sync.Mutex
+	n     int
+	err   error
+	waker ports.Waker
+}
+
+func (s *played) add(n int) {
+	s.mu.Lock()
+	s.n += n
+	s.mu.Unlock()
+	s.waker.Wake()
+}
+
+func (s *played) Poll() (ports.Batch, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.n == 0 {
+		return ports.Batch{}, false, s.err
+	}
+	b := ports.Batch{Spans: make([]domain.Span, s.n)}
+	s.n = 0
+	return b, false, nil
+}
+
+func (s *played) Written()             {}
+func (s *played) Silence() ports.Batch { return ports.Batch{} }
+
+// heard is an outlet that takes room bytes at once: one for each span, and one for a silence.
+type heard struct {
+	mu       sync.Mutex
+	room     int
+	messages int
+	silences int
+	slow     chan struct{} // what Finish waits for
+	over     chan error
+}
+
+func (h *heard) Render(p *Parts, b ports.Batch) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(b.Spans) == 0 {
+		h.silences++
+	}
+	h.messages += len(b.Spans)
+	p.SetTail(append(p.Tail(), make([]byte, max(1, len(b.Spans)))...))
+	return nil
+}
+
+// counts are how many messages and silences came.
+func (h *heard) counts() [2]int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return [2]int{h.messages, h.silences}
+}
+
+func (h *heard) Try(parts [][]byte) (n int, err error) { return min(h.room, len(parts[0])), nil }
+
+func (h *heard) Finish([][]byte) error { <-h.slow; return nil }
+
+func (h *heard) End(err error) { h.over <- err }
+
+func TestViewingIsServedUntilItsStreamEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := NewWriters()
+		h := &heard{room: 5, slow: make(chan struct{}), over: make(chan error)}
+		v := w.Viewing(h, 10*time.Second)
+		s := &played{waker: v, n: 1}
+		v.Begin(s)
+		synctest.Wait()
+		want := func(messages, silences int, when string) {
+			t.Helper()
+			if got := h.counts(); got != [2]int{messages, silences} {
+				t.Fatalf("%s %d messages and %d silences came, want %d and %d", when, got[0], got[1], messages, silences)
+			}
+		}
+		want(1, 0, "at first")
+		s.add(3)
+		synctest.Wait()
+		want(4, 0, "when woken")
+		time.Sleep(25 * time.Second)
+		want(4, 2, "after 25 s")
+		s.add(6) // more than is taken at once
+		synctest.Wait()
+		s.add(2)
+		synctest.Wait()
+		want(10, 2, "while the client takes none")
+		close(h.slow)
+		synctest.Wait()
+		want(12, 2, "when it takes some again")
+		s.mu.Lock()
+		s.err = context.Canceled
+		s.mu.Unlock()
+		v.Wake()
+		if err := <-h.over; !errors.Is(err, context.Canceled) {
+			t.Fatalf("ended with %v", err)
+		}
+	})
+}
