@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"log/slog"
+	"sync"
 
 	"culvert/adapters/edge/overload"
 	"culvert/adapters/machine"
@@ -22,17 +23,14 @@ func guardOf(m *machine.Memory) overload.Guard {
 	}
 }
 
-// watch begins to watch memory, until unwatch.
+// watch begins to watch memory and its garbage, until unwatch.
 func (a *App) watch() {
 	ctx, cancel := context.WithCancel(context.Background())
-	watched := make(chan struct{})
-	// Ends with ctx, which unwatch ends.
-	go func() {
-		defer close(watched)
-		a.memory.Watch(ctx)
-	}()
+	var watches sync.WaitGroup
+	watches.Go(func() { a.memory.Watch(ctx) }) // both end with ctx, which unwatch ends
+	watches.Go(func() { machine.NewCollector().Run(ctx) })
 	a.unwatch = func() {
 		cancel()
-		<-watched
+		watches.Wait()
 	}
 }

@@ -12,6 +12,9 @@ type reading struct {
 	used        int64  // what was alive on the heap after the last collection, and all that is not the heap
 	most        int64  // what that may be by now: what has died since then is in it, too
 	held        int64  // what the process has of the system, which is what the runtime's own limit bounds
+	live        int64  // what was alive on the heap after the last collection
+	waste       int64  // what the process has of the system and would not need after a collection
+	allocated   int64  // on the heap, so far
 }
 
 // gauge reads the runtime's metrics into memory of its own. One goroutine uses it.
@@ -28,6 +31,7 @@ const (
 	objects
 	unused
 	free
+	allocated
 )
 
 func newGauge() *gauge {
@@ -39,6 +43,7 @@ func newGauge() *gauge {
 		objects:     {Name: "/memory/classes/heap/objects:bytes"},
 		unused:      {Name: "/memory/classes/heap/unused:bytes"},
 		free:        {Name: "/memory/classes/heap/free:bytes"},
+		allocated:   {Name: "/gc/heap/allocs:bytes"},
 	}}
 }
 
@@ -53,5 +58,8 @@ func (g *gauge) read() reading {
 		used:        rest + of(live),
 		most:        rest + of(objects),
 		held:        held,
+		live:        of(live),
+		waste:       of(objects) + of(unused) + of(free) - of(live),
+		allocated:   of(allocated),
 	}
 }
