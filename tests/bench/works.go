@@ -1,0 +1,10 @@
+package bench
+
+import "slices"
+
+// Works are all that there are, in the order of the table.
+func Works() []Work {
+	return slices.Concat(
+		fanOuts(),
+	)
+}
