@@ -5,12 +5,15 @@ import (
 	"time"
 )
 
-// beats are the viewings of one writer by when their silence may have to be ended. That is looked at when the time has come, and not whenever something is written: a busy viewing costs no more than
-// one look a heartbeat.
+// beats are the viewings of one writer by when their silence may have to be ended: a heap. That is looked at when the time has come, and not whenever something is written: a busy viewing costs no more
+// than one look a heartbeat.
 type beats []*Viewing
 
-// forever is the rest of who has nothing to wait for.
-const forever = time.Hour
+// earlier is which part of a heartbeat a silence may be ended too early, so that the silences of many are ended together and not each by a timer of its own.
+const earlier = 16
+
+// pause is the silence of v that may be ended.
+func (v *Viewing) pause() time.Duration { return v.heartbeat - v.heartbeat/earlier }
 
 func (b *beats) add(v *Viewing) {
 	v.beat = -1
@@ -26,29 +29,30 @@ func (b *beats) remove(v *Viewing) {
 	}
 }
 
-// due calls silent with each viewing to which nothing was written for its heartbeat, and tells for how long there will be no other.
-func (b *beats) due(now time.Time, silent func(*Viewing)) time.Duration {
+// due calls silent with each viewing to which nothing was written for about its heartbeat, and tells when there may be another; the zero time where there is none.
+func (b *beats) due(now time.Time, silent func(*Viewing)) time.Time {
 	for len(*b) > 0 {
 		v := (*b)[0]
-		if rest := v.look.Sub(now); rest > 0 {
-			return rest
+		if v.look.Sub(now) > v.heartbeat/earlier {
+			return v.look
 		}
 		v.look = v.written().Add(v.heartbeat)
-		if !v.look.After(now) {
+		if v.silent(now) {
 			silent(v)
 			v.look = now.Add(v.heartbeat)
 		}
 		heap.Fix(b, 0)
 	}
-	return forever
+	return time.Time{}
 }
 
-func (b beats) Len() int           { return len(b) }
-func (b beats) Less(i, j int) bool { return b[i].look.Before(b[j].look) }
+func (b *beats) Len() int           { return len(*b) }
+func (b *beats) Less(i, j int) bool { return (*b)[i].look.Before((*b)[j].look) }
 
-func (b beats) Swap(i, j int) {
-	b[i], b[j] = b[j], b[i]
-	b[i].beat, b[j].beat = i, j
+func (b *beats) Swap(i, j int) {
+	all := *b
+	all[i], all[j] = all[j], all[i]
+	all[i].beat, all[j].beat = i, j
 }
 
 // Push is for package heap.

@@ -24,9 +24,9 @@ func (t *trial) write(fd uintptr) bool {
 	for {
 		n, err := unix.Write(int(fd), t.b)
 		switch {
-		case err == unix.EINTR: //nolint:errorlint // the system's own
+		case err == unix.EINTR:
 			continue
-		case err == unix.EAGAIN: //nolint:errorlint // likewise
+		case err == unix.EAGAIN:
 			t.n, t.err = 0, nil
 		case err != nil:
 			t.n, t.err = 0, os.NewSyscallError("write", err)

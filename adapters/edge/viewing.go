@@ -2,6 +2,7 @@ package edge
 
 import (
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -11,36 +12,39 @@ import (
 
 // Outlet is the way out to the client of one viewing. Its methods are called one at a time.
 type Outlet interface {
-	// Render puts on p what the client is to be sent of batch: of one without spans what ends a silence. An error ends the viewing once p is written.
+	// Render puts on p what the client is to be sent of batch: of one without spans what ends a silence. It does not block, and keeps neither. An error ends the viewing once p is written.
 	Render(p *Parts, batch ports.Batch) error
-	// Try writes as much as the system takes at once, and tells how many bytes that were. It does not block. Where it is not all, Finish is called next.
+	// Try writes as much as the system takes at once, and tells how many bytes that were. It does not block, and keeps nothing of parts. Where it is not all, Finish is called next.
 	Try(parts [][]byte) (n int, err error)
-	// Finish writes what Try has left. It blocks while the client does not take it. Errors of either are final.
+	// Finish writes what Try has left. It blocks while the client does not take it, and must know when to give up. Errors of either are final.
 	Finish(rest [][]byte) error
-	// End is called last, with why the stream or the writing has ended. It may block.
+	// End is called once, last, with why the stream or the writing has ended. It may block, but for a stream's end whoever drains the streams waits for it.
 	End(err error)
 }
 
 // Viewing is a stream on its way to one client. It is the stream's ports.Waker.
+//
+// It is served by one goroutine at a time: by its writer, then, while the client does not take all at once, by one of its own, then by its writer again. Who serves it finds all there is when it polls
+// the stream, so that a wake is lost on nobody: one that comes while it is served has it served once more.
 type Viewing struct {
 	writer    *writer
 	out       Outlet
 	stream    ports.Stream
 	heartbeat time.Duration
+	begun     time.Time
 	state     atomic.Int32
 	last      atomic.Int64 // when something was written, in nanoseconds since begun
-	begun     time.Time
 
 	look time.Time // when its silence is looked at; guarded by the writer's mu, as is
 	beat int       // its place among the beats, -1 where it has none
 }
 
-// The states of a viewing. Who makes it serving serves it alone, until it waits or is queued again.
+// The states of a viewing. Who makes it serving serves it alone, until it makes it another; others make serving servingAgain, and waiting queued.
 const (
 	serving      int32 = iota // it is opened or served
 	servingAgain              // likewise, and was woken meanwhile
 	waiting                   // it waits to be woken
-	queued                    // it was woken and waits for its writer
+	queued                    // it was woken and waits for its writer, which has it in ready
 	over
 )
 
@@ -53,7 +57,7 @@ func (w *Writers) Viewing(out Outlet, heartbeat time.Duration) *Viewing {
 // Begin lets the writers serve stream, until it ends or the client takes no more. The end of the stream's own context has to be followed by a Wake.
 func (v *Viewing) Begin(stream ports.Stream) {
 	v.stream = stream
-	v.mark()
+	v.mark(time.Now())
 	v.state.Store(queued)
 	v.writer.enter(v)
 }
@@ -77,57 +81,35 @@ func (v *Viewing) Wake() {
 	}
 }
 
-func (v *Viewing) mark() { v.last.Store(int64(time.Since(v.begun))) }
+func (v *Viewing) mark(now time.Time) { v.last.Store(int64(now.Sub(v.begun))) }
 
 // written is when something was written last.
 func (v *Viewing) written() time.Time { return v.begun.Add(time.Duration(v.last.Load())) }
 
-// serve writes what there is, as far as the client takes it at once. The writer calls it, with p for memory.
-func (v *Viewing) serve(p *Parts) {
+// silent reports whether nothing was written for about the heartbeat.
+func (v *Viewing) silent(now time.Time) bool {
+	return v.heartbeat > 0 && now.Sub(v.written()) >= v.pause()
+}
+
+// serve writes one batch, as far as the client takes it at once. The writer calls it, with p for memory.
+func (v *Viewing) serve(p *Parts, now time.Time) {
 	v.state.Store(serving)
 	defer v.recovered()
-	for {
-		batch, more, err := v.stream.Poll()
-		if err != nil {
-			v.end(err)
-			return
-		}
-		if len(batch.Spans) == 0 && v.silent() {
-			batch = v.stream.Silence()
-		} else if len(batch.Spans) == 0 {
-			if more {
-				continue
-			}
-			if v.rest() {
-				return
-			}
-			continue
-		}
-		if !v.write(p, batch) {
-			return
-		}
-		switch {
-		case more: // after the others
-			v.again()
-			return
-		case v.rest():
-			return
-		}
+	batch, more, err := v.stream.Poll()
+	if err != nil {
+		v.end(err)
+		return
 	}
-}
-
-// silent reports whether nothing was written for the heartbeat.
-func (v *Viewing) silent() bool {
-	return v.heartbeat > 0 && time.Since(v.written()) >= v.heartbeat
-}
-
-// rest lets the viewing wait, unless it was woken meanwhile.
-func (v *Viewing) rest() bool {
-	if v.state.CompareAndSwap(serving, waiting) {
-		return true
+	some := len(batch.Spans) > 0
+	if !some && !more && v.silent(now) {
+		batch, some = v.stream.Silence(), true
 	}
-	v.state.Store(serving)
-	return false
+	if some && !v.write(p, batch, now) {
+		return
+	}
+	if more || !v.state.CompareAndSwap(serving, waiting) {
+		v.again() // after the others
+	}
 }
 
 // again puts a viewing that was served in line.
@@ -136,8 +118,8 @@ func (v *Viewing) again() {
 	v.writer.wake(v)
 }
 
-// write sends one batch. False says that somebody else goes on.
-func (v *Viewing) write(p *Parts, batch ports.Batch) bool {
+// write sends one batch. False says that the viewing is not the caller's any more.
+func (v *Viewing) write(p *Parts, batch ports.Batch, now time.Time) bool {
 	p.reset()
 	last := v.out.Render(p, batch)
 	all, size := p.slices()
@@ -146,14 +128,13 @@ func (v *Viewing) write(p *Parts, batch ports.Batch) bool {
 	case err != nil:
 		v.end(err)
 	case n < size:
-		rest := p.rest(n)
-		go v.finish(rest, last) // ends when the client has taken it all, or nothing for too long
+		go v.finish(p.rest(n), last) // ends when the client has taken it all, or nothing for too long
 	case last != nil:
 		v.stream.Written()
 		v.end(last)
 	default:
 		v.stream.Written()
-		v.mark()
+		v.mark(now)
 		return true
 	}
 	return false
@@ -165,7 +146,7 @@ func (v *Viewing) finish(rest [][]byte, last error) {
 	err := v.out.Finish(rest)
 	if err == nil {
 		v.stream.Written()
-		v.mark()
+		v.mark(time.Now())
 		err = last
 	}
 	if err != nil {
@@ -179,12 +160,24 @@ func (v *Viewing) finish(rest [][]byte, last error) {
 func (v *Viewing) end(err error) {
 	v.state.Store(over)
 	v.writer.leave(v)
-	go v.out.End(err) // ends when the client has been told, or takes nothing
+	go v.tell(err) // ends when the client has been told, or takes nothing
+}
+
+// tell is the end of the outlet. A panic of it, too, is that of one client.
+func (v *Viewing) tell(err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			v.writer.log.Error("a stream could not be ended", slog.Any("error", panicked(r)))
+		}
+	}()
+	v.out.End(err)
 }
 
 // recovered, deferred, makes a panic the end of this viewing alone.
 func (v *Viewing) recovered() {
 	if r := recover(); r != nil {
-		v.end(fmt.Errorf("panic: %v\n%s", r, debug.Stack()))
+		v.end(panicked(r))
 	}
 }
+
+func panicked(value any) error { return fmt.Errorf("panic: %v\n%s", value, debug.Stack()) }

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"log/slog"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -14,23 +15,24 @@ type Writers struct {
 	next atomic.Uint64
 }
 
-// NewWriters makes as many writers as there are processors to write with.
-func NewWriters() *Writers {
+// NewWriters makes as many writers as there are processors to write with. log is told of an outlet that panics when it is to end.
+func NewWriters(log *slog.Logger) *Writers {
 	w := &Writers{each: make([]*writer, runtime.GOMAXPROCS(0))}
 	for i := range w.each {
-		w.each[i] = &writer{signal: make(chan struct{}, 1)}
+		w.each[i] = &writer{log: log, signal: make(chan struct{}, 1)}
 	}
 	return w
 }
 
 // writer serves its share of the viewings, one after the other. It never waits for a client.
 type writer struct {
-	signal chan struct{} // holds one value while there is something to do
+	log    *slog.Logger
+	signal chan struct{} // holds a value when somebody is ready, or nobody is left
 
 	mu       sync.Mutex // guards what follows; nothing is waited for under it
 	viewings int
 	running  bool
-	ready    []*Viewing // woken, in that order
+	ready    []*Viewing // those in state queued, each once, in the order in which they were
 	spare    []*Viewing // memory for the next ready
 	beats    beats      // when each viewing's silence is to end
 }
@@ -84,41 +86,49 @@ func (w *writer) ring() {
 }
 
 func (w *writer) run() {
-	timer := time.NewTimer(0)
+	timer := time.NewTimer(time.Hour) // until somebody has a beat
 	defer timer.Stop()
-	var parts Parts
+	var (
+		parts Parts
+		set   time.Time // when the timer rings
+	)
 	for {
 		select {
 		case <-w.signal:
 		case <-timer.C:
 		}
-		ready, rest, going := w.take(time.Now())
+		now := time.Now()
+		ready, beat, going := w.take(now)
 		if !going {
 			return
 		}
-		timer.Reset(rest)
+		if !beat.IsZero() && !beat.Equal(set) {
+			timer.Reset(beat.Sub(now))
+			set = beat
+		}
 		for i, v := range ready {
-			v.serve(&parts)
+			v.serve(&parts, now)
 			if i%politeness == politeness-1 {
 				runtime.Gosched()
 			}
 		}
+		parts.reset() // an idle writer holds on to no log
 		w.done(ready)
 	}
 }
 
-// take gives who is ready, those included whose silence has lasted long enough, and for how long nobody else's will have. Where going is false nobody is left, and the writer ends.
-func (w *writer) take(now time.Time) (ready []*Viewing, rest time.Duration, going bool) {
+// take gives who is ready, those included whose silence has lasted long enough, and when the next one's may have, as beats.due tells. Where going is false nobody is left, and the writer ends.
+func (w *writer) take(now time.Time) (ready []*Viewing, beat time.Time, going bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	rest = w.beats.due(now, func(v *Viewing) {
+	beat = w.beats.due(now, func(v *Viewing) {
 		if v.state.CompareAndSwap(waiting, queued) {
 			w.ready = append(w.ready, v)
 		}
 	})
 	ready, w.ready, w.spare = w.ready, w.spare, nil
 	w.running = w.viewings > 0
-	return ready, rest, w.running
+	return ready, beat, w.running
 }
 
 // done takes the memory of what take gave.

@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -78,7 +79,7 @@ func (h *heard) End(err error) { h.over <- err }
 
 func TestViewingIsServedUntilItsStreamEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := NewWriters()
+		w := NewWriters(slog.New(slog.DiscardHandler))
 		h := &heard{room: 5, slow: make(chan struct{}), over: make(chan error)}
 		v := w.Viewing(h, 10*time.Second)
 		s := &played{waker: v, n: 1}
@@ -112,4 +113,48 @@ func TestViewingIsServedUntilItsStreamEnds(t *testing.T) {
 			t.Fatalf("ended with %v", err)
 		}
 	})
+}
+
+// shared is an outlet whose client takes all, and a stream that always has the same.
+type shared struct {
+	ports.Stream
+	batch ports.Batch
+	frame []byte
+}
+
+func (s *shared) Poll() (ports.Batch, bool, error)      { return s.batch, false, nil }
+func (s *shared) Written()                              {}
+func (s *shared) Render(p *Parts, _ ports.Batch) error  { p.Share(s.frame); return nil }
+func (s *shared) Try(parts [][]byte) (n int, err error) { return len(parts[0]), nil }
+func (s *shared) Finish([][]byte) error                 { return nil }
+func (s *shared) End(error)                             {}
+func (s *shared) viewing() *Viewing {
+	return NewWriters(slog.New(slog.DiscardHandler)).Viewing(s, time.Minute)
+}
+
+func newShared() *shared {
+	return &shared{batch: ports.Batch{Spans: make([]domain.Span, 1)}, frame: make([]byte, 100)}
+}
+
+func TestServingAllocatesNothing(t *testing.T) {
+	s := newShared()
+	v := s.viewing()
+	v.stream = s
+	var p Parts
+	now := time.Now()
+	if n := testing.AllocsPerRun(100, func() { v.serve(&p, now) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func BenchmarkServe(b *testing.B) {
+	s := newShared()
+	v := s.viewing()
+	v.stream = s
+	var p Parts
+	now := time.Now()
+	b.ReportAllocs()
+	for b.Loop() {
+		v.serve(&p, now)
+	}
 }
