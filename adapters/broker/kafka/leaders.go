@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -23,6 +24,7 @@ type leaders struct {
 
 	mu      sync.Mutex // guards missing
 	missing map[place]absence
+	lacking atomic.Int64 // the length of missing, so that nearly always nobody needs mu to know that nothing is
 }
 
 // place names a partition.
@@ -39,7 +41,7 @@ type absence struct {
 
 // lasting gives the cause, once it has been so for so long that more messages need not wait.
 func (a absence) lasting() error {
-	if time.Since(a.since) < leaderless {
+	if a.cause == nil || time.Since(a.since) < leaderless {
 		return nil
 	}
 	return a.cause
@@ -89,16 +91,21 @@ func (l *leaders) miss(at place, cause error) {
 		known.since = time.Now()
 	}
 	l.missing[at] = absence{since: known.since, cause: cause}
+	l.lacking.Store(int64(len(l.missing)))
 }
 
 func (l *leaders) found(at place) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.missing, at)
+	l.lacking.Store(int64(len(l.missing)))
 }
 
 // absent gives why the partition has had no leader for long.
 func (l *leaders) absent(topic domain.Topic, partition int32) error {
+	if l.lacking.Load() == 0 {
+		return nil
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.missing[place{string(topic), partition}].lasting()

@@ -21,7 +21,7 @@ var _ wkafka.MarshalerUnmarshaler = Marshaler{}
 func (Marshaler) Marshal(topic string, w *message.Message) (*sarama.ProducerMessage, error) {
 	m := broker.Decode(w)
 	m.Headers = append([]domain.Header{{Name: wkafka.UUIDHeaderKey, Value: []byte(w.UUID)}}, m.Headers...)
-	msg := &sarama.ProducerMessage{Topic: topic, Headers: recordHeaders(m), Timestamp: recordTime(m)}
+	msg := &sarama.ProducerMessage{Topic: topic, Headers: recordHeaders(nil, m, nil), Timestamp: recordTime(m)}
 	if m.Key != nil {
 		msg.Key = sarama.ByteEncoder(m.Key)
 	}

@@ -1,16 +1,18 @@
 package kafka
 
 import (
+	"crypto/rand"
 	"errors"
 	"sync/atomic"
 	"time"
 
+	"github.com/IBM/sarama"
 	"golang.org/x/sync/semaphore"
 
 	"culvert/domain"
 )
 
-// parcel is one batch on its way: it sees to it that each message is answered once, at the deadline at the latest.
+// parcel is one batch on its way: it sees to it that each message is answered once, at the deadline at the latest. All that is needed for its messages is made at once: they are many and small.
 type parcel struct {
 	topic    domain.Topic
 	producer *producer
@@ -21,12 +23,15 @@ type parcel struct {
 	timer    *time.Timer
 }
 
-func newParcel(topic domain.Topic, producer *producer, n int, deadline time.Time, done func(i int, ack domain.Ack, err error)) *parcel {
-	p := &parcel{topic: topic, producer: producer, done: done, messages: make([]outgoing, n), deadline: deadline}
-	p.open.Store(int64(n) + 1)
-	for i := range p.messages {
-		o := &p.messages[i]
-		o.parcel, o.index = p, i
+func newParcel(topic domain.Topic, producer *producer, batch []*domain.Message, deadline time.Time, done func(i int, ack domain.Ack, err error)) *parcel {
+	p := &parcel{topic: topic, producer: producer, done: done, messages: make([]outgoing, len(batch)), deadline: deadline}
+	p.open.Store(int64(len(batch)) + 1)
+	var id [16]byte
+	random := make([]byte, len(batch)*len(id))
+	rand.Read(random) // never fails
+	for i, m := range batch {
+		copy(id[:], random[i*len(id):])
+		p.messages[i].fill(p, i, m, id)
 	}
 	p.timer = time.AfterFunc(time.Hour, p.check)
 	p.wait() // only now, since check needs the timer
@@ -45,13 +50,6 @@ func (p *parcel) check() {
 	default:
 		p.expire()
 	}
-}
-
-// add is message i's part of the parcel.
-func (p *parcel) add(i int, m *domain.Message) *outgoing {
-	o := &p.messages[i]
-	o.payload = m.Payload
-	return o
 }
 
 // sealed says that all messages were handed on.
@@ -75,6 +73,10 @@ type outgoing struct {
 	parcel  *parcel
 	index   int
 	payload []byte
+	record  sarama.ProducerMessage
+	key     sarama.ByteEncoder
+	header  [1]sarama.RecordHeader // the record's headers, where the message has none of its own
+	uuid    uuidText
 	state   atomic.Int32
 	gone    atomic.Bool // it was encoded, so it may have left
 
@@ -83,6 +85,8 @@ type outgoing struct {
 	partition int32
 	lane      *semaphore.Weighted
 	weight    int64
+	// position is where the broker says that it is.
+	position domain.Position
 }
 
 const (
@@ -90,6 +94,24 @@ const (
 	leaving               // encoded, not answered
 	answered              // answered
 )
+
+// fill makes o message i of p.
+func (o *outgoing) fill(p *parcel, i int, m *domain.Message, random [16]byte) {
+	o.parcel, o.index, o.payload = p, i, m.Payload
+	o.uuid.set(random)
+	o.record = sarama.ProducerMessage{
+		Topic:     string(p.topic),
+		Value:     o,
+		Headers:   recordHeaders(o.header[:0], m, o.uuid[:]),
+		Timestamp: recordTime(m),
+		Offset:    noOffset,
+	}
+	if m.Key != nil {
+		o.key = m.Key
+		o.record.Key = &o.key
+	}
+	o.size = int64(o.record.ByteSize(2) + batchOverhead)
+}
 
 // errExpired keeps a message from leaving after it was answered.
 var errExpired = errors.New("its deadline has passed")

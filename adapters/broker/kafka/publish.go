@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -38,15 +39,14 @@ func (b *Broker) Publish(ctx context.Context, topic domain.Topic, batch []*domai
 		refuse(batch, done, err)
 		return
 	}
-	parcel := newParcel(topic, p, len(batch), deadline, done)
-	choose := chooser(p.client, topic)
-	for i, m := range batch {
-		o := parcel.add(i, m)
-		msg := record(m, o)
+	parcel := newParcel(topic, p, batch, deadline, done)
+	choose := chooser{client: p.client, topic: string(topic), keyless: none}
+	for i := range parcel.messages {
+		o := &parcel.messages[i]
 		if o.size > route.largest {
 			route = p.wider(ctx, b, topic, route)
 		}
-		if err := p.send(ctx, route, choose, msg, o); err != nil {
+		if err := p.send(ctx, route, &choose, o); err != nil {
 			o.answer(domain.Ack{}, err)
 		}
 	}
@@ -70,33 +70,17 @@ func refuse(batch []*domain.Message, done func(i int, ack domain.Ack, err error)
 	}
 }
 
-// record is a message as sarama's.
-func record(m *domain.Message, o *outgoing) *sarama.ProducerMessage {
-	msg := &sarama.ProducerMessage{
-		Topic:     string(o.parcel.topic),
-		Value:     o,
-		Headers:   recordHeaders(m),
-		Timestamp: recordTime(m),
-		Offset:    noOffset,
-	}
-	if m.Key != nil {
-		msg.Key = sarama.ByteEncoder(m.Key)
-	}
-	o.size = int64(msg.ByteSize(2) + batchOverhead)
-	return msg
-}
-
 // send hands one message to the producer. It blocks while too much is under way to its partition, unless that has no leader: then waiting would only hold up
 // the others.
-func (p *producer) send(ctx context.Context, route *route, choose func(*sarama.ProducerMessage) (int32, bool, error), msg *sarama.ProducerMessage, o *outgoing) error {
+func (p *producer) send(ctx context.Context, route *route, choose *chooser, o *outgoing) error {
 	if o.size > route.largest {
 		return route.refuse(o)
 	}
-	partition, writable, err := choose(msg)
+	partition, writable, err := choose.partition(&o.record)
 	if err != nil {
 		return translate(o.parcel.topic, err)
 	}
-	msg.Partition = partition
+	o.record.Partition = partition
 	if cause := p.leaders.absent(o.parcel.topic, partition); cause != nil {
 		return withoutLeader(o.parcel.topic, partition).Because(cause)
 	}
@@ -115,7 +99,12 @@ func (p *producer) send(ctx context.Context, route *route, choose func(*sarama.P
 	}
 	o.partition, o.lane, o.weight = partition, lane, weight
 	select {
-	case p.async.Input() <- msg:
+	case p.async.Input() <- &o.record:
+		return nil
+	default: // it waits, which costs more
+	}
+	select {
+	case p.async.Input() <- &o.record:
 		return nil
 	case <-ctx.Done():
 		lane.Release(weight)
@@ -131,37 +120,47 @@ func full(err error) error {
 	return domain.Errorf(domain.Unavailable, "the broker did not take the message in time").Because(err)
 }
 
-// chooser finds the partition of a message: by murmur2 of its key, as Kafka's own clients do; without a key one that is writable, the same for the whole batch, so
-// that the batch stays one. It also tells whether the partition is writable.
-func chooser(client sarama.Client, topic domain.Topic) func(*sarama.ProducerMessage) (int32, bool, error) {
-	partitioner := sarama.NewMurmur2Partitioner(string(topic))
-	keyless := int32(-1)
-	return func(msg *sarama.ProducerMessage) (int32, bool, error) {
-		writable, err := client.WritablePartitions(string(topic))
-		if err != nil {
-			return 0, false, err
-		}
-		if msg.Key == nil && keyless >= 0 {
-			return keyless, true, nil
-		}
-		from := writable
-		if msg.Key != nil || len(writable) == 0 {
-			if from, err = client.Partitions(string(topic)); err != nil {
-				return 0, false, err
-			}
-		}
-		if len(from) == 0 {
-			return 0, false, sarama.ErrLeaderNotAvailable
-		}
-		at, err := partitioner.Partition(msg, int32(len(from)))
-		if err != nil {
-			return 0, false, err
-		}
-		if msg.Key == nil {
-			keyless = from[at]
-		}
-		return from[at], slices.Contains(writable, from[at]), nil
+// chooser finds the partitions of a batch: by murmur2 of a message's key, as Kafka's own clients do; without a key one that is writable, the same for the whole batch, so
+// that the batch stays one.
+type chooser struct {
+	client  sarama.Client
+	topic   string
+	keyless int32 // none before there was a message without a key
+}
+
+const none = -1
+
+// byKey are partitioners that are not in use. Making one costs more than what it is for.
+var byKey = sync.Pool{New: func() any { return sarama.NewMurmur2Partitioner("") }}
+
+// partition gives the partition of a message, and whether it is writable.
+func (c *chooser) partition(msg *sarama.ProducerMessage) (partition int32, writable bool, err error) {
+	if msg.Key == nil && c.keyless != none {
+		return c.keyless, true, nil
 	}
+	able, err := c.client.WritablePartitions(c.topic)
+	if err != nil {
+		return 0, false, err
+	}
+	from := able
+	if msg.Key != nil || len(able) == 0 {
+		if from, err = c.client.Partitions(c.topic); err != nil {
+			return 0, false, err
+		}
+	}
+	if len(from) == 0 {
+		return 0, false, sarama.ErrLeaderNotAvailable
+	}
+	partitioner := byKey.Get().(sarama.Partitioner)
+	defer byKey.Put(partitioner)
+	at, err := partitioner.Partition(msg, int32(len(from)))
+	if err != nil {
+		return 0, false, err
+	}
+	if msg.Key == nil {
+		c.keyless = from[at]
+	}
+	return from[at], slices.Contains(able, from[at]), nil
 }
 
 // acked answers with what the broker confirmed.
@@ -170,7 +169,8 @@ func acked(msg *sarama.ProducerMessage) {
 	o.release()
 	ack := domain.Ack{Time: msg.Timestamp.UTC()}
 	if msg.Offset != noOffset { // a duplicate of a retry is confirmed without an offset
-		ack.Position = &domain.Position{Partition: msg.Partition, Offset: msg.Offset}
+		o.position = domain.Position{Partition: msg.Partition, Offset: msg.Offset}
+		ack.Position = &o.position
 	}
 	o.answer(ack, nil)
 }

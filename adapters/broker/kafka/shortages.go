@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"culvert/domain"
@@ -14,6 +15,7 @@ import (
 type shortages struct {
 	mu    sync.Mutex // guards known
 	known map[domain.Topic]map[int32]absence
+	some  atomic.Int64 // the length of known, so that nearly always nobody needs mu to know that there are none
 }
 
 func newShortages() *shortages { return &shortages{known: make(map[domain.Topic]map[int32]absence)} }
@@ -22,6 +24,7 @@ func newShortages() *shortages { return &shortages{known: make(map[domain.Topic]
 func (s *shortages) note(topic domain.Topic, causes map[int32]error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer func() { s.some.Store(int64(len(s.known))) }()
 	before := s.known[topic]
 	delete(s.known, topic)
 	if len(causes) == 0 {
@@ -40,6 +43,9 @@ func (s *shortages) note(topic domain.Topic, causes map[int32]error) {
 
 // of gives what is known of a partition: nothing where it is not short.
 func (s *shortages) of(topic domain.Topic, partition int32) absence {
+	if s.some.Load() == 0 {
+		return absence{}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.known[topic][partition]
