@@ -6,5 +6,8 @@ import "slices"
 func Works() []Work {
 	return slices.Concat(
 		fanOuts(),
+		injections(),
+		replayWorks(),
+		queueWorks(),
 	)
 }
