@@ -28,7 +28,9 @@ func (p *Pair) close(ctx context.Context) error {
 	}
 	var closing error
 	closed := within(ctx, func() {
-		closing = errors.Join(p.publisher.Close(), p.subscriber.Close())
+		if !p.local() {
+			closing = errors.Join(p.publisher.Close(), p.subscriber.Close())
+		}
 		p.running.Wait()
 	})
 	if closed != nil {

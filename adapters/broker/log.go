@@ -67,17 +67,20 @@ func newLog(b bounds) *log {
 	return &log{epoch: epoch, bounds: b, ended: make(chan struct{})}
 }
 
-// append gives m its position, and its time where it has none, and keeps it. The caller has not shared m yet.
-func (l *log) append(m *domain.Message) domain.Position {
+// append gives messages their positions, in order, and their time where they have none, and keeps them; who waits is woken once for all. The
+// caller has not shared them yet.
+func (l *log) append(messages ...*domain.Message) {
 	now := time.Now()
-	if m.Time.IsZero() {
-		m.Time = now.Truncate(time.Millisecond).UTC()
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	m.Position = domain.Position{Offset: l.end()}
-	l.push(entry{message: m, size: m.Size(), appended: now})
-	return m.Position
+	for _, m := range messages {
+		if m.Time.IsZero() {
+			m.Time = now.Truncate(time.Millisecond).UTC()
+		}
+		m.Position = domain.Position{Offset: l.end()}
+		l.push(entry{message: m, size: m.Size(), appended: now})
+	}
+	l.wake()
 }
 
 // hole notes that messages were lost before whatever comes next. It takes an offset of its own, so that a place is before or after it.
@@ -88,6 +91,7 @@ func (l *log) hole() {
 		return
 	}
 	l.push(entry{size: (&domain.Message{}).Size(), appended: time.Now()})
+	l.wake()
 }
 
 // close ends the log. It is called once.
@@ -183,11 +187,15 @@ func (l *log) neighbours(at int) []*domain.Message {
 // end is the offset after the last one. The caller holds mu.
 func (l *log) end() int64 { return l.first + int64(len(l.entries)-l.head) }
 
-// push appends e and wakes who waits. The caller holds mu.
+// push appends e. The caller holds mu, and wakes who waits.
 func (l *log) push(e entry) {
 	l.entries = append(l.entries, e)
 	l.bytes += e.size
 	l.trim(e.appended)
+}
+
+// wake wakes who waits for more. The caller holds mu.
+func (l *log) wake() {
 	if l.grown != nil {
 		close(l.grown)
 		l.grown = nil

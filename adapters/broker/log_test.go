@@ -43,8 +43,8 @@ func TestLogReadersSeeEachOffsetOnce(t *testing.T) {
 				last = true
 			case 1, 2, 3, 4, 5:
 				m := &domain.Message{Payload: make([]byte, rapid.IntRange(0, 2000).Draw(t, "size"))}
-				if p := l.append(m); p.Offset != end {
-					t.Fatalf("appended at %d, want %d", p.Offset, end)
+				if l.append(m); m.Offset != end {
+					t.Fatalf("appended at %d, want %d", m.Offset, end)
 				}
 				end++
 				last = false

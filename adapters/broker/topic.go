@@ -119,8 +119,8 @@ func (t *topic) fill() (some bool) {
 			}
 			some = true
 			m := Decode(w)
-			position := t.log.append(m)
-			t.landing.land(w.UUID, domain.Ack{Position: &position, Time: m.Time})
+			t.log.append(m)
+			t.landing.land(w.UUID, domain.Ack{Position: &m.Position, Time: m.Time})
 			w.Ack()
 		case <-expiry.C:
 			expiry.Reset(t.log.expire())
