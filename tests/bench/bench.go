@@ -10,11 +10,12 @@ import (
 
 // Options say how a run is made.
 type Options struct {
-	Long    bool
-	Only    *regexp.Regexp // which works, by name; nil: all
-	Rounds  int            // how many each contender has, where its work does not say
-	Profile string         // the folder for profiles of Culvert's rounds; empty: none are made
-	Say     io.Writer      // progress, in whole lines
+	Long        bool
+	Only        *regexp.Regexp // which works, by name; nil: all
+	Rounds      int            // how many each contender has, where its work does not say
+	Profile     string         // the folder for profiles of Culvert's rounds; empty: none are made
+	Descriptors int            // how many files a process can have open
+	Say         io.Writer      // progress, in whole lines
 }
 
 // Run lets all works that are asked for be done, one after the other, and gives what was found. An error is what went wrong first: nothing was found of that work.

@@ -9,48 +9,69 @@ import (
 	"culvert/tests/bench/drive"
 )
 
-// form is how viewers of a row are shown messages, by Culvert and by what is written naively.
-type form struct {
-	name    string
-	culvert drive.Dialect
-	naive   drive.Dialect
-	frames  bool // a limit's viewers speak WebSocket
-}
-
-var (
-	formSSE = form{name: "SSE", culvert: drive.SSE("/v1/topics/bench/events"), naive: drive.SSE("/events")}
-	formRaw = form{name: "WebSocket raw", culvert: drive.WebSocket("/v1/topics/bench/ws?mode=view", "culvert.v1.raw"), naive: drive.WebSocket("/ws", ""), frames: true}
-)
-
-// limit is a limit's viewer, and what it is shown for a payload: frames of a size.
-func (f form) limit(size int) (dialect drive.Dialect, frames func(to, payload []byte) []byte) {
-	if f.frames {
-		return drive.WebSocket("/", ""), drive.Text(max(size-payloadSize-drive.TextOverhead(size), 0))
-	}
-	return drive.SSE("/"), drive.Event(max(size-payloadSize-drive.EventOverhead, 0))
-}
-
-// fanOut is a row in which all viewers are shown all messages.
+// fanOut is a work in which all viewers are shown all messages.
 type fanOut struct {
 	form    form
+	origin  origin
 	viewers int
 	load    drive.Load
 	beside  []string // the contenders beside Culvert, by their names in package system
-	frame   int      // how long Culvert's frames are, which all others send too
+	// anew is whether viewers are seated for each round and leave behind it: there are too many to have those of all contenders at a time.
+	anew bool
 }
 
-// fanOuts are the rows on the in-process broker.
+// window is how many messages are under way in a closed loop.
+const window = 64
+
+// warmUp is what a contender does before it is measured.
+var warmUp = drive.Load{Window: window, For: 200 * time.Millisecond}
+
+// closedLoop is how a fan-out is measured that is not about time.
+func (r fanOut) closedLoop(name string, most float64) Work {
+	r.load = drive.Load{Window: window, For: time.Second}
+	return Work{
+		Name:      fmt.Sprintf("%s, %s viewers, %s", name, thousands(r.viewers), r.form.name),
+		Yardstick: "coalesce",
+		Figures:   []Figure{cpu, rate, batch, frame, allocations, clientCPU},
+		Targets:   []Target{{Contender: "culvert", Figure: cpu.Name, Most: most, Of: "coalesce"}},
+		Open:      r.open,
+	}
+}
+
+// fanOuts are the closed loops.
 func fanOuts() (works []Work) {
-	for _, f := range []form{formSSE, formRaw} {
+	for _, f := range []form{sse(), raw()} {
 		for _, viewers := range []int{100, 1000} {
-			row := fanOut{form: f, viewers: viewers, load: drive.Load{Window: 64, For: time.Second}, beside: []string{"coalesce", "raw", "naive"}}
-			works = append(works, Work{
-				Name:      fmt.Sprintf("fan-out, %d viewers, %s", viewers, f.name),
-				Yardstick: "coalesce",
-				Figures:   []Figure{cpu, rate, batch, frame, clientCPU},
-				Targets:   []Target{{Contender: "culvert", Figure: cpu.Name, Most: 1.25, Of: "coalesce"}},
-				Open:      row.open,
-			})
+			row := fanOut{form: f, origin: inProcess, viewers: viewers, beside: []string{"coalesce", "raw", "naive"}}
+			works = append(works, row.closedLoop("fan-out", 1.25))
+		}
+	}
+	for _, f := range []form{sse(), raw()} {
+		for _, viewers := range []int{100, 1000} {
+			row := fanOut{form: f, origin: onKafka, viewers: viewers, beside: []string{"coalesce"}}
+			works = append(works, row.closedLoop("fan-out from Kafka", 1.5))
+		}
+	}
+	for _, f := range envelopes() {
+		for _, viewers := range []int{100, 1000} {
+			row := fanOut{form: f, origin: inProcess, viewers: viewers, beside: []string{"coalesce"}}
+			works = append(works, row.closedLoop("fan-out of envelopes", 1.5))
+		}
+	}
+	rabbit := fanOut{form: sse(), origin: onRabbitMQ, viewers: 100, beside: []string{"coalesce"}}
+	work := rabbit.closedLoop("fan-out from RabbitMQ", 0)
+	work.Targets = nil
+	return append(works, work)
+}
+
+// growths are closed loops of more and more viewers.
+func growths() (works []Work) {
+	for _, f := range []form{sse(), raw()} {
+		for _, viewers := range []int{10_000, 20_000} {
+			row := fanOut{form: f, origin: inProcess, viewers: viewers, beside: []string{"coalesce"}, anew: true}
+			work := row.closedLoop("fan-out", 1.25)
+			work.Long = viewers > 10_000 || f.frames
+			works = append(works, work)
 		}
 	}
 	return works
@@ -58,84 +79,110 @@ func fanOuts() (works []Work) {
 
 // open starts all contenders, Culvert first: it tells how long frames are.
 func (r fanOut) open(ctx context.Context, s *Stage) ([]Contender, error) {
-	p, err := s.Culvert()
+	r.viewers = s.affordable(r.viewers)
+	o, err := r.origin(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	publisher, err := s.inject(p)
-	if err != nil {
-		return nil, err
-	}
-	w, size, err := r.begin(ctx, s, p, publisher, r.form.culvert)
+	culvert, size, err := r.stage(ctx, s, o, r.form.culvert(o.topic))
 	if err != nil {
 		return nil, fmt.Errorf("culvert: %w", err)
 	}
-	r.frame = size
-	contenders := []Contender{r.contender("culvert", w)}
+	contenders := []Contender{{"culvert", culvert}}
 	for _, name := range r.beside {
-		w, err := r.other(ctx, s, name)
+		round, err := r.other(ctx, s, name, size, o.streams)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		contenders = append(contenders, r.contender(name, w))
+		contenders = append(contenders, Contender{name, round})
 	}
 	return contenders, nil
 }
 
-func (r fanOut) contender(name string, w *show) Contender {
-	return Contender{Name: name, Round: func(ctx context.Context) (Values, error) { return w.play(ctx, r.load) }}
-}
-
-// other opens a system that is not Culvert.
-func (r fanOut) other(ctx context.Context, s *Stage, name string) (*show, error) {
-	p, err := s.System(name)
+// other opens a system that is not Culvert. size is how long the frames of a limit are.
+func (r fanOut) other(ctx context.Context, s *Stage, name string, size, streams int) (round, error) {
+	o, dialect, err := s.other(name, r.form, size)
 	if err != nil {
 		return nil, err
+	}
+	o.streams = streams
+	play, _, err := r.stage(ctx, s, o, dialect)
+	return play, err
+}
+
+// other starts a system that is not Culvert, for viewers of a form. size is how long the frames of a limit are.
+func (s *Stage) other(name string, f form, size int) (*source, drive.Dialect, error) {
+	p, err := s.System(name)
+	if err != nil {
+		return nil, drive.Dialect{}, err
 	}
 	if name == "naive" {
 		publisher, err := drive.NewSocket(p.Host, "/publish", "", nil)
 		if err != nil {
-			return nil, err
+			return nil, drive.Dialect{}, err
 		}
 		s.Defer(publisher.Close)
-		w, _, err := r.begin(ctx, s, p, publisher, r.form.naive)
-		return w, err
+		return &source{process: p, streams: 1, publisher: publisher}, f.naive, nil
 	}
-	dialect, frames := r.form.limit(r.frame)
+	dialect, frames := f.limit(size)
 	publisher, err := drive.NewBare(p.Host, frames)
 	if err != nil {
-		return nil, err
+		return nil, drive.Dialect{}, err
 	}
 	s.Defer(publisher.Close)
-	w, _, err := r.begin(ctx, s, p, publisher, dialect)
-	return w, err
+	return &source{process: p, streams: 1, publisher: publisher}, dialect, nil
 }
 
-// begin seats the viewers of one contender, warms it up, and says how long its frames are.
-func (r fanOut) begin(ctx context.Context, s *Stage, p *Process, publisher drive.Publisher, dialect drive.Dialect) (w *show, size int, err error) {
-	source, err := drive.NewSource(publisher, 1, payloadSize)
+// stage seats the viewers of one contender, warms it up, and says how long its frames are.
+func (r fanOut) stage(ctx context.Context, s *Stage, o *source, dialect drive.Dialect) (play round, frameSize int, err error) {
+	w, err := newShow(s, o)
 	if err != nil {
 		return nil, 0, err
 	}
-	w = &show{stage: s, process: p, source: source}
-	leave, err := w.seat(ctx, dialect, drive.Audience{Viewers: r.viewers, Streams: 1})
+	audience := drive.Audience{Viewers: r.viewers, Streams: o.streams}
+	leave, err := w.seat(ctx, dialect, audience)
 	if err != nil {
 		return nil, 0, err
 	}
-	s.Defer(leave)
-	values, err := w.measure(ctx, drive.Load{Window: 64, For: warmUp})
-	return w, int(math.Round(values[frame.Name])), err
+	values, err := w.measure(ctx, warmUp)
+	if err != nil {
+		leave()
+		return nil, 0, err
+	}
+	frameSize = int(math.Round(values[frame.Name]))
+	if !r.anew {
+		s.Defer(leave)
+		return func(ctx context.Context) (Values, error) { return w.play(ctx, r.load) }, frameSize, nil
+	}
+	leave()
+	return func(ctx context.Context) (Values, error) {
+		leave, err := w.seat(ctx, dialect, audience)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+		if _, err := w.measure(ctx, warmUp); err != nil {
+			return nil, err
+		}
+		return w.play(ctx, r.load)
+	}, frameSize, nil
 }
 
-// warmUp is how long a contender works before it is measured.
-const warmUp = 200 * time.Millisecond
-
-// inject opens what publishes to Culvert's topic bench.
-func (s *Stage) inject(p *Process) (drive.Publisher, error) {
-	publisher, err := drive.NewSocket(p.Host, "/v1/topics/bench/ws", "culvert.v1.raw", nil)
-	if err != nil {
-		return nil, err
+// affordable is how many viewers there can be where so many are wanted: each is an open file of this process and of the system's.
+func (s *Stage) affordable(viewers int) int {
+	const others = 500
+	can := s.options.Descriptors - others
+	if viewers <= can {
+		return viewers
 	}
-	s.Defer(publisher.Close)
-	return publisher, nil
+	fmt.Fprintf(s.options.Say, "%s: %d viewers, since a process can have %d open files here\n", s.work, can, s.options.Descriptors)
+	return can
+}
+
+// thousands is a number as people write it.
+func thousands(n int) string {
+	if n < 1000 {
+		return fmt.Sprint(n)
+	}
+	return fmt.Sprintf("%s,%03d", thousands(n/1000), n%1000)
 }

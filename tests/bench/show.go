@@ -20,6 +20,14 @@ type show struct {
 	crowd   *drive.Crowd
 }
 
+// round is what a contender does once.
+type round = func(ctx context.Context) (Values, error)
+
+func newShow(s *Stage, o *source) (*show, error) {
+	messages, err := drive.NewSource(o.publisher, o.streams, payloadSize)
+	return &show{stage: s, process: o.process, source: messages}, err
+}
+
 // seat opens viewers for what the show's source publishes. They leave with the work, or when they are let go.
 func (w *show) seat(ctx context.Context, dialect drive.Dialect, audience drive.Audience) (leave func(), err error) {
 	audience.Seen = w.source.Sent()
@@ -40,6 +48,10 @@ func (w *show) play(ctx context.Context, load drive.Load) (Values, error) {
 }
 
 func (w *show) measure(ctx context.Context, load drive.Load) (Values, error) {
+	allocated, err := allocationsOf(ctx, w.process)
+	if err != nil {
+		return nil, err
+	}
 	var server, client meter
 	if err := server.start(w.process.pid); err != nil {
 		return nil, err
@@ -67,6 +79,13 @@ func (w *show) measure(ctx context.Context, load drive.Load) (Values, error) {
 		cpu.Name: micros(served) / deliveries, clientCPU.Name: micros(drove) / deliveries, messageCPU.Name: micros(served) / float64(did.Messages),
 		rate.Name: deliveries / did.Took.Seconds(), batch.Name: deliveries / float64(did.Reads), frame.Name: float64(did.Bytes) / deliveries,
 	}
+	if w.process.Admin != "" {
+		all, err := allocationsOf(ctx, w.process)
+		if err != nil {
+			return nil, err
+		}
+		values[allocations.Name] = float64(all-allocated) / deliveries
+	}
 	if did.Latency != nil {
 		values[p50.Name], values[p99.Name] = micros(did.Latency.Quantile(0.5)), micros(did.Latency.Quantile(0.99))
 	}
@@ -81,8 +100,10 @@ var (
 	batch      = Figure{"messages a read", ""}
 	frame      = Figure{"on the wire a delivery", "bytes"}
 	clientCPU  = Figure{"the viewers' CPU a delivery", "µs"}
-	p50        = Figure{"p50, publish to socket", "µs"}
-	p99        = Figure{"p99, publish to socket", "µs"}
+	// allocations have in them what telling of them costs, which a round of a second makes little.
+	allocations = Figure{"allocations a delivery", ""}
+	p50         = Figure{"p50, publish to socket", "µs"}
+	p99         = Figure{"p99, publish to socket", "µs"}
 )
 
 // meter measures the processor time of a process.

@@ -14,6 +14,7 @@ import (
 type Stage struct {
 	options Options
 	work    string
+	topics  int
 	culvert func() (string, error) // the path of the bridge's program, built once
 	shared  map[string]*brokers.Running
 	atExit  []func() // ends what the run has; the last one first

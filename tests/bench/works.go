@@ -6,8 +6,14 @@ import "slices"
 func Works() []Work {
 	return slices.Concat(
 		fanOuts(),
+		paces(),
+		growths(),
+		keyed(),
+		idle(),
+		roundTrips(),
 		injections(),
 		replayWorks(),
 		queueWorks(),
+		steady(),
 	)
 }

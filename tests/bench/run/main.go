@@ -57,7 +57,8 @@ func fail(err error) {
 func run(o bench.Options, file string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if _, err := drive.RaiseDescriptors(); err != nil {
+	var err error
+	if o.Descriptors, err = drive.RaiseDescriptors(); err != nil {
 		return err
 	}
 	results, failed := bench.Run(ctx, bench.Works(), o)

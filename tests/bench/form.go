@@ -1,0 +1,43 @@
+package bench
+
+import "culvert/tests/bench/drive"
+
+// form is how viewers of a row are shown messages.
+type form struct {
+	name    string
+	culvert func(topic string) drive.Dialect
+	naive   drive.Dialect
+	frames  bool // a limit's viewers speak WebSocket
+}
+
+func sse() form {
+	return form{name: "SSE", naive: drive.SSE("/events"), culvert: func(topic string) drive.Dialect {
+		return drive.SSE("/v1/topics/" + topic + "/events")
+	}}
+}
+
+func raw() form {
+	return form{name: "WebSocket raw", naive: drive.WebSocket("/ws", ""), frames: true, culvert: func(topic string) drive.Dialect {
+		return drive.WebSocket("/v1/topics/"+topic+"/ws?mode=view", "culvert.v1.raw")
+	}}
+}
+
+// envelopes are the forms in which a message comes as JSON, with all that is known of it.
+func envelopes() []form {
+	return []form{
+		{name: "SSE", culvert: func(topic string) drive.Dialect {
+			return drive.SSE("/v1/topics/" + topic + "/events?envelope=1")
+		}},
+		{name: "WebSocket json", frames: true, culvert: func(topic string) drive.Dialect {
+			return drive.Subscription("/v1/ws", `{"op":"sub","id":"1","sub":"s","topic":"`+topic+`"}`)
+		}},
+	}
+}
+
+// limit is how a limit's viewers are shown frames of so many bytes: their dialect, and what makes the frame of a payload.
+func (f form) limit(size int) (dialect drive.Dialect, frames func(to, payload []byte) []byte) {
+	if f.frames {
+		return drive.WebSocket("/", ""), drive.Text(max(size-payloadSize-drive.TextOverhead(size), 0))
+	}
+	return drive.SSE("/"), drive.Event(max(size-payloadSize-drive.EventOverhead, 0))
+}
