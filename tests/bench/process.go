@@ -145,7 +145,6 @@ func (s *Stage) build() (string, error) {
 	s.atExit = append(s.atExit, func() { os.RemoveAll(folder) })
 	path := filepath.Join(folder, "culvert")
 	cmd := exec.Command("go", "build", "-o", path, "culvert/cmd/culvert")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if said, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building culvert: %w\n%s", err, said)
 	}

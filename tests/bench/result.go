@@ -20,6 +20,8 @@ type Result struct {
 	// Target is what it shall be; empty where nothing is asked of it, and Met means nothing.
 	Target string `json:"target,omitempty"`
 	Met    bool   `json:"met,omitempty"`
+	// Beside is the median that the target is relative to; 0 where it is not.
+	Beside float64 `json:"beside,omitempty"`
 }
 
 // judge makes the results of a work of what its contenders' rounds gave, in the order of figures and contenders.
@@ -73,6 +75,7 @@ func (r *Result) aim(t Target, of float64) {
 	if t.Of != "" && of == 0 {
 		return // it took no part
 	}
+	r.Beside = of
 	r.Met = r.Median <= max(bound*unit, unit+t.Within)
 	if t.Within == 0 {
 		r.Met = r.Median <= bound*unit

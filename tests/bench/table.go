@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"unicode/utf8"
 )
@@ -11,15 +12,9 @@ func Table(results []Result) string {
 	rows := [][]string{{"work", "figure", "contender", "min", "median", "max", "ratio", "target", "met"}}
 	work, figure := "", ""
 	for _, r := range results {
-		row := []string{r.Work, r.Figure + ", " + r.Unit, r.Contender, number(r.Min), number(r.Median), number(r.Max), "", r.Target, ""}
-		if r.Unit == "" {
-			row[1] = r.Figure
-		}
+		row := []string{r.Work, r.figure(), r.Contender, number(r.Min), number(r.Median), number(r.Max), "", r.Target, r.met()}
 		if r.Ratio != 0 {
 			row[6] = fmt.Sprintf("%.2f", r.Ratio)
-		}
-		if r.Target != "" {
-			row[8] = map[bool]string{true: "yes", false: "**no**"}[r.Met]
 		}
 		if r.Work == work {
 			row[0] = ""
@@ -33,11 +28,50 @@ func Table(results []Result) string {
 	return draw(rows)
 }
 
+// Targets is a line for each target.
+func Targets(results []Result) string {
+	rows := [][]string{{"work", "contender", "figure", "median", "beside", "ratio", "target", "met"}}
+	work := ""
+	for _, r := range results {
+		if r.Target == "" {
+			continue
+		}
+		row := []string{r.Work, r.Contender, r.figure(), number(r.Median), "", "", r.Target, r.met()}
+		if r.Beside != 0 {
+			row[4], row[5] = number(r.Beside), fmt.Sprintf("%.2f", r.Median/r.Beside)
+		}
+		if r.Work == work {
+			row[0] = ""
+		}
+		work = r.Work
+		rows = append(rows, row)
+	}
+	return draw(rows)
+}
+
+// figure names the figure and its unit.
+func (r *Result) figure() string {
+	if r.Unit == "" {
+		return r.Figure
+	}
+	return r.Figure + ", " + r.Unit
+}
+
+func (r *Result) met() string {
+	switch {
+	case r.Target == "":
+		return ""
+	case r.Met:
+		return "yes"
+	}
+	return "**no**"
+}
+
 // number is a value with three digits that count.
 func number(v float64) string {
 	switch {
 	case v >= 100 || v == 0:
-		return fmt.Sprintf("%.0f", v)
+		return thousands(int(math.Round(v)))
 	case v >= 10:
 		return fmt.Sprintf("%.1f", v)
 	case v >= 1:

@@ -1,6 +1,6 @@
 // Command run is the benchmark. It needs Linux, Go and this module; brokers are started as tests start them.
 //
-//	go run ./tests/bench/run [-long] [-only regexp] [-rounds n] [-json file] [-profile folder] [-list]
+//	go run ./tests/bench/run [-long] [-only regexp] [-rounds n] [-json file] [-write page] [-profile folder] [-list]
 //
 // It exits with 1 when what was delivered was wrong, or nothing could be measured. A target that is missed is shown.
 package main
@@ -29,6 +29,7 @@ func main() {
 	long := flag.Bool("long", false, "do what takes long, too")
 	only := flag.String("only", "", "do the works whose names match this regular expression")
 	rounds := flag.Int("rounds", 3, "how many rounds each contender has")
+	page := flag.String("write", "", "write the table to this page, too, between its markers")
 	file := flag.String("json", "", "write the results to this file, too")
 	profiles := flag.String("profile", "", "write CPU profiles of Culvert at work to this folder: one each work, of its last round")
 	list := flag.Bool("list", false, "name the works, and do nothing")
@@ -44,7 +45,7 @@ func main() {
 		}
 		return
 	}
-	if err := run(options, *file); err != nil {
+	if err := run(options, *file, *page); err != nil {
 		fail(err)
 	}
 }
@@ -54,7 +55,7 @@ func fail(err error) {
 	os.Exit(1)
 }
 
-func run(o bench.Options, file string) error {
+func run(o bench.Options, file, page string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var err error
@@ -62,9 +63,17 @@ func run(o bench.Options, file string) error {
 		return err
 	}
 	results, failed := bench.Run(ctx, bench.Works(), o)
-	fmt.Print(bench.Table(results))
-	if failed != nil || file == "" {
+	fmt.Printf("%s\n%s", bench.Table(results), bench.Targets(results))
+	if failed != nil {
 		return failed
+	}
+	if page != "" {
+		if err := bench.WritePage(page, results); err != nil {
+			return err
+		}
+	}
+	if file == "" {
+		return nil
 	}
 	return write(file, results)
 }
