@@ -2,7 +2,6 @@ package edge
 
 import (
 	"bytes"
-	"encoding/json"
 	"strconv"
 	"unicode/utf8"
 
@@ -113,7 +112,7 @@ func appendPayload(dst, payload []byte) []byte {
 	case !utf8.Valid(payload):
 		dst = append(dst, `"base64":`...)
 		return AppendBase64(dst, payload)
-	case !json.Valid(payload) || string(bytes.TrimSpace(payload)) == "null":
+	case !isJSON(payload) || string(bytes.TrimSpace(payload)) == "null":
 		dst = append(dst, `"text":`...)
 		return AppendString(dst, payload)
 	}

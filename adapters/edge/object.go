@@ -34,26 +34,40 @@ func (o *Object) Parse(text []byte) error {
 	if !utf8.Valid(text) {
 		return domain.Errorf(domain.InvalidRequest, "this is not UTF-8; bytes that are no text go as base64")
 	}
-	if !json.Valid(text) {
-		return domain.Errorf(domain.InvalidRequest, "this is not JSON: %s", whyNotJSON(text))
-	}
-	r := walker{rest: bytes.TrimSpace(text)}
-	if r.rest[0] != '{' {
-		return domain.Errorf(domain.InvalidRequest, "this is not a JSON object")
-	}
-	for name, value := range r.members() {
-		key, err := Value(name).bytes()
-		if err != nil {
-			return err
+	begin := endOfSpace(text, 0)
+	if begin == len(text) || text[begin] != '{' {
+		if json.Valid(text) {
+			return domain.Errorf(domain.InvalidRequest, "this is not a JSON object")
 		}
-		if _, twice := o.Get(string(key)); twice {
+		return notJSON(text)
+	}
+	var wrong error // with the first field that is
+	end := endOfMembers(text, begin, 0, func(name, value []byte) {
+		if wrong == nil {
+			wrong = o.add(name, value)
+		}
+	})
+	if end == invalid || endOfSpace(text, end) < len(text) {
+		return notJSON(text)
+	}
+	return wrong
+}
+
+// add takes a field, whose name is in its quotation marks.
+func (o *Object) add(name, value []byte) error {
+	key, err := Value(name).bytes()
+	if err != nil {
+		return err
+	}
+	for i := range o.fields {
+		if bytes.Equal(o.fields[i].Name, key) {
 			return domain.Errorf(domain.InvalidRequest, "the field %q is there twice", cut(string(key), maxShown))
 		}
-		if len(o.fields) == maxFields {
-			return domain.Errorf(domain.InvalidRequest, "the object has more than %d fields", maxFields)
-		}
-		o.fields = append(o.fields, Field{key, Value(value)})
 	}
+	if len(o.fields) == maxFields {
+		return domain.Errorf(domain.InvalidRequest, "the object has more than %d fields", maxFields)
+	}
+	o.fields = append(o.fields, Field{key, Value(value)})
 	return nil
 }
 
@@ -63,12 +77,13 @@ const maxFields = 32
 // maxShown is how much of a client's own words an error repeats, in bytes.
 const maxShown = 60
 
-func whyNotJSON(text []byte) string {
+func notJSON(text []byte) error {
 	var v json.RawMessage
+	why := "it cannot be read"
 	if err := json.Unmarshal(text, &v); err != nil {
-		return err.Error()
+		why = err.Error()
 	}
-	return "it cannot be read"
+	return domain.Errorf(domain.InvalidRequest, "this is not JSON: %s", why)
 }
 
 // Get is the value of a field, and whether it is there.
@@ -192,11 +207,8 @@ func (v Value) Items() ([]Value, bool) {
 		return nil, false
 	}
 	items := []Value{}
-	r := walker{rest: v}
-	for item := range r.items() {
-		items = append(items, Value(item))
-	}
-	return items, true
+	end := endOfItems(v, 0, 0, func(item []byte) { items = append(items, item) })
+	return items, end == len(v)
 }
 
 // unescape resolves the escapes of a valid JSON string's inside.
