@@ -62,11 +62,15 @@ func (r *results) take(some []ports.Outcome) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, o := range some {
-		r.early[o.N] = o
-		for o, due := r.early[r.next]; due; o, due = r.early[r.next] {
+		if o.N != r.next {
+			r.early[o.N] = o
+			continue
+		}
+		for due := true; due; {
 			delete(r.early, r.next)
 			r.next++
 			r.tell(o)
+			o, due = r.early[r.next]
 		}
 	}
 	signal(r.wake)

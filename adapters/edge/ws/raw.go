@@ -149,16 +149,19 @@ func (d *raw) hear(ctx context.Context, text bool, message []byte) {
 // answers tells what became of injected messages. It blocks while the client does not read; the window fills meanwhile.
 func (d *raw) answers(ctx context.Context, outcomes []ports.Outcome) {
 	d.socket.reportFirst(ctx, outcomes)
-	var frames, text []byte
+	held := d.socket.edge.buffers.Get().(*[]byte)
+	frames := *held
+	var room [64]byte // for a text without an error
 	for _, o := range outcomes {
+		text := room[:0]
 		switch {
 		case o.Err != nil:
 			e := domain.AsError(o.Err)
-			text = strconv.AppendUint(append(text[:0], '-'), o.N, 10)
+			text = strconv.AppendUint(append(text, '-'), o.N, 10)
 			text = append(append(text, ' '), e.Code...)
 			text = append(append(text, ' '), edge.DetailOf(e)...)
 		case d.tells:
-			text = strconv.AppendUint(append(text[:0], '+'), o.N, 10)
+			text = strconv.AppendUint(append(text, '+'), o.N, 10)
 		default:
 			continue
 		}
@@ -166,6 +169,10 @@ func (d *raw) answers(ctx context.Context, outcomes []ports.Outcome) {
 	}
 	if len(frames) > 0 {
 		_ = d.socket.wire.Send(ctx, nil, frames) // where it fails the socket ends, and nobody is left to be told
+	}
+	if cap(frames) <= 2*enough {
+		*held = frames[:0]
+		d.socket.edge.buffers.Put(held)
 	}
 }
 
