@@ -28,9 +28,7 @@ func (p *Pair) close(ctx context.Context) error {
 	}
 	var closing error
 	closed := within(ctx, func() {
-		if !p.local() {
-			closing = errors.Join(p.publisher.Close(), p.subscriber.Close())
-		}
+		closing = errors.Join(p.publisher.Close(), p.subscriber.Close())
 		p.running.Wait()
 	})
 	if closed != nil {

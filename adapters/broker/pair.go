@@ -15,7 +15,7 @@ import (
 //
 // It is a ports.Broker, ports.Catalogue, ports.QueueCatalogue, ports.QueueKeeper, ports.QueueMover and ports.Creator. A topic exists from the moment of its first use by this pair on, until Close.
 type Pair struct {
-	publisher  message.Publisher // nil, as the subscriber is, where there is no backend: see NewLocal
+	publisher  message.Publisher
 	subscriber message.Subscriber
 	cfg        Config
 
@@ -49,10 +49,6 @@ func NewPair(pub message.Publisher, sub message.Subscriber, cfg Config) (*Pair, 
 // Publish implements ports.Publisher. Batches of one topic are published in the order in which they were queued.
 func (p *Pair) Publish(ctx context.Context, name domain.Topic, messages []*domain.Message, done func(i int, ack domain.Ack, err error)) {
 	if len(messages) == 0 {
-		return
-	}
-	if p.local() {
-		p.keep(name, messages, done)
 		return
 	}
 	t, err := p.begin(ctx, name)
@@ -89,9 +85,7 @@ func (p *Pair) begin(ctx context.Context, name domain.Topic) (*topic, error) {
 
 // open gives the topic once its subscription stands, subscribing where nobody has yet.
 func (p *Pair) open(ctx context.Context, name domain.Topic) (*topic, error) {
-	p.mu.Lock()
 	t, err := p.entry(name)
-	p.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
@@ -103,8 +97,10 @@ func (p *Pair) open(ctx context.Context, name domain.Topic) (*topic, error) {
 	}
 }
 
-// entry gives the topic from the map, or starts it. The caller holds mu.
+// entry gives the topic from the map, or starts it.
 func (p *Pair) entry(name domain.Topic) (*topic, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.closed {
 		return nil, errClosed()
 	}
@@ -117,11 +113,6 @@ func (p *Pair) entry(name domain.Topic) (*topic, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	t := newTopic(name, p.cfg, cancel)
 	p.topics[name] = t
-	if p.local() {
-		close(t.opened)
-		p.running.Go(func() { t.age(ctx) }) // ends when Close cancels the topic
-		return t, nil
-	}
 	p.running.Go(func() { // ends when Close cancels the topic, or when it cannot be subscribed to
 		if err := t.open(ctx, p.subscriber); err != nil {
 			p.forget(t, err)

@@ -1,10 +1,13 @@
-// Package inproc is the broker inside the process: nothing to install, nothing kept beyond the process. A topic is a bounded log in memory, and what is
-// published is in it at once.
+// Package inproc is the broker inside the process: nothing to install, nothing kept beyond the process. Watermill's gochannel carries the messages and a
+// bounded log in memory remembers them.
 package inproc
 
 import (
 	"fmt"
 	"time"
+
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/pubsub/gochannel"
 
 	"culvert/adapters/broker"
 )
@@ -40,11 +43,12 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// pair is the configuration of the broker's topics.
+// pair is the configuration of the pair. All that is published through it comes back to it before Publish returns, and nobody else has the channel.
 func (c Config) pair() broker.Config {
 	p := broker.DefaultConfig()
 	p.Topics, p.Queues = c.Topics, c.Queues
 	p.LogMessages, p.LogBytes, p.LogAge = c.LogMessages, c.LogBytes, c.LogAge
+	p.ReceiptPosition, p.KeyOrder, p.Catalogue = true, true, true
 	return p
 }
 
@@ -53,5 +57,15 @@ func New(cfg Config) (*broker.Pair, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return broker.NewLocal(cfg.pair())
+	channel := newChannel(false)
+	return broker.NewPair(channel, channel, cfg.pair())
+}
+
+// newChannel makes the channel that carries the messages. Publishing waits for our subscription's acknowledgement: without that gochannel sends each
+// message from a goroutine of its own, in no order and without bound.
+func newChannel(persistent bool) *gochannel.GoChannel {
+	return gochannel.NewGoChannel(gochannel.Config{
+		BlockPublishUntilSubscriberAck: true,
+		Persistent:                     persistent,
+	}, watermill.NopLogger{})
 }
