@@ -18,6 +18,7 @@ const resultOK = "ok"
 func (m *Metrics) Injector(edge string, next ports.Injector) ports.Injector {
 	return &injector{
 		next:    next,
+		started: time.Now(),
 		open:    m.injections.WithLabelValues(edge),
 		answers: m.injected.MustCurryWith(prometheus.Labels{"edge": edge}),
 		ok:      m.injected.WithLabelValues(edge, resultOK),
@@ -28,6 +29,7 @@ func (m *Metrics) Injector(edge string, next ports.Injector) ports.Injector {
 
 type injector struct {
 	next    ports.Injector
+	started time.Time // what times are measured from, by the monotonic clock
 	open    prometheus.Gauge
 	answers *prometheus.CounterVec
 	ok      prometheus.Counter
@@ -36,7 +38,7 @@ type injector struct {
 }
 
 func (i *injector) Open(ctx context.Context, answer func([]ports.Outcome)) ports.Injection {
-	w := &injection{injector: i, begun: make(map[uint64]time.Time)}
+	w := &injection{injector: i}
 	w.next = i.next.Open(ctx, func(outcomes []ports.Outcome) {
 		w.answered(outcomes)
 		answer(outcomes)
@@ -53,7 +55,7 @@ type injection struct {
 	last uint64 // the last number given; of the caller of Put and Reject
 
 	mu    sync.Mutex // guards begun
-	begun map[uint64]time.Time
+	begun begun
 }
 
 func (w *injection) Put(ctx context.Context, topic domain.Topic, msg *domain.Message, id string) (uint64, error) {
@@ -80,32 +82,33 @@ func (w *injection) Reject(ctx context.Context, id string, reason error) (uint64
 func (w *injection) Flush(ctx context.Context) error { return w.next.Flush(ctx) }
 
 func (w *injection) begin(n uint64) {
-	now := time.Now()
+	now := time.Since(w.started)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.begun[n] = now
+	w.begun.add(n, now)
 }
 
 func (w *injection) forget(n uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	delete(w.begun, n)
+	w.begun.take(n)
 }
 
 // answered counts outcomes. What was rejected unread has no duration.
 func (w *injection) answered(outcomes []ports.Outcome) {
-	now := time.Now()
+	now, confirmed := time.Since(w.started), 0
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, o := range outcomes {
+	for i := range outcomes {
+		o := &outcomes[i]
 		if o.Err != nil {
 			w.answers.WithLabelValues(string(domain.CodeOf(o.Err))).Inc()
 		} else {
-			w.ok.Inc()
+			confirmed++
 		}
-		if begun, ok := w.begun[o.N]; ok {
-			delete(w.begun, o.N)
-			w.seconds.Observe(now.Sub(begun).Seconds())
+		if at, ok := w.begun.take(o.N); ok {
+			w.seconds.Observe((now - at).Seconds())
 		}
 	}
+	w.ok.Add(float64(confirmed))
 }

@@ -96,12 +96,11 @@ func (i *injection) acquire(ctx context.Context, size int) error {
 
 // refused is why nothing can be put any more.
 func (i *injection) refused(ctx context.Context) error {
-	select {
-	case <-i.ended:
+	if i.over() {
 		return domain.Errorf(domain.Unavailable, "the connection has ended")
-	case <-i.service.draining:
+	}
+	if i.service.refuses() {
 		return shuttingDown()
-	default:
 	}
 	return gone(ctx)
 }

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"culvert/domain"
 	"culvert/ports"
@@ -123,9 +124,11 @@ func (b *Broker) Publish(ctx context.Context, topic domain.Topic, batch []*domai
 		}
 		return
 	}
+	var known atomic.Bool // that the topic is used: once for the batch is enough
 	b.brokers[t.broker].Publish(ctx, t.physical, batch, func(i int, ack domain.Ack, err error) {
-		if err == nil {
+		if err == nil && !known.Load() {
 			b.used.add(topic)
+			known.Store(true)
 		}
 		done(i, ack, t.plain(err))
 	})

@@ -140,10 +140,18 @@ func (d *raw) hear(ctx context.Context, text bool, message []byte) {
 		d.refuse(ctx, errMessageTooLarge(d.socket.edge.limits))
 	default:
 		// Never nil, which would be a tombstone: gorilla's messages are read by io.ReadAll.
-		if _, err := d.window(ctx).Put(ctx, d.topic, &domain.Message{Key: d.key, Payload: message}, ""); err != nil && ctx.Err() == nil {
+		if _, err := d.window(ctx).Put(ctx, d.topic, &domain.Message{Key: d.key, Payload: fitted(message)}, ""); err != nil && ctx.Err() == nil {
 			d.refuse(ctx, err) // it was not taken, and the numbers of those after it would be wrong
 		}
 	}
+}
+
+// fitted is p in no more memory than about its own length. gorilla's messages have room for 512 bytes at least, and the log of a topic in this process keeps them for long.
+func fitted(p []byte) []byte {
+	if cap(p)-len(p) <= len(p)/4 {
+		return p
+	}
+	return append(make([]byte, 0, len(p)), p...)
 }
 
 // answers tells what became of injected messages. It blocks while the client does not read; the window fills meanwhile.

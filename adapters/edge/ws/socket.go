@@ -83,9 +83,13 @@ func (s *socket) connected(ctx context.Context) {
 // hear is called by the reader with each message.
 func (s *socket) hear(ctx context.Context, text bool, message []byte) {
 	select {
-	case <-ctx.Done():
-		return
-	case <-s.entry:
+	case <-s.entry: // nearly always, and cheaper than waiting for either
+	default:
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.entry:
+		}
 	}
 	defer func() { s.entry <- struct{}{} }()
 	defer s.recovered(ctx)
