@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"culvert/tests/bench/drive"
+	"culvert/tests/bench/system"
 )
 
 // fanOut is a work in which all viewers are shown all messages.
@@ -28,7 +29,7 @@ var warmUp = drive.Load{Window: window, For: 200 * time.Millisecond}
 
 // closedLoop is how a fan-out is measured that is not about time.
 func (r fanOut) closedLoop(name string, most float64) Work {
-	r.load = drive.Load{Window: window, For: time.Second}
+	r.load = drive.Load{Window: window, For: 700 * time.Millisecond}
 	return Work{
 		Name:      fmt.Sprintf("%s, %s viewers, %s", name, thousands(r.viewers), r.form.name),
 		Yardstick: "coalesce",
@@ -48,7 +49,7 @@ func fanOuts() (works []Work) {
 	}
 	for _, f := range []form{sse(), raw()} {
 		for _, viewers := range []int{100, 1000} {
-			row := fanOut{form: f, origin: onKafka, viewers: viewers, beside: []string{"coalesce"}}
+			row := fanOut{form: f, origin: onKafka, viewers: viewers, beside: []string{"coalesce", system.Fed}}
 			works = append(works, row.closedLoop("fan-out from Kafka", 1.5))
 		}
 	}
@@ -90,7 +91,7 @@ func (r fanOut) open(ctx context.Context, s *Stage) ([]Contender, error) {
 	}
 	contenders := []Contender{{"culvert", culvert}}
 	for _, name := range r.beside {
-		round, err := r.other(ctx, s, name, size, o.streams)
+		round, err := r.other(ctx, s, name, size)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
@@ -100,37 +101,13 @@ func (r fanOut) open(ctx context.Context, s *Stage) ([]Contender, error) {
 }
 
 // other opens a system that is not Culvert. size is how long the frames of a limit are.
-func (r fanOut) other(ctx context.Context, s *Stage, name string, size, streams int) (round, error) {
-	o, dialect, err := s.other(name, r.form, size)
+func (r fanOut) other(ctx context.Context, s *Stage, name string, size int) (round, error) {
+	o, dialect, err := s.other(ctx, name, r.form, size)
 	if err != nil {
 		return nil, err
 	}
-	o.streams = streams
 	play, _, err := r.stage(ctx, s, o, dialect)
 	return play, err
-}
-
-// other starts a system that is not Culvert, for viewers of a form. size is how long the frames of a limit are.
-func (s *Stage) other(name string, f form, size int) (*source, drive.Dialect, error) {
-	p, err := s.System(name)
-	if err != nil {
-		return nil, drive.Dialect{}, err
-	}
-	if name == "naive" {
-		publisher, err := drive.NewSocket(p.Host, "/publish", "", nil)
-		if err != nil {
-			return nil, drive.Dialect{}, err
-		}
-		s.Defer(publisher.Close)
-		return &source{process: p, streams: 1, publisher: publisher}, f.naive, nil
-	}
-	dialect, frames := f.limit(size)
-	publisher, err := drive.NewBare(p.Host, frames)
-	if err != nil {
-		return nil, drive.Dialect{}, err
-	}
-	s.Defer(publisher.Close)
-	return &source{process: p, streams: 1, publisher: publisher}, dialect, nil
 }
 
 // stage seats the viewers of one contender, warms it up, and says how long its frames are.

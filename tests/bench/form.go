@@ -17,7 +17,7 @@ func sse() form {
 }
 
 func raw() form {
-	return form{name: "WebSocket raw", naive: drive.WebSocket("/ws", ""), frames: true, culvert: func(topic string) drive.Dialect {
+	return form{name: "WebSocket raw", naive: drive.Greeting("/ws"), frames: true, culvert: func(topic string) drive.Dialect {
 		return drive.WebSocket("/v1/topics/"+topic+"/ws?mode=view", "culvert.v1.raw")
 	}}
 }
@@ -34,10 +34,18 @@ func envelopes() []form {
 	}
 }
 
-// limit is how a limit's viewers are shown frames of so many bytes: their dialect, and what makes the frame of a payload.
-func (f form) limit(size int) (dialect drive.Dialect, frames func(to, payload []byte) []byte) {
+// limit is how a limit's viewers are shown frames of so many bytes: their dialect, and how much longer frames must be than they need be.
+func (f form) limit(size int) (dialect drive.Dialect, padding int) {
 	if f.frames {
-		return drive.WebSocket("/", ""), drive.Text(max(size-payloadSize-drive.TextOverhead(size), 0))
+		return drive.WebSocket("/", ""), max(size-payloadSize-drive.TextOverhead(size), 0)
 	}
-	return drive.SSE("/"), drive.Event(max(size-payloadSize-drive.EventOverhead, 0))
+	return drive.SSE("/"), max(size-payloadSize-drive.EventOverhead, 0)
+}
+
+// frame is what makes a limit's frame of a payload.
+func (f form) frame(padding int) func(to, payload []byte) []byte {
+	if f.frames {
+		return drive.Text(padding)
+	}
+	return drive.Event(padding)
 }

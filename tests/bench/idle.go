@@ -91,7 +91,7 @@ func (s *Stage) resident(ctx context.Context, p *Process, dialect drive.Dialect)
 func atRest(ctx context.Context, p *Process, crowd *drive.Crowd) (int, error) {
 	const (
 		glance   = 500 * time.Millisecond
-		patience = 3 * time.Second
+		patience = 2 * time.Second
 		most     = 15 * time.Second
 	)
 	if p.Admin != "" {

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -29,7 +31,11 @@ func newKafkaPublisher(ctx context.Context, addrs []string, topic string, partit
 	if err != nil {
 		return nil, err
 	}
-	if err := createTopic(ctx, client, topic, partitions); err != nil {
+	err = createTopic(ctx, client, topic, partitions)
+	if err == nil {
+		err = awaitTopic(ctx, client, topic)
+	}
+	if err != nil {
 		client.Close()
 		return nil, fmt.Errorf("making topic %s: %w", topic, err)
 	}
@@ -46,11 +52,33 @@ func createTopic(ctx context.Context, client *kgo.Client, name string, partition
 		return err
 	}
 	for _, t := range answer.Topics {
-		if t.ErrorCode != 0 {
-			return fmt.Errorf("error %d of Kafka's", t.ErrorCode)
+		if err := kerr.ErrorForCode(t.ErrorCode); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// awaitTopic returns when the brokers know the topic, which is a while after it was made.
+func awaitTopic(ctx context.Context, client *kgo.Client, name string) error {
+	request := kmsg.NewPtrMetadataRequest()
+	topic := kmsg.NewMetadataRequestTopic()
+	topic.Topic = kmsg.StringPtr(name)
+	request.Topics = append(request.Topics, topic)
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		answer, err := request.RequestWith(ctx, client)
+		if err != nil {
+			return struct{}{}, err
+		}
+		for _, t := range answer.Topics {
+			for _, p := range t.Partitions {
+				err = errors.Join(err, kerr.ErrorForCode(p.ErrorCode))
+			}
+			err = errors.Join(err, kerr.ErrorForCode(t.ErrorCode))
+		}
+		return struct{}{}, err
+	}, backoff.WithBackOff(backoff.NewConstantBackOff(100*time.Millisecond)), backoff.WithMaxElapsedTime(20*time.Second))
+	return err
 }
 
 // Publish gives the messages to the client, which sends what it has whenever the last batch has been answered. What fails is told by a later call.

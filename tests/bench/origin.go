@@ -40,21 +40,30 @@ const shownPartitions = 12
 
 // onKafka publishes to Kafka itself.
 func onKafka(ctx context.Context, s *Stage) (*source, error) {
-	addrs, err := s.Kafka(ctx)
+	addrs, topic, publisher, err := s.kafkaTopic(ctx)
 	if err != nil {
 		return nil, err
 	}
-	topic := s.topic()
-	publisher, err := newKafkaPublisher(ctx, addrs, topic, shownPartitions)
-	if err != nil {
-		return nil, err
-	}
-	s.Defer(publisher.close)
 	p, err := s.Culvert("CULVERT_BROKER=kafka", "CULVERT_KAFKA_BROKERS="+strings.Join(addrs, ","))
 	if err != nil {
 		return nil, err
 	}
 	return &source{process: p, topic: topic, streams: shownPartitions, publisher: publisher}, nil
+}
+
+// kafkaTopic makes a topic of the work's own on Kafka, and what publishes to it.
+func (s *Stage) kafkaTopic(ctx context.Context) (addrs []string, topic string, publisher drive.Publisher, err error) {
+	addrs, err = s.Kafka(ctx)
+	if err != nil {
+		return nil, "", nil, err
+	}
+	topic = s.topic()
+	k, err := newKafkaPublisher(ctx, addrs, topic, shownPartitions)
+	if err != nil {
+		return nil, "", nil, err
+	}
+	s.Defer(k.close)
+	return addrs, topic, k, nil
 }
 
 // onRabbitMQ publishes to RabbitMQ itself: to the exchange that the bridge has declared for its first viewer.

@@ -11,7 +11,7 @@ import (
 // paces are fan-outs at a rate that no system here is busy with, where batches do not form and every message wakes somebody.
 func paces() (works []Work) {
 	for _, f := range []form{sse(), raw()} {
-		row := fanOut{form: f, origin: inProcess, viewers: 100, beside: []string{"raw", "coalesce"}}
+		row := fanOut{form: f, origin: inProcess, viewers: 100, beside: []string{"raw"}}
 		works = append(works, Work{
 			Name:      "1,000 messages/s to 100 viewers, " + f.name,
 			Yardstick: "raw",
@@ -22,7 +22,7 @@ func paces() (works []Work) {
 				{Contender: "culvert", Figure: p99.Name, Most: 1.3, Of: "raw", Within: 50},
 			},
 			Open: func(ctx context.Context, s *Stage) ([]Contender, error) {
-				row.load = drive.Load{Rate: 1000, For: s.atLength(4*time.Second, 20*time.Second), Timed: true}
+				row.load = drive.Load{Rate: 1000, For: s.atLength(2500*time.Millisecond, 20*time.Second), Timed: true}
 				return row.open(ctx, s)
 			},
 		})
@@ -97,7 +97,7 @@ func (s *Stage) keyed(ctx context.Context, viewers int) (round, error) {
 		return nil, err
 	}
 	s.Defer(leave)
-	load := drive.Load{Rate: 1000, For: s.atLength(3*time.Second, 15*time.Second), Timed: true}
+	load := drive.Load{Rate: 1000, For: s.atLength(2*time.Second, 15*time.Second), Timed: true}
 	if _, err := w.measure(ctx, drive.Load{Rate: 1000, For: 500 * time.Millisecond}); err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,14 +30,18 @@ func (p *Process) CPU() (time.Duration, error) { return drive.CPU(p.pid) }
 // Memory is how many bytes it has resident.
 func (p *Process) Memory() (int, error) { return drive.Memory(p.pid) }
 
-// System starts one of package system, in a process of this very program.
-func (s *Stage) System(name string) (*Process, error) {
+// System starts one of package system, by its name and what it is told besides, in a process of this very program.
+func (s *Stage) System(args ...string) (*Process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	p := &Process{}
-	return p, s.start(p, exec.Command(self, SystemArgument, name), func(line string) bool {
+	return p, s.start(p, exec.Command(self, append([]string{SystemArgument}, args...)...), func(line string) bool {
+		if _, err := netip.ParseAddrPort(line); err != nil {
+			fmt.Fprintf(s.options.Say, "%s: %s\n", args[0], line)
+			return false
+		}
 		p.Host = line
 		return true
 	})

@@ -8,6 +8,7 @@ type Dialect struct {
 	subprotocol string
 	hello       []byte // what is sent behind the handshake
 	frames      bool   // the answer is WebSocket frames, not an event stream
+	greeted     bool   // the first of them says that it is ready
 }
 
 // SSE is an event stream at path.
@@ -17,6 +18,9 @@ func SSE(path string) Dialect { return Dialect{path: path} }
 func WebSocket(path, subprotocol string) Dialect {
 	return Dialect{path: path, subprotocol: subprotocol, frames: true}
 }
+
+// Greeting is one whose first message is no message, but says that it is ready.
+func Greeting(path string) Dialect { return Dialect{path: path, frames: true, greeted: true} }
 
 // Subscription is a WebSocket in culvert.v1.json at path, which is ready when its frame sub has been answered.
 func Subscription(path, sub string) Dialect {

@@ -76,7 +76,7 @@ func (v *viewer) head(head []byte) error {
 	switch {
 	case d.hello != nil:
 		return write(v.fd, d.hello)
-	case d.frames:
+	case d.frames && !d.greeted:
 		v.ready()
 	}
 	return nil
@@ -167,6 +167,10 @@ func (v *viewer) frame(op byte, payload []byte) error {
 
 // message takes a message: of messages of the broker the note is looked for where they have one, anything else is an answer of the server.
 func (v *viewer) message(payload []byte) error {
+	if v.crowd.dialect.greeted && v.phase != phaseReady {
+		v.ready()
+		return nil
+	}
 	if v.crowd.dialect.hello == nil || bytes.HasPrefix(payload, []byte(`{"op":"msg"`)) {
 		return v.crowd.shown(v, payload)
 	}

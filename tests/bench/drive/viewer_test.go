@@ -39,6 +39,7 @@ var dialects = map[string]struct {
 }{
 	"SSE":      {SSE("/"), "HTTP/1.1 200 OK\r\n\r\nevent: ready\ndata: {}\n\n", Event(12), ":\n\nevent: mark\nid: 5\ndata: {}\n\n"},
 	"frames":   {WebSocket("/", ""), "HTTP/1.1 101 Switching Protocols\r\n\r\n", Text(0), "\x8a\x00"},
+	"greeted":  {Greeting("/"), "HTTP/1.1 101 Switching Protocols\r\n\r\n\x81\x05hello", Text(0), ""},
 	"long":     {WebSocket("/", ""), "HTTP/1.1 101 Switching Protocols\r\n\r\n", Text(300), ""},
 	"envelope": {Dialect{frames: true}, "HTTP/1.1 101 Switching Protocols\r\n\r\n", Text(40), ""},
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 
 	"culvert/tests/bench/bare"
 )
@@ -18,9 +19,9 @@ func Main(args []string) int {
 		}
 		return 0
 	}
-	serve, ok := find(args)
-	if !ok {
-		fmt.Fprintf(os.Stderr, "there is no system %q\n", args)
+	serve, err := find(args)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 2
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -37,17 +38,16 @@ func Main(args []string) int {
 // Bare is the first argument of a process that is to be a client of package bare, the one of the second argument. It does not listen: see bare.Serve.
 const Bare = "bare"
 
-func find(args []string) (serve func(net.Listener), ok bool) {
-	if len(args) != 1 {
-		return nil, false
+func find(args []string) (serve func(net.Listener), err error) {
+	switch {
+	case len(args) > 0 && args[0] == Fed:
+		return fed(args[1:])
+	case slices.Equal(args, []string{"raw"}):
+		return newLimit(true).serve, nil
+	case slices.Equal(args, []string{"coalesce"}):
+		return newLimit(false).serve, nil
+	case slices.Equal(args, []string{"naive"}):
+		return serveNaive, nil
 	}
-	switch args[0] {
-	case "raw":
-		return newLimit(true).serve, true
-	case "coalesce":
-		return newLimit(false).serve, true
-	case "naive":
-		return serveNaive, true
-	}
-	return nil, false
+	return nil, fmt.Errorf("there is no system %q", args)
 }

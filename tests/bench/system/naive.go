@@ -47,6 +47,7 @@ func (n *naive) listen(l net.Listener) error {
 	door.HandleMessage(func(_ *melody.Session, payload []byte) {
 		_ = n.pubsub.Publish(naiveTopic, message.NewMessage(watermill.NewShortUUID(), payload)) // it fails only once it is closed
 	})
+	n.sockets.HandleConnect(func(s *melody.Session) { _ = s.Write([]byte("ready")) }) // whoever is gone already misses nothing
 	e := echo.New()
 	e.HideBanner, e.HidePort, e.Listener = true, true, l
 	e.GET("/events", n.events)

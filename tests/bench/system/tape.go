@@ -2,12 +2,13 @@ package system
 
 import "sync"
 
-// tape is what was published last: a ring of bytes with one publisher and some writers, each of which has come to a place on it. A publisher who would overtake one waits.
+// tape is what was published last: a ring of bytes with some writers, each of which has come to a place on it. A publisher who would overtake one waits.
 type tape struct {
 	ring []byte
 
 	mu    sync.Mutex // guards what follows
-	moved *sync.Cond // end, or one of swept, has changed
+	more  *sync.Cond // end has changed
+	less  *sync.Cond // swept has changed
 	end   uint64     // bytes that were ever published; those from the least of swept on are in ring
 	swept []uint64   // by writer: what it has given all its viewers
 }
@@ -16,7 +17,7 @@ const tapeSize = 4 << 20
 
 func newTape(writers int) *tape {
 	t := &tape{ring: make([]byte, tapeSize), swept: make([]uint64, writers)}
-	t.moved = sync.NewCond(&t.mu)
+	t.more, t.less = sync.NewCond(&t.mu), sync.NewCond(&t.mu)
 	return t
 }
 
@@ -27,18 +28,22 @@ func (t *tape) append(p []byte) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.await(func() bool { return t.end+uint64(len(p))-t.least() <= tapeSize })
+	for t.end+uint64(len(p))-t.least() > tapeSize {
+		t.less.Wait()
+	}
 	n := copy(t.ring[t.end%tapeSize:], p)
 	copy(t.ring, p[n:])
 	t.end += uint64(len(p))
-	t.moved.Broadcast()
+	t.more.Broadcast()
 }
 
 // flush waits until all writers have given all that was published.
 func (t *tape) flush() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.await(func() bool { return t.least() == t.end })
+	for t.least() < t.end {
+		t.less.Wait()
+	}
 }
 
 // sweep notes that a writer has come to a place, and waits for something behind it. The bytes up to end are readable until the next sweep.
@@ -46,16 +51,11 @@ func (t *tape) sweep(writer int, to uint64) (end uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.swept[writer] = to
-	t.moved.Broadcast()
-	t.await(func() bool { return t.end > to })
-	return t.end
-}
-
-// await returns when something holds. The caller holds mu.
-func (t *tape) await(holds func() bool) {
-	for !holds() {
-		t.moved.Wait()
+	t.less.Broadcast()
+	for t.end == to {
+		t.more.Wait()
 	}
+	return t.end
 }
 
 func (t *tape) least() uint64 {

@@ -45,5 +45,5 @@ func (t *tape) leave(writer int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.swept[writer] = t.end
-	t.moved.Broadcast()
+	t.less.Broadcast()
 }
