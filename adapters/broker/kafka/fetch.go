@@ -184,11 +184,39 @@ func (f *fetcher) take(ctx context.Context, p int32, block *sarama.FetchResponse
 	if next == f.places[p] {
 		return nil
 	}
-	if err := f.emit(ctx, domain.Chunk{Partition: p, Messages: messages, Next: next}); err != nil {
-		return err
+	return f.give(ctx, p, messages, next)
+}
+
+// give emits what was read of a partition up to next, in pieces, the last of which leads there.
+func (f *fetcher) give(ctx context.Context, p int32, messages []*domain.Message, next int64) error {
+	for f.places[p] < next {
+		c := domain.Chunk{Partition: p, Next: next}
+		if n := piece(messages); n < len(messages) {
+			c.Next = messages[n-1].Offset + 1
+			c.Messages, messages = messages[:n:n], messages[n:]
+		} else {
+			c.Messages = messages
+		}
+		if err := f.emit(ctx, c); err != nil {
+			return err
+		}
+		f.places[p] = c.Next
 	}
-	f.places[p] = next
 	return nil
+}
+
+// pieceBytes is about how large a chunk is, as domain.Message.Size counts. Readers are given so much and then see to others: who shares a reader with them need not keep pace with
+// answers of the cluster.
+const pieceBytes = 256 << 10
+
+// piece is how many of messages go into one chunk: where there are some, at least one.
+func piece(messages []*domain.Message) int {
+	for n, size := 0, 0; n < len(messages); n++ {
+		if size += messages[n].Size(); size > pieceBytes {
+			return max(n, 1)
+		}
+	}
+	return len(messages)
 }
 
 // maxFetch is the largest batch that can be read. Kafka itself has no larger ones.

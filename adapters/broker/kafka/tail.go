@@ -18,7 +18,7 @@ const (
 	// goneAfter is how long a topic must be missing until it counts as gone: a broker may learn late of a topic, and one made anew is missing for a moment.
 	goneAfter = 2 * time.Second
 	// chunksAhead is how many chunks are read before they are asked for.
-	chunksAhead = 8
+	chunksAhead = 16
 )
 
 // Tail implements ports.Tailer.
