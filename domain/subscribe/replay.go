@@ -9,7 +9,7 @@ import (
 )
 
 // replay reads a topic from the broker's own log on from some place, for all viewers who come by. They are places in a log of its own, which
-// grows only when one of them has read all there is: the reader goes as fast as the fastest, and who falls behind reads on with another replay.
+// grows only when one of them has read all there is: the reader goes nearly as fast as the fastest (see pace), and who falls behind all the same reads on with another replay.
 type replay struct {
 	topic  domain.Topic
 	from   domain.Start
@@ -22,6 +22,7 @@ type replay struct {
 
 	opened chan struct{} // closed when either log or err is set
 	log    *log
+	pace   *pace
 	gaps   []domain.Gap // between from and where the log begins
 	err    error
 
@@ -109,6 +110,8 @@ func (r *replay) run(ctx context.Context, broker ports.Tailer, window Window) {
 			err = failed
 			break
 		}
+		first, then := r.log.room(sizeOf(chunk.Messages))
+		r.pace.wait(ctx, first, then)
 		r.log.append(chunk, time.Now())
 		select {
 		case <-r.hungry:

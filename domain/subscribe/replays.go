@@ -60,7 +60,7 @@ func (s *Service) replay(topic domain.Topic, from domain.Start, checked uint64, 
 	ctx, cancel := context.WithCancel(context.Background())
 	r = &replay{
 		topic: topic, from: from, client: client, stop: cancel, checked: checked,
-		hungry: make(chan struct{}, 1), opened: make(chan struct{}),
+		hungry: make(chan struct{}, 1), opened: make(chan struct{}), pace: newPace(),
 	}
 	leave = rs.join(r, client)
 	rs.topics[topic] = append(rs.topics[topic], r)

@@ -20,6 +20,8 @@ type track struct {
 	from domain.Start
 	// replay, where it is not nil, reads what the live log no longer has.
 	replay *replay
+	// seat is where the replay sees this track, once source is the replay's log.
+	seat *seat
 	// source is the log that is read: the live one, or the replay's; nil until the first place in it is known.
 	source *log
 	// at is the number of the source's next run.
@@ -151,6 +153,10 @@ func (t *track) quit() {
 		t.watching = false
 	}
 	t.hook.takeDown()
+	if t.seat != nil {
+		t.replay.pace.stand(t.seat)
+		t.seat = nil
+	}
 	if t.leave != nil {
 		t.leave()
 		t.leave = nil
@@ -212,6 +218,7 @@ func (t *track) arrive() error {
 		return r.err
 	case r.from.Equal(t.from):
 		t.source, t.at, t.own = r.log, 0, t.until != nil
+		t.seat = r.pace.sit(t.at)
 		t.vector = r.log.origin
 		if before := t.from.Vector(); len(r.gaps) > 0 {
 			if before != nil {
@@ -238,6 +245,7 @@ func (t *track) arrive() error {
 		case inside:
 			at, _ := r.log.enter(v, unchecked)
 			t.source, t.at, t.vector, t.own = r.log, at, v, true
+			t.seat = r.pace.sit(t.at)
 		}
 	}
 	t.splice()

@@ -48,6 +48,9 @@ func (t *track) gather() (again bool) {
 		}
 		t.at++
 	}
+	if t.seat != nil {
+		t.replay.pace.moveTo(t.seat, t.at)
+	}
 	t.newest = nil
 	clear(t.runs)
 	t.s.room -= got.size
