@@ -145,14 +145,15 @@ func (r fanOut) stage(ctx context.Context, s *Stage, o *source, dialect drive.Di
 	}, frameSize, nil
 }
 
-// affordable is how many viewers there can be where so many are wanted: each is an open file of this process and of the system's.
+// affordable is how many viewers there can be where so many are wanted: a bridge gives seven eighths of seven eighths of its open files to streams and sockets (docs/limits.md), of which publishers
+// have some.
 func (s *Stage) affordable(viewers int) int {
-	const others = 500
-	can := s.options.Descriptors - others
+	const publishers = 16
+	can := s.options.Descriptors/64*49 - publishers
 	if viewers <= can {
 		return viewers
 	}
-	fmt.Fprintf(s.options.Say, "%s: %d viewers, since a process can have %d open files here\n", s.work, can, s.options.Descriptors)
+	fmt.Fprintf(s.options.Say, "%s: %s viewers, since a process can have %s open files here\n", s.work, thousands(can), thousands(s.options.Descriptors))
 	return can
 }
 

@@ -85,7 +85,7 @@ func (c *Crowd) gather(ctx context.Context, host string, audience Audience) erro
 
 // add opens viewer i. It is ready later.
 func (c *Crowd) add(host string, i int, audience Audience) error {
-	fd, err := connect(host, i)
+	fd, err := connect(host)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ func newPoller() (*poller, error)                 { return nil, errLinux }
 func (*poller) add(int, int) error                { return errLinux }
 func (*poller) wait(time.Duration) ([]int, error) { return nil, errLinux }
 func (*poller) close()                            {}
-func connect(string, int) (int, error)            { return 0, errLinux }
+func connect(string) (int, error)                 { return 0, errLinux }
 func read(int, []byte) (int, error)               { return 0, errLinux }
 func write(int, []byte) error                     { return errLinux }
 func closeSocket(int)                             {}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -47,11 +48,14 @@ func (p *poller) wait(patience time.Duration) ([]int, error) {
 
 func (p *poller) close() { unix.Close(p.fd) }
 
-// perSource is how many connections come from one address: fewer than an address has ports.
+// perSource is how many connections come from one address, ever: fewer than an address has ports, each of which rests for a minute when its connection is over.
 const perSource = 10_000
 
-// connect opens connection i to a host of the loopback. Every so many come from another address of it, so that ports do not get scarce.
-func connect(host string, i int) (fd int, err error) {
+// opened counts the connections of this process.
+var opened atomic.Int64
+
+// connect opens a connection to a host of the loopback. Every so many come from another address of it, so that ports do not get scarce.
+func connect(host string) (fd int, err error) {
 	to, err := netip.ParseAddrPort(host)
 	if err != nil {
 		return 0, err
@@ -68,7 +72,12 @@ func connect(host string, i int) (fd int, err error) {
 	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
 		return 0, err
 	}
-	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, byte(2 + i/perSource)}}); err != nil {
+	// The port is chosen when it is known whereto: it need not be free of all that went elsewhere, and lately.
+	if err := unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1); err != nil {
+		return 0, err
+	}
+	address := opened.Add(1)/perSource + 2
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, byte(address >> 8), byte(address)}}); err != nil {
 		return 0, err
 	}
 	if err := unix.Connect(fd, &unix.SockaddrInet4{Addr: to.Addr().As4(), Port: int(to.Port())}); err != nil {
