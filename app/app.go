@@ -36,6 +36,7 @@ type App struct {
 	injector *inject.Service
 	viewer   *subscribe.Service
 	queues   *queue.Service
+	streams  *sse.Edge
 	requests *rest.Edge
 	sockets  *ws.Edge
 	metrics  *metrics.Metrics
@@ -156,14 +157,13 @@ func (a *App) observe() {
 }
 
 // makeListeners makes the edges, once, and a server for each address to serve them.
-func (a *App) makeListeners() error {
+func (a *App) makeListeners() (err error) {
 	const onSSE, onWS, onREST = "sse", "ws", "rest"
 	events, requests, sockets := a.cfg.SSE, a.cfg.REST, a.cfg.WS
 	events.Drain, requests.Drain, sockets.Drain = a.cfg.Shutdown.Drain, a.cfg.Shutdown.Drain, a.cfg.Shutdown.Drain
 	m, strangers := a.metrics, access.Closed(a.routed.Closed)
 	injector, viewer, queues := strangers.Injector(a.guard.Injector(a.injector)), strangers.Viewer(a.viewer), strangers.Queues(a.queues)
-	streams, err := sse.New(m.Viewer(onSSE, viewer), m.Queues(onSSE, queues), events, a.cfg.Limits.Limits)
-	if err != nil {
+	if a.streams, err = sse.New(m.Viewer(onSSE, viewer), m.Queues(onSSE, queues), edge.NewWriters(a.log), events, a.cfg.Limits.Limits, a.log); err != nil {
 		return err
 	}
 	if a.requests, err = rest.New(m.Injector(onREST, injector), strangers.Topics(a.routed), m.Queues(onREST, queues), strangers.QueueAdmin(a.queues), requests, a.cfg.Limits.Limits); err != nil {
@@ -176,7 +176,7 @@ func (a *App) makeListeners() error {
 	if err != nil {
 		return err
 	}
-	public, err := a.server(a.cfg.Listen, a.cfg.Limits.Connections, streams, a.requests, a.sockets, own)
+	public, err := a.server(a.cfg.Listen, a.cfg.Limits.Connections, a.streams, a.requests, a.sockets, own)
 	if err != nil {
 		return err
 	}
@@ -188,7 +188,7 @@ func (a *App) makeListeners() error {
 	if err != nil {
 		return err
 	}
-	operators, err := a.server(a.cfg.Admin.Listen, min(a.cfg.Limits.Connections, a.shares.operators), streams, a.requests, a.sockets, page, access.Operators{})
+	operators, err := a.server(a.cfg.Admin.Listen, min(a.cfg.Limits.Connections, a.shares.operators), a.streams, a.requests, a.sockets, page, access.Operators{})
 	if err != nil {
 		return err
 	}

@@ -91,7 +91,7 @@ func (a *App) Stop(ctx context.Context) error {
 	a.ready.Store(false)
 	problems := []error{
 		a.step(clients, "queues and injections", a.queues.Drain, a.injector.Drain, a.metrics.Close),
-		a.step(clients, "streams and sockets", a.viewer.Drain, a.requests.Drain, a.sockets.Drain),
+		a.step(clients, "streams and sockets", a.viewer.Drain, a.streams.Drain, a.requests.Drain, a.sockets.Drain),
 		a.step(clients, "public listener", a.public.stop),
 		a.step(brokers, "brokers", a.routed.Close),
 	}

@@ -45,12 +45,20 @@ func (l *listener) furnish(c *net.TCPConn, place seat) *patient {
 }
 
 // ConnContext is that of an http.Server on a Listen: the contexts of a connection's requests end with Slow for their cause
-// where a write found that the client takes nothing, and know the connection's place.
+// where a write found that the client takes nothing, and know the connection.
 func ConnContext(ctx context.Context, c net.Conn) context.Context {
 	p, ok := c.(*patient)
 	if !ok {
 		return ctx
 	}
 	ctx, p.stalled = context.WithCancelCause(ctx)
-	return context.WithValue(ctx, seatKey{}, &p.seat)
+	return context.WithValue(ctx, patientKey{}, p)
+}
+
+type patientKey struct{}
+
+// patientOf is the connection on which the request of ctx came; nil where Listen has not accepted it.
+func patientOf(ctx context.Context) *patient {
+	p, _ := ctx.Value(patientKey{}).(*patient)
+	return p
 }

@@ -19,7 +19,7 @@ import (
 // net.Buffers and what else goes past Write has a plain deadline, and looks after itself.
 type patient struct {
 	*net.TCPConn
-	stalled context.CancelCauseFunc // ends the contexts of the connection's requests; may be nil
+	stalled context.CancelCauseFunc // is told Slow; may be nil
 	seat    seat
 	trial   *trial // nil before the first TryWrite
 
@@ -127,6 +127,13 @@ func (p *patient) SetWriteDeadline(t time.Time) error {
 // SetDeadline sets both deadlines.
 func (p *patient) SetDeadline(t time.Time) error {
 	return errors.Join(p.SetReadDeadline(t), p.SetWriteDeadline(t))
+}
+
+// bear says how long a client may take nothing of each Write from now on, and who is told when it has. No Write is under way.
+func (p *patient) bear(patience time.Duration, stalled context.CancelCauseFunc) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.patience, p.stalled = patience, stalled
 }
 
 // ReadFrom copies r through Write, so that progress counts; no edge serves files, for which the system has a shorter way.

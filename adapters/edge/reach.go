@@ -24,6 +24,14 @@ func ReachingAll(ctx context.Context) context.Context {
 	return context.WithValue(ctx, reachKey{}, reach{all: true})
 }
 
+// Lasting is a context that outlives the request of ctx: it may name what that may, and holds on to nothing else of it.
+func Lasting(ctx context.Context) context.Context {
+	if r, ok := ctx.Value(reachKey{}).(reach); ok {
+		return context.WithValue(context.Background(), reachKey{}, r)
+	}
+	return context.Background()
+}
+
 // Reaches reports whether the request of ctx may name topic though it is hidden. All others of the request's contexts come of it, so that a socket may as well.
 func Reaches(ctx context.Context, topic domain.Topic) bool {
 	r, _ := ctx.Value(reachKey{}).(reach)

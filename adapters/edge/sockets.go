@@ -88,12 +88,12 @@ func (s *Sockets) take(c *net.TCPConn) (seat, bool) {
 	return seat{s, true, func() { end.Stop(); leave() }}, true
 }
 
-type seatKey struct{}
-
 // seatOf is the place of the connection on which the request of ctx came; nil where it came otherwise.
 func seatOf(ctx context.Context) *seat {
-	s, _ := ctx.Value(seatKey{}).(*seat)
-	return s
+	if p := patientOf(ctx); p != nil {
+		return &p.seat
+	}
+	return nil
 }
 
 // admit refuses what would stay on a visitor's connection.

@@ -7,8 +7,6 @@ import (
 	"os"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // trial is a write that does not wait. It belongs to who writes to the connection at the moment.
@@ -22,11 +20,11 @@ type trial struct {
 
 func (t *trial) write(fd uintptr) bool {
 	for {
-		n, err := unix.Write(int(fd), t.b)
+		n, err := syscall.Write(int(fd), t.b)
 		switch {
-		case err == unix.EINTR:
+		case err == syscall.EINTR:
 			continue
-		case err == unix.EAGAIN:
+		case err == syscall.EAGAIN:
 			t.n, t.err = 0, nil
 		case err != nil:
 			t.n, t.err = 0, os.NewSyscallError("write", err)

@@ -8,7 +8,7 @@ import (
 	"culvert/adapters/edge"
 )
 
-// connection writes to one client, with a deadline for each write: on what edge.Listen accepts, that is how long the client may take nothing, so a batch of any size is one write.
+// connection writes to one client through net/http, with a deadline for each write: on what edge.Listen accepts, that is how long the client may take nothing, so a batch of any size is one write.
 type connection struct {
 	w       http.ResponseWriter
 	flush   *http.ResponseController
@@ -19,13 +19,18 @@ type connection struct {
 // coalesceBytes is how much is copied into one write rather than written part by part.
 const coalesceBytes = 64 << 10
 
-// open sends the header of a stream.
-func (e *Edge) open(w http.ResponseWriter, contentType string) (*connection, error) {
-	h := w.Header()
+// head adds the fields of a stream to what the server has set.
+func head(h http.Header, contentType string) http.Header {
 	h.Set("Content-Type", contentType)
 	h.Set("Cache-Control", "no-cache, no-transform")
 	h.Set("X-Accel-Buffering", "no")
 	h.Add("Vary", "Accept")
+	return h
+}
+
+// open sends the header of a stream.
+func (e *Edge) open(w http.ResponseWriter, contentType string) (*connection, error) {
+	head(w.Header(), contentType)
 	w.WriteHeader(http.StatusOK)
 	w = edge.Inner(w)
 	c := &connection{w: w, flush: http.NewResponseController(w), timeout: e.cfg.WriteTimeout, buffers: &e.buffers}
@@ -35,8 +40,11 @@ func (e *Edge) open(w http.ResponseWriter, contentType string) (*connection, err
 	return c, c.flush.Flush()
 }
 
-// write sends frames, and returns when they are with the operating system. An error is final.
-func (c *connection) write(frames [][]byte) error {
+// Try takes nothing: net/http may wait for the client whatever it is given.
+func (c *connection) Try([][]byte) (int, error) { return 0, nil }
+
+// Finish sends frames, and returns when they are with the operating system. An error is final.
+func (c *connection) Finish(frames [][]byte) error {
 	if len(frames) == 1 {
 		return c.send(frames[0])
 	}
@@ -59,6 +67,12 @@ func (c *connection) write(frames [][]byte) error {
 	}
 	return c.send(*buf)
 }
+
+// Close leaves it to net/http to end the answer when its handler returns.
+func (c *connection) Close() {}
+
+// Cut leaves that to net/http as well.
+func (c *connection) Cut() {}
 
 // send puts the last bytes of a batch and flushes.
 func (c *connection) send(b []byte) error {

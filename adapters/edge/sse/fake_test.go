@@ -48,32 +48,64 @@ type step[T any] struct {
 // stream is a view whose batches the test sends.
 type stream struct {
 	ports.Stream
-	ready  ports.Ready
-	cursor domain.Cursor
-	steps  chan step[ports.Batch]
-	gone   chan struct{} // closed when Next sees the end of its context
+	ready   ports.Ready
+	cursor  domain.Cursor
+	gone    chan struct{} // closed when the view has ended
+	written chan struct{} // has a value for each batch that was written
+
+	mu    sync.Mutex // guards what follows
+	waker ports.Waker
+	life  context.Context //nolint:containedctx // as the service keeps it
+	steps []step[ports.Batch]
+	mark  string
 }
 
 func newStream() *stream {
 	c := domain.CursorOf("orders", domain.NewVector(9, domain.Place{Next: 5}))
-	return &stream{ready: ports.Ready{Stream: "s_1", Topics: []domain.Topic{"orders"}, Cursor: c}, cursor: c, steps: make(chan step[ports.Batch]), gone: make(chan struct{})}
+	return &stream{
+		ready: ports.Ready{Stream: "s_1", Topics: []domain.Topic{"orders"}, Cursor: c}, cursor: c,
+		gone: make(chan struct{}), written: make(chan struct{}, 100),
+	}
+}
+
+// open is what the service does.
+func (s *stream) open(ctx context.Context, v ports.View) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waker, s.life = v.Waker, ctx
+	context.AfterFunc(ctx, func() { close(s.gone) })
 }
 
 func (s *stream) Ready() ports.Ready    { return s.ready }
 func (s *stream) Cursor() domain.Cursor { return s.cursor }
-func (s *stream) Next(ctx context.Context) (ports.Batch, error) {
-	select {
-	case one := <-s.steps:
-		return one.give, one.err
-	case <-ctx.Done():
-		close(s.gone)
-		return ports.Batch{}, ctx.Err()
-	}
+func (s *stream) Written()              { s.written <- struct{}{} }
+
+func (s *stream) Silence() ports.Batch {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return ports.Batch{Mark: s.mark}
 }
 
-func (s *stream) send(t *testing.T, b ports.Batch, err error) {
-	t.Helper()
-	push(t, s.steps, step[ports.Batch]{b, err})
+func (s *stream) Poll() (ports.Batch, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.life.Err() != nil {
+		return ports.Batch{}, false, context.Canceled
+	}
+	if len(s.steps) == 0 {
+		return ports.Batch{}, false, nil
+	}
+	one := s.steps[0]
+	s.steps = s.steps[1:]
+	return one.give, true, one.err
+}
+
+// send lets the stream give b, or end with err.
+func (s *stream) send(b ports.Batch, err error) {
+	s.mu.Lock()
+	s.steps = append(s.steps, step[ports.Batch]{b, err})
+	s.mu.Unlock()
+	s.waker.Wake()
 }
 
 // member is a membership whose events the test sends.
@@ -136,10 +168,61 @@ func await(t *testing.T, c <-chan struct{}, what string) {
 	}
 }
 
-// serve serves the edge over s on a real address.
+func newEdge(s *services, cfg Config, limits domain.Limits) (*Edge, error) {
+	log := slog.New(slog.DiscardHandler)
+	return New(s, s, edge.NewWriters(log), cfg, limits, log)
+}
+
+// serve serves the edge over s on a real address, as a bridge does.
 func serve(t *testing.T, s *services, cfg Config, limits domain.Limits) string {
 	t.Helper()
-	e, err := New(s, s, cfg, limits)
+	return serveOn(t, s, cfg, limits, edge.DefaultSending())
+}
+
+// serveOn is serve with other connections. In the end it waits for all views to be over.
+func serveOn(t *testing.T, s *services, cfg Config, limits domain.Limits, sending edge.Sending) string {
+	t.Helper()
+	e, handler := handlerOf(t, s, cfg, limits)
+	l, err := edge.Listen(t.Context(), "127.0.0.1:0", sending, edge.Unbounded())
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute, ConnContext: edge.ConnContext}
+	served := make(chan struct{})
+	go func() { // ends with the server
+		_ = h.Serve(l)
+		close(served)
+	}()
+	t.Cleanup(func() {
+		h.Close()
+		<-served
+		allOver(t, e)
+	})
+	return "http://" + l.Addr().String()
+}
+
+// serveByNetHTTP is serve where connections cannot be taken over.
+func serveByNetHTTP(t *testing.T, s *services, cfg Config, limits domain.Limits) string {
+	t.Helper()
+	e, handler := handlerOf(t, s, cfg, limits)
+	listener := httptest.NewServer(handler)
+	t.Cleanup(func() {
+		listener.Close()
+		allOver(t, e)
+	})
+	return listener.URL
+}
+
+// eachWay runs a test over each way to a client.
+func eachWay(t *testing.T, test func(t *testing.T, serve func(*testing.T, *services, Config, domain.Limits) string)) {
+	t.Helper()
+	t.Run("direct", func(t *testing.T) { test(t, serve) })
+	t.Run("by net/http", func(t *testing.T) { test(t, serveByNetHTTP) })
+}
+
+func handlerOf(t *testing.T, s *services, cfg Config, limits domain.Limits) (*Edge, http.Handler) {
+	t.Helper()
+	e, err := newEdge(s, cfg, limits)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,9 +231,17 @@ func serve(t *testing.T, s *services, cfg Config, limits domain.Limits) string {
 		t.Fatal(err)
 	}
 	server.Mount(e)
-	listener := httptest.NewServer(server.Handler())
-	t.Cleanup(listener.Close)
-	return listener.URL
+	return e, server.Handler()
+}
+
+// allOver waits until the views have ended of which the clients are gone.
+func allOver(t *testing.T, e *Edge) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := e.Drain(ctx); err != nil {
+		t.Errorf("views go on without their clients: %v", err)
+	}
 }
 
 // client reads an answer while it comes.

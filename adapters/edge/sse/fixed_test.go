@@ -14,7 +14,7 @@ import (
 // serveFixed is serve behind a route that fixes f.
 func serveFixed(t *testing.T, s *services, f edge.Fixed) string {
 	t.Helper()
-	e, err := New(s, s, DefaultConfig(), domain.DefaultLimits())
+	e, err := newEdge(s, DefaultConfig(), domain.DefaultLimits())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,25 +38,21 @@ func TestAPeekOverSSE(t *testing.T) {
 	if fmt.Sprint(asked) != "[orders/billing]" || fmt.Sprint(seen.Topics) != "[orders]" || seen.From.Vector().Next(0) != 25 || seen.Resume != nil {
 		t.Errorf("asked for %v, %+v", asked, seen)
 	}
-	if seen.Limit != 3 || len(seen.Keys) != 1 || len(seen.Headers) != 1 || seen.To == nil || seen.Overflow != ports.OverflowDrop || seen.Heartbeat != 15*time.Second || seen.Client != "127.0.0.1" {
+	if seen.Limit != 3 || len(seen.Keys) != 1 || len(seen.Headers) != 1 || seen.To == nil || seen.Overflow != ports.OverflowDrop || seen.Client != "127.0.0.1" {
 		t.Errorf("asked for %+v", seen)
 	}
 	hole := runOf()
 	hole.Gap = &domain.Gap{Reason: domain.GapRetention, Lost: 4}
-	s.send(t, ports.Batch{Spans: []domain.Span{whole(hole), whole(runOf("a"))}}, nil)
-	s.send(t, ports.Batch{}, nil)
-	s.send(t, ports.Batch{Mark: "c7"}, nil)
+	s.send(ports.Batch{Spans: []domain.Span{whole(hole), whole(runOf("a"))}}, nil)
 	for _, want := range []string{
 		"event: gap\nid: " + place(5) + "\ndata: {\"reason\":\"retention\",\"topic\":\"orders\",\"partition\":0,\"lost\":4}\n\n",
 		"id: " + place(6) + "\ndata: a\n\n",
-		":\n\n",
-		"event: mark\nid: c7\ndata: {}\n\n",
 	} {
 		if got := c.block(t); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
-	s.send(t, ports.Batch{}, &domain.Bye{Reason: domain.ByeShutdown, Reconnect: true, Retry: 1234 * time.Millisecond})
+	s.send(ports.Batch{}, &domain.Bye{Reason: domain.ByeShutdown, Reconnect: true, Retry: 1234 * time.Millisecond})
 	if got, want := c.rest(t), "retry: 1234\nevent: bye\nid: "+place(5)+"\ndata: {\"reason\":\"shutdown\",\"reconnect\":true,\"retry_ms\":1234}\n\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -70,16 +66,13 @@ func TestAPeekOverNDJSON(t *testing.T) {
 	for _, want := range []string{
 		`{"op":"ready","stream":"s_1","mode":"peek","topics":["orders"],"queue":"billing","pending":[],"heartbeat_ms":15000,"cursor":"` + place(5) + "\"}\n",
 		`{"op":"msg","topic":"orders","partition":0,"offset":5,"key":null,"headers":[],"payload":1,"cursor":"` + place(6) + "\"}\n",
-		`{"op":"mark","cursor":"` + place(5) + "\"}\n",
 		`{"op":"bye","reason":"end","reconnect":false,"cursor":"` + end.String() + "\"}\n",
 	} {
 		switch {
 		case strings.Contains(want, `"msg"`):
-			s.send(t, ports.Batch{Spans: []domain.Span{whole(runOf("1"))}}, nil)
-		case strings.Contains(want, `"mark"`):
-			s.send(t, ports.Batch{}, nil)
+			s.send(ports.Batch{Spans: []domain.Span{whole(runOf("1"))}}, nil)
 		case strings.Contains(want, `"bye"`):
-			s.send(t, ports.Batch{}, &domain.Bye{Reason: domain.ByeEnd})
+			s.send(ports.Batch{}, &domain.Bye{Reason: domain.ByeEnd})
 		}
 		if got := c.line(t); got != want {
 			t.Errorf("got %s want %s", got, want)

@@ -82,7 +82,7 @@ func (e *Edge) serve(w http.ResponseWriter, r *http.Request, join ports.Join, ac
 	for {
 		events, err := member.Next(ctx, math.MaxInt)
 		if err != nil {
-			return e.end(ctx, c, wire, err, domain.Cursor{})
+			return e.end(ctx, c, wire, err)
 		}
 		if err := c.give(events, wire, written); err != nil {
 			return nil // the client is gone or does not read; what it has not settled goes to others
@@ -96,7 +96,7 @@ func (c *connection) give(events []domain.Event, wire wire, written func(upto st
 	buf := c.buffer()
 	defer c.release(buf)
 	if len(events) == 0 {
-		return c.send(wire.silence(*buf, "", ""))
+		return c.send(wire.silence(*buf, "", nil))
 	}
 	upto := ""
 	for i, event := range events {

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"log/slog"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -15,33 +13,10 @@ import (
 	"culvert/ports"
 )
 
-// serveNarrow serves the edge as a bridge does, on connections of which the system holds little.
+// serveNarrow serves the edge on connections of which the system holds little.
 func serveNarrow(t *testing.T, s *services, cfg Config) string {
 	t.Helper()
-	e, err := New(s, s, cfg, domain.DefaultLimits())
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := edge.New(edge.DefaultConfig(), domain.DefaultLimits(), slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	server.Mount(e)
-	l, err := edge.Listen(t.Context(), "127.0.0.1:0", edge.Sending{SendBuffer: 4 << 10, WriteTimeout: time.Minute}, edge.Unbounded())
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := &http.Server{Handler: server.Handler(), ReadHeaderTimeout: time.Minute, ConnContext: edge.ConnContext}
-	served := make(chan struct{})
-	go func() { // ends with the server
-		_ = h.Serve(l)
-		close(served)
-	}()
-	t.Cleanup(func() {
-		h.Close()
-		<-served
-	})
-	return "http://" + l.Addr().String()
+	return serveOn(t, s, cfg, domain.DefaultLimits(), edge.Sending{SendBuffer: 4 << 10, WriteTimeout: time.Minute})
 }
 
 // A batch was written in pieces of 256 KiB with a deadline each: who read more slowly than a piece in that time was cut off, though it read all the time.
@@ -56,10 +31,8 @@ func TestAClientThatReadsSlowlyGetsAll(t *testing.T) {
 			cfg.WriteTimeout = 500 * time.Millisecond
 			c := get(t, serveNarrow(t, viewing(s, nil), cfg)+"/v1/topics/orders/events", "Accept", accept)
 			c.line(t)
-			go func() { // ends with the stream
-				s.steps <- step[ports.Batch]{give: ports.Batch{Spans: []domain.Span{whole(runOf(strings.Repeat("x", size)))}}}
-				s.steps <- step[ports.Batch]{err: &domain.Bye{Reason: domain.ByeEnd}}
-			}()
+			s.send(ports.Batch{Spans: []domain.Span{whole(runOf(strings.Repeat("x", size)))}}, nil)
+			s.send(ports.Batch{}, &domain.Bye{Reason: domain.ByeEnd})
 			begun, all := time.Now(), []byte{}
 			pause := time.NewTicker(cfg.WriteTimeout / 10)
 			defer pause.Stop()
@@ -84,7 +57,8 @@ func TestAClientThatReadsSlowlyGetsAll(t *testing.T) {
 // The request of a client that takes nothing ends with the reason, which metrics ask for.
 func TestAClientThatTakesNothingIsSlow(t *testing.T) {
 	s, ended := newStream(), make(chan error, 1)
-	services := &services{open: func(ctx context.Context, _ ports.View) (ports.Stream, error) {
+	services := &services{open: func(ctx context.Context, v ports.View) (ports.Stream, error) {
+		s.open(ctx, v)
 		context.AfterFunc(ctx, func() { ended <- context.Cause(ctx) })
 		return s, nil
 	}}
@@ -92,7 +66,7 @@ func TestAClientThatTakesNothingIsSlow(t *testing.T) {
 	cfg.WriteTimeout = 50 * time.Millisecond
 	c := get(t, serveNarrow(t, services, cfg)+"/v1/topics/orders/events")
 	c.block(t)
-	s.send(t, ports.Batch{Spans: []domain.Span{whole(runOf(strings.Repeat("x", 16<<20)))}}, nil)
+	s.send(ports.Batch{Spans: []domain.Span{whole(runOf(strings.Repeat("x", 16<<20)))}}, nil)
 	select {
 	case cause := <-ended:
 		if domain.ByeFor(cause).Reason != domain.ByeSlow {

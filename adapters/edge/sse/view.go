@@ -7,7 +7,6 @@ import (
 
 	"culvert/adapters/edge"
 	"culvert/domain"
-	"culvert/ports"
 )
 
 // viewTopic serves GET /v1/topics/{topic}/events.
@@ -42,75 +41,55 @@ func (e *Edge) view(w http.ResponseWriter, r *http.Request, p *edge.Params, topi
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
-	view.Heartbeat, view.Client = e.cfg.Heartbeat, edge.Client(r.Context())
+	view.Client = edge.Client(r.Context())
 	return e.show(w, r, view, wire, strict, now)
 }
 
-// show opens the view and writes it until it ends.
+// show opens the view and begins the answer; the writers go on with it. It returns when they do, or, where the connection stays with net/http, when it is over.
 func (e *Edge) show(w http.ResponseWriter, r *http.Request, view edge.View, wire wire, strict bool, now time.Time) error {
-	// The stream lives as long as this call, whatever the connection does afterwards.
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
-	release, err := edge.Admit(ctx)
+	release, err := edge.Admit(r.Context())
 	if err != nil {
 		return e.refuse(w, wire, err, strict, view.Place(now))
 	}
-	defer release()
-	stream, err := view.Open(ctx, e.viewer, e.queues)
+	// The view lives as long as its connection, which may be longer than the request.
+	life, end := context.WithCancelCause(edge.Lasting(r.Context()))
+	s := &showing{edge: e, wire: wire, end: end, release: release}
+	defer func() {
+		if !s.begun {
+			s.leave()
+		}
+	}()
+	v := e.writers.Viewing(s, e.cfg.Heartbeat)
+	gone := func(cause error) {
+		end(cause)
+		v.Wake()
+	}
+	with := r.Context()
+	part := context.AfterFunc(with, func() { gone(context.Cause(with)) })
+	view.Waker = v
+	if s.stream, err = view.Open(life, e.viewer, e.queues); err == nil {
+		err = e.enter(s)
+	}
 	if err != nil {
-		if ctx.Err() != nil {
+		if life.Err() != nil {
 			return nil
 		}
 		return e.refuse(w, wire, err, strict, view.Place(now))
 	}
-	c, err := e.open(w, wire.contentType())
-	if err != nil {
-		return nil // the client is gone
-	}
-	ready := stream.Ready()
+	ready := s.stream.Ready()
 	opening := wire.control(nil, "ready", e.cfg.Retry, ready.Cursor.String(), func(dst []byte, cursor string) []byte {
 		return edge.AppendReadyBody(dst, ready, view.Queue, cursor, e.cfg.Heartbeat)
 	})
-	if err := c.write([][]byte{opening}); err != nil {
+	if err := s.open(w, r, gone, opening); err != nil {
 		return nil // the client is gone
 	}
-	return e.pull(ctx, c, stream, wire)
-}
-
-// pull writes what the stream gives until it or the client ends.
-func (e *Edge) pull(ctx context.Context, c *connection, stream ports.Stream, wire wire) error {
-	var frames [][]byte
-	for {
-		batch, err := stream.Next(ctx)
-		if err != nil {
-			return e.end(ctx, c, wire, err, stream.Cursor())
-		}
-		if frames, err = c.writeBatch(frames[:0], batch, stream, wire); err != nil {
-			return nil // the client is gone or does not read; it comes back with its cursor
-		}
+	s.begun = true
+	if s.ended == nil {
+		part()
+		v.Begin(s.stream)
+		return nil
 	}
-}
-
-// writeBatch writes one batch. frames is memory to use.
-func (c *connection) writeBatch(frames [][]byte, batch ports.Batch, stream ports.Stream, wire wire) ([][]byte, error) {
-	format := wire.format()
-	if format != nil && len(batch.Spans) > 0 {
-		for _, span := range batch.Spans {
-			frames = span.Append(frames, format)
-		}
-		err := c.write(frames)
-		clear(frames) // an idle stream holds on to no log
-		return frames, err
-	}
-	buf := c.buffer()
-	defer c.release(buf)
-	for _, span := range batch.Spans {
-		for _, event := range span.Events() {
-			*buf = wire.append(*buf, event)
-		}
-	}
-	if len(batch.Spans) == 0 {
-		*buf = wire.silence(*buf, batch.Mark, stream.Cursor().String())
-	}
-	return frames, c.send(*buf)
+	v.Begin(s.stream)
+	<-s.ended
+	return nil
 }

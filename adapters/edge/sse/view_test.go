@@ -32,85 +32,109 @@ func place(next int64) string {
 }
 
 func viewing(s *stream, seen *ports.View) *services {
-	return &services{open: func(_ context.Context, v ports.View) (ports.Stream, error) {
+	return &services{open: func(ctx context.Context, v ports.View) (ports.Stream, error) {
 		if seen != nil {
 			*seen = v
 		}
+		s.open(ctx, v)
 		return s, nil
 	}}
 }
 
 func TestAViewOverSSE(t *testing.T) {
-	s, seen := newStream(), ports.View{}
-	url := serve(t, viewing(s, &seen), DefaultConfig(), domain.DefaultLimits())
-	c := get(t, url+"/v1/topics/orders/events?key=a&limit=3", "Last-Event-ID", place(2))
-	if c.StatusCode != 200 || c.Header.Get("Content-Type") != "text/event-stream" || c.Header.Get("Cache-Control") != "no-cache, no-transform" || c.Header.Get("X-Accel-Buffering") != "no" || !slices.Contains(c.Header.Values("Vary"), "Accept") || c.Header.Get("Content-Encoding") != "" {
-		t.Errorf("%d %v", c.StatusCode, c.Header)
-	}
-	if want := "retry: 2000\nevent: ready\nid: " + place(5) + "\ndata: {\"stream\":\"s_1\",\"mode\":\"view\",\"topics\":[\"orders\"],\"pending\":[],\"heartbeat_ms\":15000}\n\n"; c.block(t) != want {
-		t.Error("ready differs")
-	}
-	if seen.Heartbeat != 15*time.Second || seen.Limit != 3 || len(seen.Keys) != 1 || seen.Resume == nil || seen.Resume.Vector("orders").Next(0) != 2 {
-		t.Errorf("asked for %+v", seen)
-	}
-	s.send(t, ports.Batch{Spans: []domain.Span{whole(runOf("a")), whole(runOf("b\nc", "d"))}}, nil)
-	for _, want := range []string{"id: " + place(6) + "\ndata: a\n\n", "id: " + place(6) + "\ndata: b\ndata: c\n\n", "id: " + place(7) + "\ndata: d\n\n"} {
-		if got := c.block(t); got != want {
-			t.Errorf("got %q, want %q", got, want)
+	eachWay(t, func(t *testing.T, serve func(*testing.T, *services, Config, domain.Limits) string) {
+		s, seen := newStream(), ports.View{}
+		url := serve(t, viewing(s, &seen), DefaultConfig(), domain.DefaultLimits())
+		c := get(t, url+"/v1/topics/orders/events?key=a&limit=3", "Last-Event-ID", place(2))
+		if c.StatusCode != 200 || c.Header.Get("Content-Type") != "text/event-stream" || c.Header.Get("Cache-Control") != "no-cache, no-transform" || c.Header.Get("X-Accel-Buffering") != "no" || !slices.Contains(c.Header.Values("Vary"), "Accept") || c.Header.Get("Content-Encoding") != "" {
+			t.Errorf("%d %v", c.StatusCode, c.Header)
 		}
-	}
-	s.send(t, ports.Batch{}, nil)
-	if got := c.block(t); got != ":\n\n" {
-		t.Errorf("heartbeat %q", got)
-	}
-	s.send(t, ports.Batch{Mark: "c7"}, nil)
-	if got := c.block(t); got != "event: mark\nid: c7\ndata: {}\n\n" {
-		t.Errorf("mark %q", got)
-	}
-	s.send(t, ports.Batch{}, &domain.Bye{Reason: domain.ByeShutdown, Reconnect: true})
-	var page source
-	page.read(c.rest(t))
-	if len(page.events) != 1 || page.events[0].Type != "bye" || page.events[0].ID != place(5) {
-		t.Fatalf("bye %q", page.events)
-	}
-	var bye struct {
-		Reason    string      `json:"reason"`
-		Reconnect bool        `json:"reconnect"`
-		RetryMS   json.Number `json:"retry_ms"`
-	}
-	if err := json.Unmarshal([]byte(page.events[0].Data), &bye); err != nil {
-		t.Fatal(err)
-	}
-	retry, err := bye.RetryMS.Int64()
-	if err != nil || bye.Reason != "shutdown" || !bye.Reconnect || retry < 1000 || retry >= 3000 || len(page.retries) != 1 || page.retries[0] != bye.RetryMS.String() {
-		t.Errorf("bye %+v, retries %v", bye, page.retries)
-	}
+		if want := "retry: 2000\nevent: ready\nid: " + place(5) + "\ndata: {\"stream\":\"s_1\",\"mode\":\"view\",\"topics\":[\"orders\"],\"pending\":[],\"heartbeat_ms\":15000}\n\n"; c.block(t) != want {
+			t.Error("ready differs")
+		}
+		if seen.Limit != 3 || len(seen.Keys) != 1 || seen.Resume == nil || seen.Resume.Vector("orders").Next(0) != 2 {
+			t.Errorf("asked for %+v", seen)
+		}
+		s.send(ports.Batch{Spans: []domain.Span{whole(runOf("a")), whole(runOf("b\nc", "d"))}}, nil)
+		for _, want := range []string{"id: " + place(6) + "\ndata: a\n\n", "id: " + place(6) + "\ndata: b\ndata: c\n\n", "id: " + place(7) + "\ndata: d\n\n"} {
+			if got := c.block(t); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		}
+		s.send(ports.Batch{}, &domain.Bye{Reason: domain.ByeShutdown, Reconnect: true})
+		var page source
+		page.read(c.rest(t))
+		if len(page.events) != 1 || page.events[0].Type != "bye" || page.events[0].ID != place(5) {
+			t.Fatalf("bye %q", page.events)
+		}
+		var bye struct {
+			Reason    string      `json:"reason"`
+			Reconnect bool        `json:"reconnect"`
+			RetryMS   json.Number `json:"retry_ms"`
+		}
+		if err := json.Unmarshal([]byte(page.events[0].Data), &bye); err != nil {
+			t.Fatal(err)
+		}
+		retry, err := bye.RetryMS.Int64()
+		if err != nil || bye.Reason != "shutdown" || !bye.Reconnect || retry < 1000 || retry >= 3000 || len(page.retries) != 1 || page.retries[0] != bye.RetryMS.String() {
+			t.Errorf("bye %+v, retries %v", bye, page.retries)
+		}
+	})
 }
 
 func TestAViewOverNDJSON(t *testing.T) {
-	s := newStream()
-	url := serve(t, viewing(s, nil), DefaultConfig(), domain.DefaultLimits())
-	c := get(t, url+"/v1/topics/orders/events", "Accept", "application/x-ndjson")
-	if c.Header.Get("Content-Type") != "application/x-ndjson" {
-		t.Errorf("%v", c.Header)
-	}
-	s5 := place(5)
-	if got, want := c.line(t), `{"op":"ready","stream":"s_1","mode":"view","topics":["orders"],"pending":[],"heartbeat_ms":15000,"cursor":"`+s5+"\"}\n"; got != want {
-		t.Errorf("got %s want %s", got, want)
-	}
-	s.send(t, ports.Batch{Spans: []domain.Span{whole(runOf(`{"a":1}`))}}, nil)
-	if got, want := c.line(t), `{"op":"msg","topic":"orders","partition":0,"offset":5,"key":null,"headers":[],"payload":{"a":1},"cursor":"`+place(6)+"\"}\n"; got != want {
-		t.Errorf("got %s want %s", got, want)
-	}
-	s.send(t, ports.Batch{}, nil)
-	if got, want := c.line(t), `{"op":"mark","cursor":"`+s5+"\"}\n"; got != want {
-		t.Errorf("got %s want %s", got, want)
-	}
-	end := s.cursor
-	end.End = true
-	s.send(t, ports.Batch{}, &domain.Bye{Reason: domain.ByeEnd})
-	if got, want := c.rest(t), `{"op":"bye","reason":"end","reconnect":false,"cursor":"`+end.String()+"\"}\n"; got != want {
-		t.Errorf("got %s want %s", got, want)
+	eachWay(t, func(t *testing.T, serve func(*testing.T, *services, Config, domain.Limits) string) {
+		s := newStream()
+		url := serve(t, viewing(s, nil), DefaultConfig(), domain.DefaultLimits())
+		c := get(t, url+"/v1/topics/orders/events", "Accept", "application/x-ndjson")
+		if c.Header.Get("Content-Type") != "application/x-ndjson" {
+			t.Errorf("%v", c.Header)
+		}
+		s5 := place(5)
+		if got, want := c.line(t), `{"op":"ready","stream":"s_1","mode":"view","topics":["orders"],"pending":[],"heartbeat_ms":15000,"cursor":"`+s5+"\"}\n"; got != want {
+			t.Errorf("got %s want %s", got, want)
+		}
+		s.send(ports.Batch{Spans: []domain.Span{whole(runOf(`{"a":1}`))}}, nil)
+		if got, want := c.line(t), `{"op":"msg","topic":"orders","partition":0,"offset":5,"key":null,"headers":[],"payload":{"a":1},"cursor":"`+place(6)+"\"}\n"; got != want {
+			t.Errorf("got %s want %s", got, want)
+		}
+		end := s.cursor
+		end.End = true
+		s.send(ports.Batch{}, &domain.Bye{Reason: domain.ByeEnd})
+		if got, want := c.rest(t), `{"op":"bye","reason":"end","reconnect":false,"cursor":"`+end.String()+"\"}\n"; got != want {
+			t.Errorf("got %s want %s", got, want)
+		}
+	})
+}
+
+func TestASilenceIsBroken(t *testing.T) {
+	for accept, want := range map[string][2]string{
+		typeSSE:    {":\n\n", "event: mark\nid: c7\ndata: {}\n\n"},
+		typeNDJSON: {`{"op":"mark","cursor":"` + place(5) + "\"}\n", `{"op":"mark","cursor":"c7"}` + "\n"},
+	} {
+		s, cfg := newStream(), DefaultConfig()
+		cfg.Heartbeat = 5 * time.Millisecond
+		c := get(t, serve(t, viewing(s, nil), cfg, domain.DefaultLimits())+"/v1/topics/orders/events", "Accept", accept)
+		read := c.block
+		if accept == typeNDJSON {
+			read = c.line
+		}
+		read(t) // ready
+		for range 3 {
+			if got := read(t); got != want[0] {
+				t.Errorf("got %q, want %q", got, want[0])
+			}
+		}
+		s.mu.Lock()
+		s.mark = "c7"
+		s.mu.Unlock()
+		got := read(t)
+		for got == want[0] { // those that were on their way
+			got = read(t)
+		}
+		if got != want[1] {
+			t.Errorf("got %q, want %q", got, want[1])
+		}
 	}
 }
 
@@ -127,7 +151,7 @@ func TestEnvelopesAndNamesInAView(t *testing.T) {
 		c.block(t)
 		run := runOf("x")
 		run.Messages[0].Headers = []domain.Header{{Name: "type", Value: []byte("trade")}}
-		s.send(t, ports.Batch{Spans: []domain.Span{whole(run)}}, nil)
+		s.send(ports.Batch{Spans: []domain.Span{whole(run)}}, nil)
 		if got := c.block(t); !strings.Contains(got, want) {
 			t.Errorf("%s: %q, want %q", target, got, want)
 		}
@@ -137,7 +161,7 @@ func TestEnvelopesAndNamesInAView(t *testing.T) {
 }
 
 func TestViewsThatLookTheSameShareTheirBytes(t *testing.T) {
-	e, err := New(&services{}, &services{}, DefaultConfig(), domain.DefaultLimits())
+	e, err := newEdge(&services{}, DefaultConfig(), domain.DefaultLimits())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +257,7 @@ func TestAViewOfSeveralTopics(t *testing.T) {
 			cursors := strings.NewReplacer("<0>", first.String(), "<1>", second.String(), "<2>", third.String())
 			for i, want := range c.want {
 				if i == 1 {
-					s.send(t, ports.Batch{Spans: []domain.Span{{Run: runOf("a"), To: 1, Own: &first}, {Run: prices, To: 1, Own: &second}, {Run: hole, To: 1, Own: &third}}}, nil)
+					s.send(ports.Batch{Spans: []domain.Span{{Run: runOf("a"), To: 1, Own: &first}, {Run: prices, To: 1, Own: &second}, {Run: hole, To: 1, Own: &third}}}, nil)
 				}
 				if got := read(t); !strings.HasPrefix(got, cursors.Replace(want)) {
 					t.Errorf("got  %s\nwant %s", got, cursors.Replace(want))
@@ -242,7 +266,7 @@ func TestAViewOfSeveralTopics(t *testing.T) {
 			if fmt.Sprint(seen.Topics) != "[orders pri*]" || seen.To == nil || seen.Resume == nil || seen.Client != "127.0.0.1" {
 				t.Errorf("asked for %+v", seen)
 			}
-			s.send(t, ports.Batch{}, &domain.Bye{Reason: domain.ByeEnd})
+			s.send(ports.Batch{}, &domain.Bye{Reason: domain.ByeEnd})
 			end := s.cursor
 			end.End = true
 			if got := got.rest(t); !strings.Contains(got, `"reason":"end","reconnect":false`) || !strings.Contains(got, end.String()) {
@@ -279,7 +303,7 @@ func TestEventsWithoutACursor(t *testing.T) {
 				read = got.line
 			}
 			read(t)
-			s.send(t, ports.Batch{Spans: []domain.Span{{Run: run, To: 120, Own: viewer}}}, nil)
+			s.send(ports.Batch{Spans: []domain.Span{{Run: run, To: 120, Own: viewer}}}, nil)
 			var with []int
 			for i := range 120 {
 				frame := read(t)
@@ -479,43 +503,50 @@ func TestTheCursorOfAViewThatWasNotOpened(t *testing.T) {
 }
 
 func TestAClientThatGoesIsNoticedAtOnce(t *testing.T) {
-	s := newStream()
-	c := get(t, serve(t, viewing(s, nil), DefaultConfig(), domain.DefaultLimits())+"/v1/topics/orders/events")
-	c.block(t)
-	c.stop()
-	await(t, s.gone, "the end of the view")
+	eachWay(t, func(t *testing.T, serve func(*testing.T, *services, Config, domain.Limits) string) {
+		s := newStream()
+		c := get(t, serve(t, viewing(s, nil), DefaultConfig(), domain.DefaultLimits())+"/v1/topics/orders/events")
+		c.block(t)
+		c.stop()
+		await(t, s.gone, "the end of the view")
+	})
 }
 
 func TestAClientThatDoesNotReadIsLetGo(t *testing.T) {
-	s, ended := newStream(), make(chan struct{})
-	services := &services{open: func(ctx context.Context, _ ports.View) (ports.Stream, error) {
-		context.AfterFunc(ctx, func() { close(ended) })
-		return s, nil
-	}}
-	cfg := DefaultConfig()
-	cfg.WriteTimeout = 50 * time.Millisecond
-	c := get(t, serve(t, services, cfg, domain.DefaultLimits())+"/v1/topics/orders/events")
-	c.block(t)
-	s.send(t, ports.Batch{Spans: []domain.Span{whole(runOf(strings.Repeat("x", 64<<20)))}}, nil)
-	await(t, ended, "the end of the view")
-	if _, err := io.Copy(io.Discard, c.r); err == nil {
-		t.Error("an answer that was cut short looks whole")
-	}
+	eachWay(t, func(t *testing.T, serve func(*testing.T, *services, Config, domain.Limits) string) {
+		s, ended := newStream(), make(chan struct{})
+		services := &services{open: func(ctx context.Context, v ports.View) (ports.Stream, error) {
+			s.open(ctx, v)
+			context.AfterFunc(ctx, func() { close(ended) })
+			return s, nil
+		}}
+		cfg := DefaultConfig()
+		cfg.WriteTimeout = 50 * time.Millisecond
+		c := get(t, serve(t, services, cfg, domain.DefaultLimits())+"/v1/topics/orders/events")
+		c.block(t)
+		s.send(ports.Batch{Spans: []domain.Span{whole(runOf(strings.Repeat("x", 16<<20)))}}, nil)
+		await(t, ended, "the end of the view")
+		if _, err := io.Copy(io.Discard, c.r); err == nil {
+			t.Error("an answer that was cut short looks whole")
+		}
+	})
 }
 
 func TestRoomForStreamsIsShared(t *testing.T) {
-	limits := domain.DefaultLimits()
-	limits.Connections = 1
-	s := newStream()
-	url := serve(t, viewing(s, nil), DefaultConfig(), limits)
-	first := get(t, url+"/v1/topics/orders/events")
-	first.block(t)
-	if got := get(t, url+"/v1/topics/orders/events").block(t); !strings.Contains(got, `"reason":"overload"`) {
-		t.Errorf("%q", got)
-	}
-	if c := get(t, url+"/v1/topics/orders/events?strict=1"); c.StatusCode != 503 {
-		t.Errorf("%d", c.StatusCode)
-	}
+	eachWay(t, func(t *testing.T, serve func(*testing.T, *services, Config, domain.Limits) string) {
+		limits := domain.DefaultLimits()
+		limits.Connections = 1
+		s := newStream()
+		url := serve(t, viewing(s, nil), DefaultConfig(), limits)
+		first := get(t, url+"/v1/topics/orders/events")
+		first.block(t)
+		if got := get(t, url+"/v1/topics/orders/events").block(t); !strings.Contains(got, `"reason":"overload"`) {
+			t.Errorf("%q", got)
+		}
+		if c := get(t, url+"/v1/topics/orders/events?strict=1"); c.StatusCode != 503 {
+			t.Errorf("%d", c.StatusCode)
+		}
+	})
 }
 
 func TestSettingsThatCannotBe(t *testing.T) {
@@ -526,7 +557,7 @@ func TestSettingsThatCannotBe(t *testing.T) {
 	} {
 		cfg := DefaultConfig()
 		change(&cfg)
-		if _, err := New(&services{}, &services{}, cfg, domain.DefaultLimits()); err == nil || !strings.Contains(err.Error(), says) {
+		if _, err := newEdge(&services{}, cfg, domain.DefaultLimits()); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%v, want one that says %s", err, says)
 		}
 	}

@@ -18,9 +18,8 @@ type wire interface {
 	// control appends a frame that is about the stream: ready or bye. body appends the rest of an object after its opening brace, with
 	// the cursor it is given where that is not empty. retry, where it is not 0, is what the client shall wait after a break.
 	control(dst []byte, op string, retry time.Duration, cursor string, body func(dst []byte, cursor string) []byte) []byte
-	// silence appends what breaks it. moved is the cursor where it has changed without an event, and now what it is anyway; both
-	// are empty in a queue.
-	silence(dst []byte, moved, now string) []byte
+	// silence appends what breaks it. moved is the cursor where it has changed without an event, and now gives what it is anyway; in a queue there is neither.
+	silence(dst []byte, moved string, now func() string) []byte
 }
 
 // eventStream writes SSE.
@@ -45,7 +44,7 @@ func (eventStream) control(dst []byte, op string, retry time.Duration, cursor st
 	return append(dst, "\n\n"...)
 }
 
-func (s eventStream) silence(dst []byte, moved, _ string) []byte {
+func (s eventStream) silence(dst []byte, moved string, _ func() string) []byte {
 	if moved == "" {
 		return append(dst, ":\n\n"...)
 	}
@@ -78,9 +77,9 @@ func (lines) control(dst []byte, op string, _ time.Duration, cursor string, body
 	return append(dst, '\n')
 }
 
-func (lines) silence(dst []byte, moved, now string) []byte {
-	if moved == "" {
-		moved = now
+func (lines) silence(dst []byte, moved string, now func() string) []byte {
+	if moved == "" && now != nil {
+		moved = now()
 	}
 	if moved == "" {
 		return append(dst, "{\"op\":\"mark\"}\n"...)

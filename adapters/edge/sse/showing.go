@@ -1,0 +1,115 @@
+package sse
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"culvert/adapters/edge"
+	"culvert/domain"
+	"culvert/ports"
+)
+
+// showing is a view on its way to one client. It implements edge.Outlet.
+type showing struct {
+	edge    *Edge
+	wire    wire
+	stream  ports.Stream
+	end     context.CancelCauseFunc // ends the stream
+	release func()                  // gives the place back
+	way     way                     // nil until the answer begins; guarded by the edge's mu until the showing is begun
+	failed  bool                    // a write has failed: nothing more reaches the client
+	begun   bool                    // the writers have it, and End is called when it is over
+	ended   chan struct{}           // closed when it is over; nil where nobody waits for that
+}
+
+// way is how bytes get to a client: over a connection of their own, or through net/http. Try and Finish are as edge.Outlet says.
+type way interface {
+	Try(parts [][]byte) (n int, err error)
+	Finish(rest [][]byte) error
+	// Close says that this was all.
+	Close()
+	// Cut ends a write under way, where that is not for net/http to do. It is called from any goroutine.
+	Cut()
+}
+
+// open begins the answer to r with body. gone is as for edge.TakeOver; where the connection stays with net/http, it ends with r's context, and the showing is waited for.
+func (s *showing) open(w http.ResponseWriter, r *http.Request, gone context.CancelCauseFunc, body []byte) error {
+	if direct := edge.TakeOver(w, r, s.edge.cfg.WriteTimeout, gone); direct != nil {
+		s.edge.onWay(s, direct)
+		return direct.Open(r.ProtoMinor, head(w.Header(), s.wire.contentType()), body)
+	}
+	s.ended = make(chan struct{})
+	c, err := s.edge.open(w, s.wire.contentType())
+	if err != nil {
+		return err
+	}
+	s.edge.onWay(s, c)
+	return c.send(body)
+}
+
+// Render implements edge.Outlet.
+func (s *showing) Render(p *edge.Parts, batch ports.Batch) error {
+	if len(batch.Spans) == 0 {
+		p.SetTail(s.wire.silence(p.Tail(), batch.Mark, s.place))
+		return nil
+	}
+	format := s.wire.format()
+	for _, span := range batch.Spans {
+		if format != nil && span.Own == nil {
+			p.Share(span.Run.Frames(format).Between(span.From, span.To))
+			continue
+		}
+		tail := p.Tail()
+		for _, event := range span.Events() {
+			tail = s.wire.append(tail, event)
+		}
+		p.SetTail(tail)
+	}
+	return nil
+}
+
+// place is the cursor that the client has reached.
+func (s *showing) place() string { return s.stream.Cursor().String() }
+
+// Try implements edge.Outlet.
+func (s *showing) Try(parts [][]byte) (int, error) {
+	n, err := s.way.Try(parts)
+	s.failed = err != nil
+	return n, err
+}
+
+// Finish implements edge.Outlet.
+func (s *showing) Finish(rest [][]byte) error {
+	err := s.way.Finish(rest)
+	s.failed = err != nil
+	return err
+}
+
+// End implements edge.Outlet: the client is told why its stream has ended, if it still hears that.
+func (s *showing) End(err error) {
+	defer s.leave()
+	bye := parting(err, errors.Is(err, context.Canceled)) // as the stream says that its context has ended
+	if s.failed || bye == nil {
+		return
+	}
+	if bye.Reason == domain.ByeInternal {
+		s.edge.log.Error("a view failed", slog.Any("topics", s.stream.Ready().Topics), slog.Any("error", err))
+	}
+	// A client that is gone by now needs no farewell.
+	_ = s.way.Finish([][]byte{s.edge.farewell(s.wire, bye, s.stream.Cursor())})
+}
+
+// leave gives back all that the showing holds. Only then those go on who wait for it.
+func (s *showing) leave() {
+	if s.way != nil {
+		s.way.Close()
+	}
+	s.end(nil)
+	s.release()
+	s.edge.leave(s)
+	if s.ended != nil {
+		close(s.ended)
+	}
+}
