@@ -183,6 +183,13 @@ func serve(t *testing.T, s *services, cfg Config, limits domain.Limits) string {
 func serveOn(t *testing.T, s *services, cfg Config, limits domain.Limits, sending edge.Sending) string {
 	t.Helper()
 	e, handler := handlerOf(t, s, cfg, limits)
+	t.Cleanup(func() { allOver(t, e) })
+	return listen(t, handler, sending)
+}
+
+// listen serves handler as a bridge does.
+func listen(t *testing.T, handler http.Handler, sending edge.Sending) string {
+	t.Helper()
 	l, err := edge.Listen(t.Context(), "127.0.0.1:0", sending, edge.Unbounded())
 	if err != nil {
 		t.Fatal(err)
@@ -196,7 +203,6 @@ func serveOn(t *testing.T, s *services, cfg Config, limits domain.Limits, sendin
 	t.Cleanup(func() {
 		h.Close()
 		<-served
-		allOver(t, e)
 	})
 	return "http://" + l.Addr().String()
 }
