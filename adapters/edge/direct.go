@@ -4,15 +4,16 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 )
 
-// Direct is a connection that one answer has for itself, from its head on: net/http, its buffers, the request and the goroutine that served it are let go when the handler returns. Nothing is
-// chunked, so that what is written is what goes over the wire; the body ends with the connection (RFC 9112 §6.3). One method is called at a time, but for Cut.
+// Direct is a connection that one answer has for itself, from its head on: net/http, its buffers, the request and the goroutine that served it are let go when the handler returns. What is written is what
+// goes over the wire: chunks, which the caller makes, or, over HTTP/1.0, a body that ends with the connection. One method is called at a time, but for Cut.
 type Direct struct {
 	conn *patient
+	// Chunked says that all that is written are chunks, the last one LastChunk. There are clients that wait for some hundred bytes of a body without chunks before they look at it.
+	Chunked bool
 }
 
 // TakeOver takes the connection of r from net/http, for an answer that begins with Open. It gives nil, and w and r are as they were, where that is not possible: over HTTP/2, over TLS, and on connections
@@ -33,19 +34,22 @@ func TakeOver(w http.ResponseWriter, r *http.Request, patience time.Duration, go
 	}
 	p.bear(patience, gone)
 	go p.attend(gone) // ends with the connection, from whichever side that is closed
-	return &Direct{p}
+	return &Direct{conn: p, Chunked: r.ProtoMinor > 0}
 }
 
-// framing are the fields that say where a body ends. Here its connection says so.
-var framing = map[string]bool{"Content-Length": true, "Transfer-Encoding": true}
-
-// Open sends the head of an answer with status 200 and these fields, to a request of this minor version of HTTP/1, and the beginning of its body.
-func (d *Direct) Open(minor int, fields http.Header, body []byte) error {
+// Open sends the head of an answer with status 200 and these fields, and the beginning of its body.
+func (d *Direct) Open(fields http.Header, body []byte) error {
 	var head bytes.Buffer
-	fmt.Fprintf(&head, "HTTP/1.%d 200 OK\r\n", minor)
+	fields.Del("Content-Length")
 	fields.Set("Date", time.Now().UTC().Format(http.TimeFormat))
 	fields.Set("Connection", "close")
-	if err := fields.WriteSubset(&head, framing); err != nil {
+	if d.Chunked {
+		head.WriteString("HTTP/1.1 200 OK\r\n")
+		fields.Set("Transfer-Encoding", "chunked")
+	} else {
+		head.WriteString("HTTP/1.0 200 OK\r\n")
+	}
+	if err := fields.Write(&head); err != nil {
 		return err
 	}
 	head.WriteString("\r\n")

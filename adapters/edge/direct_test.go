@@ -36,7 +36,7 @@ func takingOver(t *testing.T) (address string, each chan taken) {
 		}
 		w.Header().Set("Content-Type", "text/plain")
 		w.Header().Set("Content-Length", "6")
-		if err := d.Open(r.ProtoMinor, w.Header(), []byte("hello ")); err != nil {
+		if err := d.Open(w.Header(), d.frame("hello ")); err != nil {
 			t.Error(err)
 		}
 		each <- taken{d, gone}
@@ -51,6 +51,14 @@ func takingOver(t *testing.T) (address string, each chan taken) {
 		<-served
 	})
 	return l.Addr().String(), each
+}
+
+// frame is text as a part of d's body.
+func (d *Direct) frame(text string) []byte {
+	if d.Chunked {
+		return Chunk([]byte(text), 0)
+	}
+	return []byte(text)
 }
 
 // dialAndSay sends text on a connection of its own.
@@ -75,10 +83,14 @@ func TestAnAnswerThatHasItsConnectionForItself(t *testing.T) {
 		address, each := takingOver(t)
 		c := dialAndSay(t, address, request)
 		one := <-each
-		if n, err := one.direct.Try([][]byte{[]byte("wor"), []byte("ld")}); n != 5 || err != nil {
+		if n, err := one.direct.Try([][]byte{one.direct.frame("wor"), one.direct.frame("ld")}); n < 5 || err != nil {
 			t.Errorf("%d bytes, %v", n, err)
 		}
-		if err := one.direct.Finish([][]byte{[]byte("!")}); err != nil {
+		last := [][]byte{one.direct.frame("!")}
+		if one.direct.Chunked {
+			last = append(last, []byte(LastChunk))
+		}
+		if err := one.direct.Finish(last); err != nil {
 			t.Error(err)
 		}
 		one.direct.Close()
@@ -91,7 +103,7 @@ func TestAnAnswerThatHasItsConnectionForItself(t *testing.T) {
 		if err != nil || string(body) != "hello world!" {
 			t.Errorf("the body is %q, %v", body, err)
 		}
-		if _, err := http.ParseTime(resp.Header.Get("Date")); err != nil || resp.StatusCode != http.StatusOK || resp.Proto != version || !resp.Close || resp.ContentLength != -1 || resp.TransferEncoding != nil || resp.Header.Get("Content-Type") != "text/plain" {
+		if _, err := http.ParseTime(resp.Header.Get("Date")); err != nil || resp.StatusCode != http.StatusOK || resp.Proto != version || !resp.Close || resp.ContentLength != -1 || (resp.TransferEncoding != nil) != one.direct.Chunked || resp.Header.Get("Content-Type") != "text/plain" {
 			t.Errorf("%s: %+v, %v", version, resp, err)
 		}
 		if err := <-one.gone; err != nil {
@@ -204,5 +216,13 @@ func TestALastingContextKeepsWhatItsRequestMayName(t *testing.T) {
 	}
 	if Reaches(Lasting(t.Context()), "orders") {
 		t.Error("it may name more than its request")
+	}
+}
+
+func TestAChunkIsWhatLiesBehindAPlace(t *testing.T) {
+	for from, want := range map[int]string{0: "c\r\nhello world!\r\n", 6: "hello 6\r\nworld!\r\n", 12: "hello world!"} {
+		if got := Chunk([]byte("hello world!"), from); string(got) != want {
+			t.Errorf("from %d on: %q", from, got)
+		}
 	}
 }

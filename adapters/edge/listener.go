@@ -27,21 +27,20 @@ func (l *listener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if place, ok := l.sockets.take(c); ok {
-			return l.furnish(c, place), nil
+		p := newPatient(c, l.sending.WriteTimeout)
+		if l.sockets.take(c, &p.seat) {
+			l.furnish(c)
+			return p, nil
 		}
 	}
 }
 
-// furnish makes of c what the server is given.
-func (l *listener) furnish(c *net.TCPConn, place seat) *patient {
+// furnish bounds what the system holds of c.
+func (l *listener) furnish(c *net.TCPConn) {
 	if n := l.sending.SendBuffer; n > 0 && limitUnsent(c, n) != nil {
 		// One that takes no setting has ended already, as its first read will tell.
 		_ = c.SetWriteBuffer(n)
 	}
-	p := newPatient(c, l.sending.WriteTimeout)
-	p.seat = place
-	return p
 }
 
 // ConnContext is that of an http.Server on a Listen: the contexts of a connection's requests end with Slow for their cause

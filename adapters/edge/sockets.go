@@ -4,7 +4,6 @@ import (
 	"context"
 	"math"
 	"net"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -66,26 +65,37 @@ func (s *Sockets) leave() {
 
 // seat is a connection's place among the sockets.
 type seat struct {
-	sockets *Sockets
+	sockets *Sockets // nil: the connection is not counted
 	visits  bool
-	leave   func() // may be called again
+	end     *time.Timer // of a visit; else nil
+	left    atomic.Bool
 }
 
-// take counts c in. Where it may not be held it is disconnected.
-func (s *Sockets) take(c *net.TCPConn) (seat, bool) {
+// take counts c in, with place for its own. Where it may not be held it is disconnected.
+func (s *Sockets) take(c *net.TCPConn, place *seat) bool {
 	entered, visits := s.enter()
 	if !entered {
 		_ = c.SetLinger(0) // else the system would keep the rest of it for a while
 		_ = c.Close()
-		return seat{}, false
+		return false
 	}
-	leave := sync.OnceFunc(s.leave)
-	if !visits {
-		return seat{s, false, leave}, true
+	place.sockets, place.visits = s, visits
+	if visits {
+		// Whatever it is doing, and if it says nothing at all.
+		place.end = time.AfterFunc(s.visit, func() { _ = c.Close() })
 	}
-	// Whatever it is doing, and if it says nothing at all.
-	end := time.AfterFunc(s.visit, func() { _ = c.Close() })
-	return seat{s, true, func() { end.Stop(); leave() }}, true
+	return true
+}
+
+// leave gives the place back. It may be called again, from any goroutine.
+func (s *seat) leave() {
+	if s.sockets == nil || s.left.Swap(true) {
+		return
+	}
+	if s.end != nil {
+		s.end.Stop()
+	}
+	s.sockets.leave()
 }
 
 // seatOf is the place of the connection on which the request of ctx came; nil where it came otherwise.

@@ -25,7 +25,7 @@ type Edge struct {
 	log     *slog.Logger
 
 	// What looks the same is encoded once for all who see it.
-	plain, enveloped, line *domain.Format
+	plain, enveloped, line *look
 
 	buffers sync.Pool // of *[]byte
 
@@ -49,9 +49,9 @@ func New(viewer ports.Viewer, queues ports.Queues, writers *edge.Writers, cfg Co
 		limits:    limits,
 		log:       log,
 		showings:  make(map[*showing]struct{}),
-		plain:     &domain.Format{Name: "sse", Append: style{}.append},
-		enveloped: &domain.Format{Name: "sse envelope", Append: style{envelope: true}.append},
-		line:      &domain.Format{Name: "ndjson", Append: appendLine},
+		plain:     newLook("sse", style{}.append),
+		enveloped: newLook("sse envelope", style{envelope: true}.append),
+		line:      newLook("ndjson", appendLine),
 	}
 	e.buffers.New = func() any { return new([]byte) }
 	return e, nil

@@ -89,7 +89,7 @@ func TestAWriteThatFailsSettlesNothing(t *testing.T) {
 	cfg.WriteTimeout = 50 * time.Millisecond
 	c := get(t, serve(t, s, cfg, domain.DefaultLimits())+"/v1/topics/orders/queues/billing/events")
 	c.block(t)
-	push(t, m.steps, step[[]domain.Event]{give: []domain.Event{given("r1", strings.Repeat("x", 64<<20), 1)}})
+	push(t, m.steps, step[[]domain.Event]{give: []domain.Event{given("r1", strings.Repeat("x", 16<<20), 1)}})
 	await(t, ended, "the end of the membership")
 	if got := m.settled(); len(got) != 0 {
 		t.Errorf("settled up to %v", got)
@@ -110,7 +110,7 @@ func TestWhatWasWrittenIsSettledThoughTheRestIsNot(t *testing.T) {
 	c := get(t, serve(t, s, cfg, domain.DefaultLimits())+"/v1/topics/orders/queues/billing/events")
 	c.block(t)
 	push(t, m.steps, step[[]domain.Event]{give: []domain.Event{
-		given("r1", "small", 1), given("r2", strings.Repeat("x", coalesceBytes), 1), given("r3", strings.Repeat("x", 64<<20), 1), given("r4", "never", 1),
+		given("r1", "small", 1), given("r2", strings.Repeat("x", coalesceBytes), 1), given("r3", strings.Repeat("x", 16<<20), 1), given("r4", "never", 1),
 	}})
 	await(t, ended, "the end of the membership")
 	if got := m.settled(); !slices.Equal(got, []string{"r2"}) {

@@ -16,6 +16,8 @@ type showing struct {
 	edge    *Edge
 	wire    wire
 	stream  ports.Stream
+	format  *domain.Format          // of events that all see alike; nil where the wire's look is its own
+	chunked bool                    // what is written are chunks, which net/http does not make
 	end     context.CancelCauseFunc // ends the stream
 	release func()                  // gives the place back
 	way     way                     // nil until the answer begins; guarded by the edge's mu until the showing is begun
@@ -38,8 +40,10 @@ type way interface {
 func (s *showing) open(w http.ResponseWriter, r *http.Request, gone context.CancelCauseFunc, body []byte) error {
 	if direct := edge.TakeOver(w, r, s.edge.cfg.WriteTimeout, gone); direct != nil {
 		s.edge.onWay(s, direct)
-		return direct.Open(r.ProtoMinor, head(w.Header(), s.wire.contentType()), body)
+		s.choose(direct.Chunked)
+		return direct.Open(head(w.Header(), s.wire.contentType()), s.framed(body, 0))
 	}
+	s.choose(false)
 	s.ended = make(chan struct{})
 	c, err := s.edge.open(w, s.wire.contentType())
 	if err != nil {
@@ -49,23 +53,44 @@ func (s *showing) open(w http.ResponseWriter, r *http.Request, gone context.Canc
 	return c.send(body)
 }
 
+// choose says whether all that is written is to be chunks.
+func (s *showing) choose(chunked bool) {
+	s.chunked = chunked
+	switch look := s.wire.look(); {
+	case look == nil:
+	case chunked:
+		s.format = look.chunked
+	default:
+		s.format = look.plain
+	}
+}
+
+// framed makes what b has from a place on fit to be written.
+func (s *showing) framed(b []byte, from int) []byte {
+	if s.chunked {
+		return edge.Chunk(b, from)
+	}
+	return b
+}
+
 // Render implements edge.Outlet.
 func (s *showing) Render(p *edge.Parts, batch ports.Batch) error {
 	if len(batch.Spans) == 0 {
-		p.SetTail(s.wire.silence(p.Tail(), batch.Mark, s.place))
+		tail := p.Tail()
+		p.SetTail(s.framed(s.wire.silence(tail, batch.Mark, s.place), len(tail)))
 		return nil
 	}
-	format := s.wire.format()
 	for _, span := range batch.Spans {
-		if format != nil && span.Own == nil {
-			p.Share(span.Run.Frames(format).Between(span.From, span.To))
+		if s.format != nil && span.Own == nil {
+			p.Share(span.Run.Frames(s.format).Between(span.From, span.To))
 			continue
 		}
 		tail := p.Tail()
+		from := len(tail)
 		for _, event := range span.Events() {
 			tail = s.wire.append(tail, event)
 		}
-		p.SetTail(tail)
+		p.SetTail(s.framed(tail, from))
 	}
 	return nil
 }
@@ -97,8 +122,12 @@ func (s *showing) End(err error) {
 	if bye.Reason == domain.ByeInternal {
 		s.edge.log.Error("a view failed", slog.Any("topics", s.stream.Ready().Topics), slog.Any("error", err))
 	}
+	farewell := s.framed(s.edge.farewell(s.wire, bye, s.stream.Cursor()), 0)
+	if s.chunked {
+		farewell = append(farewell, edge.LastChunk...)
+	}
 	// A client that is gone by now needs no farewell.
-	_ = s.way.Finish([][]byte{s.edge.farewell(s.wire, bye, s.stream.Cursor())})
+	_ = s.way.Finish([][]byte{farewell})
 }
 
 // leave gives back all that the showing holds. Only then those go on who wait for it.

@@ -12,8 +12,8 @@ import (
 type wire interface {
 	// contentType is the media type of the whole.
 	contentType() string
-	// format is that of events, the same for all streams that look the same; nil where the stream has a look of its own, which append gives.
-	format() *domain.Format
+	// look is that of events, the same for all streams that look the same; nil where the stream has a look of its own, which append gives.
+	look() *look
 	append(dst []byte, e domain.Event) []byte
 	// control appends a frame that is about the stream: ready or bye. body appends the rest of an object after its opening brace, with
 	// the cursor it is given where that is not empty. retry, where it is not 0, is what the client shall wait after a break.
@@ -22,14 +22,27 @@ type wire interface {
 	silence(dst []byte, moved string, now func() string) []byte
 }
 
+// look is what events look like that are encoded once for all who see them so.
+type look struct {
+	plain   *domain.Format
+	chunked *domain.Format // each event a chunk
+}
+
+func newLook(name string, appendEvent func(dst []byte, e domain.Event) []byte) *look {
+	return &look{
+		plain:   &domain.Format{Name: name, Append: appendEvent},
+		chunked: &domain.Format{Name: name + " in chunks", Append: func(dst []byte, e domain.Event) []byte { return edge.Chunk(appendEvent(dst, e), len(dst)) }},
+	}
+}
+
 // eventStream writes SSE.
 type eventStream struct {
 	style
-	shared *domain.Format
+	shared *look
 }
 
-func (eventStream) contentType() string      { return typeSSE }
-func (s eventStream) format() *domain.Format { return s.shared }
+func (eventStream) contentType() string { return typeSSE }
+func (s eventStream) look() *look       { return s.shared }
 
 func (eventStream) control(dst []byte, op string, retry time.Duration, cursor string, body func([]byte, string) []byte) []byte {
 	if retry > 0 {
@@ -53,11 +66,11 @@ func (s eventStream) silence(dst []byte, moved string, _ func() string) []byte {
 
 // lines writes NDJSON: the frames of a WebSocket, one a line.
 type lines struct {
-	shared *domain.Format
+	shared *look
 }
 
-func (lines) contentType() string      { return typeNDJSON }
-func (l lines) format() *domain.Format { return l.shared }
+func (lines) contentType() string { return typeNDJSON }
+func (l lines) look() *look       { return l.shared }
 
 func (lines) append(dst []byte, e domain.Event) []byte { return appendLine(dst, e) }
 
