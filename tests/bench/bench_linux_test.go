@@ -14,6 +14,7 @@ import (
 
 	"culvert/tests/bench/drive"
 	"culvert/tests/bench/system"
+	"culvert/tests/brokers"
 )
 
 // The systems are processes of this very program.
@@ -75,6 +76,25 @@ func TestARunEndsWithAWrongDelivery(t *testing.T) {
 	}
 	if len(results) != 1 || results[0].Work != "right" || len(results[0].Rounds) != 2 {
 		t.Errorf("%+v", results)
+	}
+}
+
+// Without a broker the rest can be measured all the same.
+func TestWorksWithoutTheirBrokerAreLeftOut(t *testing.T) {
+	t.Setenv("CI", "")
+	t.Setenv("CULVERT_TEST_STRICT", "")
+	works := []Work{
+		{Name: "without", Figures: []Figure{cpu}, Open: contenders(nil, &brokers.MissingError{})},
+		{Name: "with", Figures: []Figure{cpu}, Open: contenders(Values{cpu.Name: 1}, nil)},
+	}
+	var said strings.Builder
+	results, err := Run(t.Context(), works, Options{Rounds: 1, Say: &said})
+	if err != nil || len(results) != 1 || !strings.Contains(said.String(), "without: left out") {
+		t.Errorf("%+v, %v: %s", results, err, said.String())
+	}
+	t.Setenv("CI", "true")
+	if _, err := Run(t.Context(), works, Options{Rounds: 1, Say: &said}); err == nil {
+		t.Error("strictly, a broker may be missing")
 	}
 }
 

@@ -25,14 +25,6 @@ func (h *Histogram) Add(d time.Duration) {
 // Total is how many were counted.
 func (h *Histogram) Total() int { return h.total }
 
-// Merge counts all that other has counted.
-func (h *Histogram) Merge(other *Histogram) {
-	for i, n := range other.counts {
-		h.counts[i] += n
-	}
-	h.total += other.total
-}
-
 // Quantile is the least duration that a share q of all, in (0, 1], does not exceed, rounded up to the end of its bucket; 0 where there are none.
 func (h *Histogram) Quantile(q float64) time.Duration {
 	rank := max(int(q*float64(h.total)+0.999999), 1)
