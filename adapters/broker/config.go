@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -23,6 +24,9 @@ type Config struct {
 	// waited for, message by message, before the publisher is answered: acks tell the position, and messages of one topic keep the order in which they
 	// were published here whatever the backend does.
 	ReceiptPosition bool `mapstructure:"receipt_position"`
+	// Whole says, besides ReceiptPosition, that nobody but this pair publishes or subscribes there: one Watermill message then carries a whole batch, in a form that
+	// nobody else reads, so that what Watermill costs is paid once for it. All of a batch then has one outcome.
+	Whole bool `mapstructure:"whole"`
 	// KeyOrder says that the backend delivers messages of one key in the order in which they were published.
 	KeyOrder bool `mapstructure:"key_order"`
 	// Catalogue says that the backend has no topics but those that are used through this pair, so that it can list them all.
@@ -58,6 +62,9 @@ func (c Config) Validate() error {
 	}
 	if c.LogAge <= 0 {
 		return fmt.Errorf("log_age is %s: it must be longer than nothing", c.LogAge)
+	}
+	if c.Whole && !c.ReceiptPosition {
+		return errors.New("whole needs receipt_position: batches of this form are for a backend that gives them back")
 	}
 	if c.PublishTimeout <= 0 {
 		return fmt.Errorf("publish_timeout is %s: it must be longer than nothing", c.PublishTimeout)

@@ -17,7 +17,8 @@
 //   - Messages go to the publisher one after the other, topic by topic, so that their order holds under concurrent publishers.
 //
 // What a pair can do beyond that depends on the backend, and Watermill cannot say it: Config's ReceiptPosition, KeyOrder and Catalogue
-// are what the caller knows of it.
+// are what the caller knows of it. One that is nobody else's (Whole)
+// carries batches instead of messages.
 //
 // A message of another Watermill application arrives with its metadata as headers, sorted by name. Ours arrive there with headers as metadata,
 // and, where metadata cannot carry something, with reserved entries beside them (MetadataKey and the others).

@@ -6,29 +6,29 @@ import (
 	"culvert/domain"
 )
 
-// landing is where the publishing goroutine of a topic waits for the one message that it has on its way to come back. The zero
+// landing is where the publishing goroutine of a topic waits for the one Watermill message that it has on its way to come back. The zero
 // landing is ready.
 type landing struct {
 	mu     sync.Mutex // guards what follows
 	id     string
-	landed chan domain.Ack
+	landed chan []*domain.Message
 }
 
-// expect says which message is on its way; its position comes through the channel, which is closed where it is lost.
-func (l *landing) expect(id string) <-chan domain.Ack {
+// expect says which message is on its way; what it carried comes through the channel, as the log has it. The channel is closed where that is lost.
+func (l *landing) expect(id string) <-chan []*domain.Message {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.id = id
-	l.landed = make(chan domain.Ack, 1)
+	l.landed = make(chan []*domain.Message, 1)
 	return l.landed
 }
 
-// land tells that a message is in the log. One that comes twice lands once.
-func (l *landing) land(id string, ack domain.Ack) {
+// land tells that what a message carried is in the log. One that comes twice lands once.
+func (l *landing) land(id string, messages []*domain.Message) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.landed != nil && id == l.id {
-		l.landed <- ack
+		l.landed <- messages
 		l.landed = nil
 	}
 }

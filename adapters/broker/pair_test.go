@@ -125,7 +125,15 @@ func TestDescribeMakesNoTopic(t *testing.T) {
 
 // Order holds under concurrent publishers: each one's messages are in the log in the order in which it published them.
 func TestOrderUnderConcurrentPublishers(t *testing.T) {
-	p := newTestPair(t, newBackend(), func(c *Config) { c.ReceiptPosition = true })
+	for _, whole := range []bool{false, true} {
+		t.Run(fmt.Sprintf("whole %t", whole), func(t *testing.T) {
+			orderUnderConcurrentPublishers(t, newTestPair(t, newBackend(), func(c *Config) { c.ReceiptPosition, c.Whole = true, whole }))
+		})
+	}
+}
+
+func orderUnderConcurrentPublishers(t *testing.T, p *Pair) {
+	t.Helper()
 	const publishers, batches, size = 8, 20, 10
 	var all sync.WaitGroup
 	for k := range publishers {

@@ -30,42 +30,50 @@ func (t *topic) carry(pub message.Publisher, b *batch) {
 		if !ok {
 			return
 		}
-		t.send(pub, b, i, m)
+		landed, err := t.send(b.over, pub, Encode("", m))
+		switch {
+		case err != nil:
+			b.answer(i, domain.Ack{}, err)
+		case landed != nil:
+			b.answer(i, ackOf(landed[0]), nil)
+		default:
+			b.answer(i, domain.Ack{Time: m.Time.Truncate(time.Millisecond)}, nil)
+		}
 	}
 }
 
-// send publishes message i of the batch and answers it. While the subscription is broken nothing is published: nobody here would see it.
-func (t *topic) send(pub message.Publisher, b *batch, i int, m *domain.Message) {
-	w := Encode("", m)
-	var landed <-chan domain.Ack
+// send publishes w, and waits until what it carries is in the log, where it comes back: landed is that then. When over is closed nobody waits any more. While the subscription is
+// broken nothing is published: nobody here would see it.
+func (t *topic) send(over <-chan struct{}, pub message.Publisher, w *message.Message) (landed []*domain.Message, err error) {
+	var back <-chan []*domain.Message
 	if t.cfg.ReceiptPosition {
-		landed = t.landing.expect(w.UUID)
+		back = t.landing.expect(w.UUID)
 	}
 	// Looked at after expect: a subscription that breaks later loses what is expected.
 	if err := t.broken.Load(); err != nil {
-		b.answer(i, domain.Ack{}, domain.Errorf(domain.Unavailable, "the subscription of topic %q is broken", t.name).Because(*err))
-		return
+		return nil, domain.Errorf(domain.Unavailable, "the subscription of topic %q is broken", t.name).Because(*err)
 	}
 	if err := pub.Publish(string(t.name), w); err != nil {
-		b.answer(i, domain.Ack{}, errUnconfirmed(err))
-		return
+		return nil, errUnconfirmed(err)
 	}
-	if landed == nil {
-		b.answer(i, domain.Ack{Time: m.Time.Truncate(time.Millisecond)}, nil)
-		return
+	if back == nil {
+		return nil, nil
 	}
 	select {
-	case ack, ok := <-landed:
+	case landed, ok := <-back:
 		if !ok {
-			b.answer(i, domain.Ack{}, errUnconfirmed(errLost))
-			return
+			return nil, errUnconfirmed(errLost)
 		}
-		b.answer(i, ack, nil)
-	case <-b.over:
+		return landed, nil
+	case <-over:
+		return nil, errUnconfirmed(nil)
 	case <-t.log.ended:
-		b.answer(i, domain.Ack{}, errUnconfirmed(errEnded))
+		return nil, errUnconfirmed(errEnded)
 	}
 }
+
+// ackOf confirms a message of the log.
+func ackOf(m *domain.Message) domain.Ack { return domain.Ack{Position: &m.Position, Time: m.Time} }
 
 // errLost says that the subscription broke while a message was on its way.
 var errLost = errors.New("the subscription has ended before the message came back")

@@ -20,6 +20,7 @@ type topic struct {
 	log     *log
 	batches chan *batch
 	landing landing
+	whole   whole
 	cancel  context.CancelFunc
 
 	// opened is closed when the subscription stands, or when it could not be had; failure then says why.
@@ -45,6 +46,7 @@ func newTopic(name domain.Topic, cfg Config, cancel context.CancelFunc) *topic {
 		batches: make(chan *batch, queuedBatches),
 		cancel:  cancel,
 		opened:  make(chan struct{}),
+		whole:   whole{turn: make(chan struct{}, 1)},
 		queues:  map[domain.Queue]*queue{},
 	}
 }
@@ -118,12 +120,26 @@ func (t *topic) fill() (some bool) {
 				return some
 			}
 			some = true
-			m := Decode(w)
-			t.log.append(m)
-			t.landing.land(w.UUID, domain.Ack{Position: &m.Position, Time: m.Time})
+			t.keep(w)
 			w.Ack()
 		case <-expiry.C:
 			expiry.Reset(t.log.expire())
 		}
 	}
+}
+
+// keep appends what w carries to the log.
+func (t *topic) keep(w *message.Message) {
+	messages := []*domain.Message{nil}
+	if !t.cfg.Whole {
+		messages[0] = Decode(w)
+	} else {
+		var err error
+		if messages, err = unpacked(w.Payload); err != nil { // somebody else's, against what Config says
+			t.log.hole()
+			return
+		}
+	}
+	t.log.append(messages...)
+	t.landing.land(w.UUID, messages)
 }
