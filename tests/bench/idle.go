@@ -87,11 +87,12 @@ func (s *Stage) resident(ctx context.Context, p *Process, dialect drive.Dialect)
 	return Values{resident.Name: float64(after-before) / 1024 / float64(crowd.Len())}, nil
 }
 
-// atRest is how many bytes of the process are resident once it gives nothing back any more: what opening viewers has left over is collected, and goes by and by.
+// atRest is how many bytes of the process are resident once it gives nothing back any more: what opening viewers has left over is collected, and goes by and by; a bridge gives it back after some three
+// quiet seconds, so that more than these are waited for.
 func atRest(ctx context.Context, p *Process, crowd *drive.Crowd) (int, error) {
 	const (
 		glance   = 500 * time.Millisecond
-		patience = 2 * time.Second
+		patience = 5 * time.Second
 		most     = 15 * time.Second
 	)
 	if p.Admin != "" {
