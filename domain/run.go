@@ -2,7 +2,8 @@ package domain
 
 import (
 	"iter"
-	"sync"
+	"sort"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,22 +19,39 @@ type Run struct {
 	Messages []*Message
 	// After is the vector after the run.
 	After *Vector
-	// Appended is when the run came into the log.
+	// Appended is when the run came into the log: the first of its events, where it has grown.
 	Appended time.Time
+	// Blocks, where it is not nil, is where the run's frames lie with those of its neighbours.
+	Blocks *Blocks
 
-	mu     sync.Mutex // guards what follows
-	frames []*Frames
-	ids    idLength
+	grown    []growth
+	encoding atomic.Pointer[encoding] // nil until somebody asks for what it holds
 }
 
-// idLength is whether the cursors of a run are long; they differ by a few bytes only, so that the last one decides for all.
-type idLength uint8
+// growth is when a run got the events from some on.
+type growth struct {
+	from int
+	at   time.Time
+}
 
-const (
-	idsUnmeasured idLength = iota
-	idsShort
-	idsLong
-)
+// Grown is r with messages after it, of the same partition, which came at now; after is the vector then. Both share what has been encoded and the memory of what is common to them. A run
+// grows once at most; what it has grown into may grow again.
+func (r *Run) Grown(messages []*Message, after *Vector, now time.Time) *Run {
+	longer := &Run{
+		Topic: r.Topic, Partition: r.Partition, Base: r.Base, Messages: append(r.Messages, messages...), After: after, Appended: r.Appended, Blocks: r.Blocks,
+		grown: append(r.grown, growth{len(r.Messages), now}),
+	}
+	longer.encoding.Store(r.encoded())
+	return longer
+}
+
+// AppendedAt is when event i came into the log.
+func (r *Run) AppendedAt(i int) time.Time {
+	if n := sort.Search(len(r.grown), func(n int) bool { return r.grown[n].from > i }); n > 0 {
+		return r.grown[n-1].at
+	}
+	return r.Appended
+}
 
 // Len is the number of events in the run: its messages, or one gap.
 func (r *Run) Len() int {
@@ -63,22 +81,8 @@ func (r *Run) event(i int, cursor string) Event {
 	return e
 }
 
-// Thinned reports whether the run's frames carry ids on some events only, since its cursors are long.
-func (r *Run) Thinned() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.thinned()
-}
-
-func (r *Run) thinned() bool {
-	if r.ids == idsUnmeasured {
-		r.ids = idsShort
-		if len(CursorOf(r.Topic, r.After).String()) > longCursor {
-			r.ids = idsLong
-		}
-	}
-	return r.ids == idsLong
-}
+// Thinned reports whether the run's frames carry ids on some events only, since its cursors are long. It is so of what the run grows into, too: they differ by a few bytes only.
+func (r *Run) Thinned() bool { return r.encoded().thinned(r) }
 
 // Format is one way of writing events as bytes. Its identity is its pointer.
 type Format struct {
@@ -86,40 +90,6 @@ type Format struct {
 	Name string
 	// Append appends e's frame to dst. It is called from any goroutine and must not keep e or dst.
 	Append func(dst []byte, e Event) []byte
-}
-
-// Frames are the encoded events of one run in one format. They are immutable.
-type Frames struct {
-	format *Format
-	bytes  []byte
-	ends   []int
-}
-
-// Between are the bytes of events from up to to, exclusive.
-func (f *Frames) Between(from, to int) []byte {
-	start := 0
-	if from > 0 {
-		start = f.ends[from-1]
-	}
-	return f.bytes[start:f.ends[to-1]]
-}
-
-// Frames are r's events in format f, encoded when first asked for.
-func (r *Run) Frames(f *Format) *Frames {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, have := range r.frames {
-		if have.format == f {
-			return have
-		}
-	}
-	made := &Frames{format: f, ends: make([]int, 0, r.Len())}
-	for _, e := range (Span{Run: r, To: r.Len()}).events(r.thinned()) {
-		made.bytes = f.Append(made.bytes, e)
-		made.ends = append(made.ends, len(made.bytes))
-	}
-	r.frames = append(r.frames, made)
-	return made
 }
 
 // Span is a part of a run that one viewer takes: events From up to To, exclusive, never none.
@@ -173,10 +143,10 @@ func (s Span) After(i int) Cursor {
 }
 
 // Append appends the span's frames in format f to dst: shared bytes where the span's cursors are everybody's, so the caller
-// does not change them.
+// does not change them nor append to them. Where they go on where the last of dst ends, that becomes longer.
 func (s Span) Append(dst [][]byte, f *Format) [][]byte {
 	if s.Own == nil {
-		return append(dst, s.Run.Frames(f).Between(s.From, s.To))
+		return join(dst, s.Run.Frames(f).Between(s.From, s.To))
 	}
 	var own []byte
 	for _, e := range s.Events() {

@@ -1,8 +1,13 @@
 package domain_test
 
 import (
+	"bytes"
+	"fmt"
 	"strconv"
 	"testing"
+	"time"
+
+	"pgregory.net/rapid"
 
 	"culvert/domain"
 )
@@ -92,6 +97,118 @@ func TestCursorsHaveTheFingerprintsOfTheirMessages(t *testing.T) {
 			if place, _ := span.After(i).Vector("t").At(1); span.Own != nil && place.Fingerprint != 5 {
 				t.Errorf("%s event %d forgets the other partition: %+v", name, i, place)
 			}
+		}
+	}
+}
+
+var payloadFormat = &domain.Format{Name: "payloads", Append: func(dst []byte, e domain.Event) []byte { return append(append(dst, e.Message.Payload...), ' ') }}
+
+// singly are runs of one log, of one message each, that lie in its blocks.
+func singly(n, size int) []*domain.Run {
+	blocks := new(domain.Blocks)
+	runs := make([]*domain.Run, n)
+	for i := range runs {
+		payload := fmt.Appendf(nil, "%0*d", size, i)
+		runs[i] = &domain.Run{Topic: "t", Base: domain.NewVector(1, domain.Place{Next: int64(i)}), Messages: []*domain.Message{{Payload: payload, Position: domain.Position{Offset: int64(i)}}}, Blocks: blocks}
+		runs[i].After = runs[i].Base.With(domain.Place{Next: int64(i) + 1})
+	}
+	return runs
+}
+
+// frames are those of runs as they are written.
+func frames(runs []*domain.Run) (all [][]byte) {
+	for _, r := range runs {
+		all = domain.Span{Run: r, To: r.Len()}.Append(all, payloadFormat)
+	}
+	return all
+}
+
+func TestFramesOfNeighboursAreWrittenAsOne(t *testing.T) {
+	runs := singly(1000, 99)
+	want := ""
+	for i := range runs {
+		want += fmt.Sprintf("%099d ", i)
+	}
+	for range 2 { // encoded at first, then had
+		got := frames(runs)
+		if text := string(bytes.Join(got, nil)); text != want {
+			t.Fatalf("got %.300s", text)
+		}
+		if len(got) > 9 { // 100 kB, in blocks from 1 to 64 KiB
+			t.Errorf("1000 neighbours are %d parts", len(got))
+		}
+	}
+}
+
+// Runs that are asked for in any order, some that grow among them, in formats that others ask for, too, have the frames that they have by themselves.
+func TestFramesAreTheirOwnWhereverTheyLie(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		blocks := new(domain.Blocks)
+		upper := &domain.Format{Append: func(dst []byte, e domain.Event) []byte { return append(dst, bytes.ToUpper(e.Message.Payload)...) }}
+		var runs []*domain.Run
+		next := int64(0)
+		message := func() *domain.Message {
+			next++
+			size := rapid.SampledFrom([]int{0, 1, 30, 600, 40_000}).Draw(t, "size")
+			return &domain.Message{Payload: bytes.Repeat([]byte{byte('a' + next%26)}, size), Position: domain.Position{Offset: next - 1}}
+		}
+		for range rapid.IntRange(1, 60).Draw(t, "steps") {
+			n := len(runs)
+			switch rapid.IntRange(0, 2).Draw(t, "step") {
+			case 0:
+				base := domain.NewVector(1, domain.Place{Next: next})
+				m := message()
+				runs = append(runs, &domain.Run{Topic: "t", Base: base, Messages: []*domain.Message{m}, After: base.With(m.After()), Blocks: blocks})
+			case 1:
+				if n > 0 {
+					m := message()
+					runs = append(runs, runs[n-1].Grown([]*domain.Message{m}, runs[n-1].After.With(m.After()), time.Now()))
+				}
+			default:
+				if n > 0 {
+					check(t, runs[rapid.IntRange(0, n-1).Draw(t, "run")], rapid.SampledFrom([]*domain.Format{payloadFormat, upper}).Draw(t, "format"))
+				}
+			}
+		}
+		for _, r := range runs {
+			check(t, r, payloadFormat)
+			check(t, r, upper)
+		}
+	})
+}
+
+// check holds all stretches of frames that begin with some event against those of the events.
+func check(t *rapid.T, r *domain.Run, f *domain.Format) {
+	from := rapid.IntRange(0, r.Len()-1).Draw(t, "from")
+	var want []byte
+	for to := from + 1; to <= r.Len(); to++ {
+		want = f.Append(want, domain.Event{Message: r.Messages[to-1]})
+		if got := r.Frames(f).Between(from, to); !bytes.Equal(got, want) {
+			t.Fatalf("events %d to %d of %d are %.100q, want %.100q", from, to, r.Len(), got, want)
+		}
+	}
+}
+
+// What a viewer was given stays as it is while the run grows, and is encoded, for others.
+func TestAGrownRunLeavesWhatItWas(t *testing.T) {
+	came := time.Unix(1, 0)
+	short := runOf(1, 2)
+	short.Appended, short.Blocks = came, new(domain.Blocks)
+	before := short.Frames(payloadFormat)
+	m := &domain.Message{Payload: []byte("more"), Position: domain.Position{Offset: 1_000_002}}
+	long := short.Grown([]*domain.Message{m}, short.After.With(m.After()), came.Add(time.Minute))
+	if got := string(long.Frames(payloadFormat).Between(0, 3)); got != "0 1 more " {
+		t.Errorf("the longer one is %q", got)
+	}
+	if got := string(before.Between(0, 2)); got != "0 1 " || short.Len() != 2 || short.After.Next(0) != 1_000_002 {
+		t.Errorf("the shorter one is %q, up to %+v", got, short.After)
+	}
+	if &before.Between(0, 2)[0] != &long.Frames(payloadFormat).Between(0, 2)[0] {
+		t.Error("what both have lies in memory twice")
+	}
+	for i, want := range []time.Time{came, came, came.Add(time.Minute)} {
+		if at := long.AppendedAt(i); !at.Equal(want) {
+			t.Errorf("event %d came at %v", i, at)
 		}
 	}
 }

@@ -106,10 +106,11 @@ type Stream interface {
 	// empty batch says that nothing came; its Mark is set where the place moved over messages that did not match. When the stream ends
 	// it gives a *domain.Bye. The batch is valid until the next call, which says that this one was written.
 	Next(ctx context.Context) (Batch, error)
-	// Poll is Next for a stream whose view has a Waker: it gives what there is, and does not block. more asks to be polled again at once, since there may be more; else the Waker is woken when there is.
-	// A batch without spans is nothing. It is called by one goroutine at a time; the batch is valid until Written.
+	// Poll is Next for a stream whose view has a Waker: it gives what there is, and does not block. It is called by one goroutine at a time, for the first time when View has returned. more asks to be
+	// polled again at once, be it for a bye. Where it is false, the batch may be empty or lead to the end of what there is, and the Waker is woken as soon as there is anything to say, the end
+	// of the view's context included, were it between this call and its return. A batch without spans is nothing, one with spans is valid until Written, which comes before the next Poll.
 	Poll() (batch Batch, more bool, err error)
-	// Written says that the last batch of Poll was written.
+	// Written says that the last batch of Poll was written, or never will be.
 	Written()
 	// Silence is the batch that ends a silence of a stream that is polled: that of a heartbeat.
 	Silence() Batch

@@ -92,7 +92,7 @@ func (s *stream) written() {
 		}
 		messages += span.To - span.From
 		// What was in the log before the view was opened has waited for the viewer, not for us.
-		if at := span.Run.Appended; !at.Before(s.opened) && (oldest.IsZero() || at.Before(oldest)) {
+		if at := span.Run.AppendedAt(span.From); !at.Before(s.opened) && (oldest.IsZero() || at.Before(oldest)) {
 			oldest = at
 		}
 	}

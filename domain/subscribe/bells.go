@@ -1,7 +1,9 @@
 package subscribe
 
 import (
+	"slices"
 	"sync"
+	"sync/atomic"
 
 	"culvert/domain"
 	"culvert/ports"
@@ -25,13 +27,15 @@ func (b bell) ring() {
 	}
 }
 
-// bells are those of all who wait for one log. Who waits for anything is rung once, and waits again when it says so: a viewer whose client does not read costs an append nothing. The
-// zero bells are none.
+// bells are those of all who wait for one log. Who waits is rung once, and waits again when it says so: a viewer whose client does not read costs an append nothing. The zero bells are none.
+//
+// Nobody sleeps while there is something: a viewer calls wait before it looks at the log, and what is appended is in the log before ring is called. So either the look finds it, or the hook hangs
+// when it is rung.
 type bells struct {
-	mu      sync.Mutex // guards what follows, and the hooks; nothing is waited for under it
-	waiting []*hook
-	spare   []*hook                       // memory for the next waiting
-	keyed   map[string]map[*hook]struct{} // of viewers that wait for messages with one of a few keys
+	mu      sync.Mutex         // guards what follows; nothing is waited for under it
+	waiting []*hook            // of those who wait for anything
+	spare   []*hook            // memory for the next waiting
+	keyed   map[string][]*hook // of those who wait for messages with one of a few keys
 }
 
 // hook is where a bell hangs.
@@ -39,60 +43,72 @@ type hook struct {
 	bells *bells
 	bell  bell
 	keys  []string // nil: any message is waited for
-	at    int      // its place among the waiting, notWaiting where it is not one of them
-}
+	// hung says that a ring is still to come: the hook is among the waiting, or among those that are being rung, of which each is let go just before its bell is rung.
+	hung atomic.Bool
 
-const notWaiting = -1
+	down bool // it was taken down; guarded by the bells' mu, as is
+	at   int  // its place among the waiting, if it is there
+}
 
 // hang adds a bell that is rung for messages with one of keys, or for whatever comes next where keys is nil, and whenever there is more to tell than messages.
 func (bs *bells) hang(b bell, keys []string) *hook {
-	h := &hook{bells: bs, bell: b, keys: keys, at: notWaiting}
+	h := &hook{bells: bs, bell: b, keys: keys}
 	h.wait()
 	bs.mu.Lock()
 	defer bs.mu.Unlock()
 	for _, key := range keys {
 		if bs.keyed == nil {
-			bs.keyed = map[string]map[*hook]struct{}{}
+			bs.keyed = map[string][]*hook{}
 		}
-		if bs.keyed[key] == nil {
-			bs.keyed[key] = map[*hook]struct{}{}
-		}
-		bs.keyed[key][h] = struct{}{}
+		bs.keyed[key] = append(bs.keyed[key], h)
 	}
 	return h
 }
 
 // wait asks to be rung again. Who asks before it looks at the log misses nothing.
 func (h *hook) wait() {
+	if h.hung.Load() {
+		return
+	}
 	if h.keys != nil {
+		h.hung.Store(true)
 		return
 	}
 	bs := h.bells
 	bs.mu.Lock()
 	defer bs.mu.Unlock()
-	if h.at == notWaiting {
+	if !h.down {
 		h.at = len(bs.waiting)
 		bs.waiting = append(bs.waiting, h)
+		h.hung.Store(true)
 	}
 }
 
-// takeDown ends the waiting.
+// takeDown ends the waiting, but for a ring that is under way.
 func (h *hook) takeDown() {
 	bs := h.bells
 	bs.mu.Lock()
 	defer bs.mu.Unlock()
-	if h.at != notWaiting {
+	h.down = true
+	if h.at < len(bs.waiting) && bs.waiting[h.at] == h {
 		last := len(bs.waiting) - 1
 		bs.waiting[h.at] = bs.waiting[last]
 		bs.waiting[h.at].at = h.at
 		bs.waiting[last] = nil
-		bs.waiting, h.at = bs.waiting[:last], notWaiting
+		bs.waiting = bs.waiting[:last]
 	}
 	for _, key := range h.keys {
-		delete(bs.keyed[key], h)
-		if len(bs.keyed[key]) == 0 {
+		left := slices.DeleteFunc(bs.keyed[key], func(have *hook) bool { return have == h })
+		if bs.keyed[key] = left; len(left) == 0 {
 			delete(bs.keyed, key)
 		}
+	}
+}
+
+// ring rings the bell of a hook that hangs.
+func (h *hook) ring() {
+	if h.hung.CompareAndSwap(true, false) {
+		h.bell.ring()
 	}
 }
 
@@ -106,8 +122,8 @@ func (bs *bells) ring(messages []*domain.Message) {
 	}
 	for _, m := range messages {
 		if m.Key != nil {
-			for h := range bs.keyed[string(m.Key)] {
-				h.bell.ring()
+			for _, h := range bs.keyed[string(m.Key)] {
+				h.ring()
 			}
 		}
 	}
@@ -119,8 +135,8 @@ func (bs *bells) ringAll() {
 	bs.mu.Lock()
 	defer bs.mu.Unlock()
 	for _, hooks := range bs.keyed {
-		for h := range hooks {
-			h.bell.ring()
+		for _, h := range hooks {
+			h.ring()
 		}
 	}
 }
@@ -129,13 +145,15 @@ func (bs *bells) ringAll() {
 func (bs *bells) ringWaiting() {
 	bs.mu.Lock()
 	rung := bs.waiting
-	bs.waiting, bs.spare = bs.spare, nil
-	for _, h := range rung {
-		h.at = notWaiting
+	if len(rung) > 0 {
+		bs.waiting, bs.spare = bs.spare, nil
 	}
 	bs.mu.Unlock()
+	if len(rung) == 0 {
+		return
+	}
 	for _, h := range rung {
-		h.bell.ring()
+		h.ring()
 	}
 	clear(rung)
 	bs.mu.Lock()

@@ -57,15 +57,18 @@ func (t *track) lacks(run *domain.Run, m *domain.Message) bool {
 	return t.until == nil || !t.until.over(run.Partition) && !t.until.past(m)
 }
 
-// eventsOf are the messages of runs, and nothing in place of a gap.
-func eventsOf(runs []*domain.Run) iter.Seq2[*domain.Run, *domain.Message] {
+// eventsOf are the messages of spans, and nothing in place of a gap.
+func eventsOf(spans []domain.Span) iter.Seq2[*domain.Run, *domain.Message] {
 	return func(yield func(*domain.Run, *domain.Message) bool) {
-		for _, run := range runs {
-			if run.Gap != nil && !yield(run, nil) {
-				return
+		for _, span := range spans {
+			if span.Run.Gap != nil {
+				if !yield(span.Run, nil) {
+					return
+				}
+				continue
 			}
-			for _, m := range run.Messages {
-				if !yield(run, m) {
+			for _, m := range span.Run.Messages[span.From:span.To] {
+				if !yield(span.Run, m) {
 					return
 				}
 			}

@@ -108,6 +108,18 @@ func (d *discovery) learn(topics []domain.Topic) {
 		return
 	}
 	d.known.Store(&topics)
+	d.ring()
+}
+
+// ringAll tells all watchers.
+func (d *discovery) ringAll() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ring()
+}
+
+// ring is ringAll of who holds mu.
+func (d *discovery) ring() {
 	for b := range d.bells {
 		b.ring()
 	}

@@ -10,7 +10,7 @@ import (
 // unchecked says that nobody held a vector against the broker's log.
 const unchecked = math.MaxUint64
 
-// enter finds the run at which a viewer who has seen v can come in and miss nothing: false where the log does not reach back
+// enter finds the number of a run at which a viewer who has seen v can come in and miss nothing: false where the log does not reach back
 // that far, or v is of another incarnation of the topic. checked is the log's anew from before v's places were checked against the broker's
 // log: while it is the same they count as known, and may lie ahead of what this log has got yet.
 func (l *log) enter(v *domain.Vector, checked uint64) (uint64, bool) {
@@ -37,7 +37,10 @@ func (l *log) enter(v *domain.Vector, checked uint64) (uint64, bool) {
 	// Vectors only grow, so the runs that v covers come first.
 	inside := l.inside()
 	covered := sort.Search(len(inside), func(i int) bool { return !covers(v, inside[i].After) })
-	return l.floor + uint64(covered), true
+	if covered == len(inside) {
+		return l.next, true
+	}
+	return inside[covered].number, true
 }
 
 // admission is whether a viewer can come into a log.
@@ -66,7 +69,7 @@ func (l *log) admits(v *domain.Vector) admission {
 func (l *log) dropped() bool {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	return l.first > 0
+	return l.first() > 0
 }
 
 // precedes reports whether who reads on from had comes past v, and soon.

@@ -24,16 +24,16 @@ func printOf(incarnation uint32, next int64) uint32 { return incarnation<<printB
 func TestAPlaceOfAnotherIncarnationDoesNotComeIn(t *testing.T) {
 	now := time.Now()
 	l := newLog("t", wide, domain.NewVector(1, domain.Place{Next: 100, Fingerprint: printOf(1, 100)}), new(bells))
-	l.append(printed(1, 100, 110), now) // run 0
-	moved := printed(1, 110, 120)       // run 1
+	l.append(printed(1, 100, 110), now) // numbers 0 to 9
+	moved := printed(1, 110, 120)       // of the same run, to 19
 	moved.Next = 125
 	l.append(moved, now)
-	l.append(printed(1, 125, 130), now) // run 2
+	l.append(printed(1, 125, 130), now) // to 24
 	for name, c := range map[string]struct {
 		next        int64
 		fingerprint uint32
 		checked     uint64
-		run         uint64
+		number      uint64
 		ok          bool
 	}{
 		"at the tail":                     {100, printOf(1, 100), unchecked, 0, true},
@@ -43,19 +43,19 @@ func TestAPlaceOfAnotherIncarnationDoesNotComeIn(t *testing.T) {
 		"another in a run":                {105, printOf(2, 105), unchecked, 0, false},
 		"another that the broker allowed": {105, printOf(2, 105), 0, 0, false},
 		"none in a run":                   {105, 0, unchecked, 0, true},
-		"between runs":                    {110, printOf(1, 110), unchecked, 1, true},
+		"between runs":                    {110, printOf(1, 110), unchecked, 0, true},
 		"another between runs":            {110, printOf(2, 110), unchecked, 0, false},
-		"at the end":                      {130, printOf(1, 130), unchecked, 3, true},
+		"at the end":                      {130, printOf(1, 130), unchecked, 25, true},
 		"another at the end":              {130, printOf(2, 130), unchecked, 0, false},
 		"past what has no messages":       {125, printOf(1, 125), unchecked, 0, false},
-		"that, says the broker":           {125, printOf(1, 125), 0, 2, true},
+		"that, says the broker":           {125, printOf(1, 125), 0, 20, true},
 		"in what has no messages":         {122, printOf(1, 122), unchecked, 0, false},
-		"past a message, says the broker": {120, printOf(1, 120), 0, 2, true},
-		"ahead, says the broker":          {140, printOf(1, 140), 0, 3, true},
+		"past a message, says the broker": {120, printOf(1, 120), 0, 20, true},
+		"ahead, says the broker":          {140, printOf(1, 140), 0, 25, true},
 	} {
 		v := domain.NewVector(1, domain.Place{Next: c.next, Fingerprint: c.fingerprint})
-		if run, ok := l.enter(v, c.checked); ok != c.ok || ok && run != c.run {
-			t.Errorf("%s: run %d, %v; want run %d, %v", name, run, ok, c.run, c.ok)
+		if number, ok := l.enter(v, c.checked); ok != c.ok || ok && number != c.number {
+			t.Errorf("%s: number %d, %v; want %d, %v", name, number, ok, c.number, c.ok)
 		}
 	}
 	l.append(domain.Chunk{Next: 130}, now)
@@ -76,18 +76,18 @@ func TestAReplayFromBeforeTheTopicWasMadeAnew(t *testing.T) {
 	now := time.Now()
 	l := newLog("t", wide, domain.NewVector(1, domain.Place{Next: 0}), new(bells))
 	for i := range int64(5) {
-		l.append(printed(1, i, i+1), now) // runs 0 to 4
+		l.append(printed(1, i, i+1), now) // numbers 0 to 4
 	}
 	_, _, checked := l.live()
-	l.append(madeAnew(2, 3), now) // runs 5 and 6
+	l.append(madeAnew(2, 3), now) // a gap, number 5, and 6 to 8
 	if _, ok := l.enter(domain.NewVector(1, domain.Place{Next: 9, Fingerprint: printOf(1, 9)}), checked); ok {
 		t.Error("came in ahead of a log of another incarnation")
 	}
-	if run, ok := l.enter(domain.NewVector(1, domain.Place{Next: 2, Fingerprint: printOf(2, 2)}), checked); !ok || run != 6 {
-		t.Errorf("where the log knows the message: run %d, %v; want 6", run, ok)
+	if number, ok := l.enter(domain.NewVector(1, domain.Place{Next: 2, Fingerprint: printOf(2, 2)}), checked); !ok || number != 6 {
+		t.Errorf("where the log knows the message: number %d, %v; want 6", number, ok)
 	}
-	if run, ok := l.enter(domain.NewVector(1, domain.Place{}), unchecked); !ok || run != 6 {
-		t.Errorf("the first run of the new incarnation is 6; came in at %d, %v", run, ok)
+	if number, ok := l.enter(domain.NewVector(1, domain.Place{}), unchecked); !ok || number != 6 {
+		t.Errorf("the new incarnation begins with 6; came in at %d, %v", number, ok)
 	}
 }
 
@@ -97,10 +97,10 @@ func TestAViewerAheadOfATopicThatIsMadeAnew(t *testing.T) {
 	l := newLog("t", wide, domain.NewVector(1, domain.Place{}), new(bells))
 	l.append(printed(1, 0, 5), now)
 	s := bareTrack(t, l)
-	s.at, s.vector, s.own = 1, domain.NewVector(1, domain.Place{Next: 8, Fingerprint: printOf(1, 8)}), true
+	s.at, s.vector, s.own = 5, domain.NewVector(1, domain.Place{Next: 8, Fingerprint: printOf(1, 8)}), true
 	l.append(madeAnew(2, 3), now)
 	s.gather()
-	if spans := s.s.spans; len(spans) != 2 || spans[0].Run.Gap == nil || len(spans[1].Run.Messages) != 3 {
+	if spans := s.s.memory.spans; len(spans) != 2 || spans[0].Run.Gap == nil || len(spans[1].Run.Messages) != 3 {
 		t.Fatalf("was given %+v, want a gap and three messages", spans)
 	}
 	if want := domain.NewVector(1, domain.Place{Next: 3, Fingerprint: printOf(2, 3)}); !s.vector.Equal(want) || s.own {

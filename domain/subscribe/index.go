@@ -1,9 +1,7 @@
 package subscribe
 
 import (
-	"cmp"
 	"slices"
-	"sort"
 
 	"culvert/domain"
 )
@@ -11,17 +9,11 @@ import (
 // index finds the messages of a key in a log without a look at the others. It exists while there are viewers who ask for keys.
 type index struct {
 	viewers  int
-	postings map[string][]posting // by key, as they stand in the log
-	gaps     []uint64             // the runs that are gaps, which everybody is told
-	// watched are the keys that viewers ask for, each with the number after the last run with such a message that the log has dropped.
+	postings map[string][]uint64 // the numbers of the messages by key, as they stand in the log
+	gaps     []uint64            // those of the gaps, which everybody is told
+	// watched are the keys that viewers ask for, each with the number after the last such message that the log has dropped.
 	watched map[string]*watched
 	dropped uint64 // likewise of gaps
-}
-
-// posting is one message of a log: its run, and where it stands there.
-type posting struct {
-	run uint64
-	i   int
 }
 
 type watched struct {
@@ -34,13 +26,13 @@ type watched struct {
 func (l *log) watch(at uint64, keys []string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if at < l.first {
+	if at < l.first() {
 		return false
 	}
 	if l.index == nil {
-		l.index = &index{postings: map[string][]posting{}, watched: map[string]*watched{}}
-		for i, run := range l.runs {
-			l.index.add(l.first+uint64(i), run)
+		l.index = &index{postings: map[string][]uint64{}, watched: map[string]*watched{}}
+		for _, e := range l.runs {
+			l.index.add(e, e.number)
 		}
 	}
 	l.index.viewers++
@@ -70,37 +62,37 @@ func (l *log) unwatch(keys []string) {
 	}
 }
 
-// add takes a run that was appended into the index.
-func (x *index) add(number uint64, run *domain.Run) {
-	if run.Gap != nil {
-		x.gaps = append(x.gaps, number)
+// add takes what was appended to the end of e, from a number on, into the index.
+func (x *index) add(e entry, from uint64) {
+	if e.Gap != nil {
+		x.gaps = append(x.gaps, from)
 		return
 	}
-	for i, m := range run.Messages {
+	for i, m := range e.Messages[from-e.number:] {
 		if m.Key != nil {
-			x.postings[string(m.Key)] = append(x.postings[string(m.Key)], posting{number, i})
+			x.postings[string(m.Key)] = append(x.postings[string(m.Key)], from+uint64(i))
 		}
 	}
 }
 
 // drop takes the oldest run out of the index.
-func (x *index) drop(number uint64, run *domain.Run) {
-	if run.Gap != nil {
-		x.gaps, x.dropped = x.gaps[1:], number+1
+func (x *index) drop(e entry) {
+	if e.Gap != nil {
+		x.gaps, x.dropped = x.gaps[1:], e.end()
 		return
 	}
-	for _, m := range run.Messages {
+	for _, m := range e.Messages {
 		if m.Key == nil {
 			continue
 		}
-		key := string(m.Key)
-		if left := x.postings[key][1:]; len(left) > 0 {
-			x.postings[key] = left
+		numbers := x.postings[string(m.Key)]
+		if left := numbers[1:]; len(left) > 0 {
+			x.postings[string(m.Key)] = left
 		} else {
-			delete(x.postings, key)
+			delete(x.postings, string(m.Key))
 		}
-		if w := x.watched[key]; w != nil {
-			w.dropped = number + 1
+		if w := x.watched[string(m.Key)]; w != nil {
+			w.dropped = numbers[0] + 1
 		}
 	}
 }
@@ -113,58 +105,52 @@ func (x *index) lost(at uint64, keys []string) bool {
 	return slices.ContainsFunc(keys, func(key string) bool { return at < x.watched[key].dropped })
 }
 
-// find gives what a viewer of keys at a place lacks, in the order of the log.
-func (x *index) find(at uint64, keys []string) (found []posting) {
+// find gives the numbers of what a viewer of keys at a place lacks, appended to dst, in order.
+func (x *index) find(dst []uint64, at uint64, keys []string) []uint64 {
 	lists := 0
-	since := func(n int, runAt func(int) uint64) int {
-		return sort.Search(n, func(i int) bool { return runAt(i) >= at })
-	}
-	for _, key := range keys {
-		have := x.postings[key]
-		if have = have[since(len(have), func(i int) uint64 { return have[i].run }):]; len(have) > 0 {
-			found = append(found, have...)
+	add := func(numbers []uint64) {
+		i, _ := slices.BinarySearch(numbers, at)
+		if i < len(numbers) {
+			dst = append(dst, numbers[i:]...)
 			lists++
 		}
 	}
-	if gaps := x.gaps[since(len(x.gaps), func(i int) uint64 { return x.gaps[i] }):]; len(gaps) > 0 {
-		for _, number := range gaps {
-			found = append(found, posting{run: number})
-		}
-		lists++
+	for _, key := range keys {
+		add(x.postings[key])
 	}
+	add(x.gaps)
 	if lists > 1 {
-		slices.SortFunc(found, func(a, b posting) int {
-			if a.run != b.run {
-				return cmp.Compare(a.run, b.run)
-			}
-			return a.i - b.i
-		})
+		slices.Sort(dst)
 	}
-	return found
+	return dst
 }
 
-// hit is one event of the log that a viewer of keys lacks.
-type hit struct {
-	run *domain.Run
-	i   int
-}
-
-// takeKeys is take for a viewer who watches keys: whole runs of hits, as many as limit bytes hold, and the place after them.
-func (l *log) takeKeys(at uint64, keys []string, limit int) (hits []hit, next uint64, t taken) {
+// takeKeys is take for a viewer who watches keys: the spans are of what it lacks alone. Where they do not lead to the end, all that it wants of their last run is among them.
+func (l *log) takeKeys(dst []domain.Span, at uint64, keys []string, limit int) taken {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
+	t := taken{spans: dst, next: at}
 	if l.index.lost(at, keys) {
-		return nil, at, taken{fell: true}
+		t.fell = true
+		return t
 	}
-	for _, p := range l.index.find(at, keys) {
-		run := l.runs[p.run-l.first]
-		if limit <= 0 && p.run != next-1 {
-			return hits, next, taken{}
+	var few [16]uint64
+	for _, number := range l.index.find(few[:0], at, keys) {
+		e := &l.runs[l.find(number)]
+		if t.size >= limit && number >= t.next {
+			return t
 		}
-		hits, next = append(hits, hit{run, p.i}), p.run+1
-		if run.Gap == nil {
-			limit -= run.Messages[p.i].Size()
+		i := int(number - e.number)
+		if n := len(t.spans); n > 0 && t.spans[n-1].Run == e.Run && t.spans[n-1].To == i {
+			t.spans[n-1].To++
+		} else {
+			t.spans = append(t.spans, domain.Span{Run: e.Run, From: i, To: i + 1})
+		}
+		t.next = e.end()
+		if e.Gap == nil {
+			t.size += e.Messages[i].Size()
 		}
 	}
-	return hits, l.end(), taken{head: l.head, ended: l.ended}
+	t.next, t.head, t.ended = l.next, l.head, l.ended
+	return t
 }

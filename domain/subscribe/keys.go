@@ -1,11 +1,6 @@
 package subscribe
 
-import (
-	"iter"
-	"math"
-
-	"culvert/domain"
-)
+import "math"
 
 // unlimited takes all that a log has.
 const unlimited = math.MaxInt
@@ -27,52 +22,30 @@ func (t *track) gatherKeys() (again bool) {
 	if t.conflates() {
 		limit = unlimited
 	}
-	hits, next, got := t.live.takeKeys(t.at, t.s.filter.list, limit)
+	memory := t.s.memory
+	got := t.live.takeKeys(memory.runs[:0], t.at, t.s.filter.list, limit)
 	if got.fell {
 		t.fellOut()
 		return true
 	}
-	for i := 0; i < len(hits); {
-		if t.conflates() && (i == 0 || hits[i-1].run.Gap != nil) {
-			t.conflate(eventsOfHits(hits[i:]))
+	memory.runs = got.spans
+	for i, span := range got.spans {
+		if t.conflates() && (i == 0 || got.spans[i-1].Run.Gap != nil) {
+			t.conflate(eventsOf(got.spans[i:]))
 		}
-		run, from := hits[i].run, hits[i].i
-		to := from
-		for ; i < len(hits) && hits[i].run == run && hits[i].i == to; i++ {
-			to++
-		}
-		t.give(run, from, to, nil)
-		if run.Gap == nil {
-			for _, m := range run.Messages[from:to] {
-				t.s.room -= m.Size()
-			}
-		}
-		t.vector = run.After
+		t.give(span.Run, span.From, span.To, nil)
+		t.vector = span.Run.After
 	}
-	t.at, t.newest = next, nil
+	t.s.room -= got.size
+	t.at, t.newest = got.next, nil
 	switch {
 	case got.head == nil:
 		return true
-	case got.ended != nil && len(hits) == 0:
+	case got.ended != nil && len(got.spans) == 0:
 		t.s.fail(got.ended)
 	case !t.vector.Equal(got.head):
 		t.vector = got.head
 		t.s.unmarked = true
 	}
-	return false
-}
-
-// eventsOfHits are the messages of hits, and nothing in place of a gap.
-func eventsOfHits(hits []hit) iter.Seq2[*domain.Run, *domain.Message] {
-	return func(yield func(*domain.Run, *domain.Message) bool) {
-		for _, h := range hits {
-			var m *domain.Message
-			if h.run.Gap == nil {
-				m = h.run.Messages[h.i]
-			}
-			if !yield(h.run, m) {
-				return
-			}
-		}
-	}
+	return got.ended != nil && t.s.over == nil
 }

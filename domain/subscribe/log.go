@@ -1,6 +1,7 @@
 package subscribe
 
 import (
+	"sort"
 	"sync"
 	"time"
 
@@ -8,22 +9,27 @@ import (
 )
 
 const (
-	runMessages = 512      // a run is no longer than this,
-	runBytes    = 64 << 10 // nor, but for its first message, larger: the log is trimmed and handed out by whole runs
+	runMessages = 512         // a run is no longer than this,
+	runBytes    = 64 << 10    // nor, but for its first message, larger: the log is trimmed by whole runs
+	runParts    = 16          // nor, where it grows, more than such a part of what the window holds,
+	runTime     = time.Second // nor does it grow when it is older than this, since it is trimmed by the age of its first message
 )
 
 // log is the bounded stretch of one topic that viewers share. Appending wakes them; each takes what lies between its place
 // and the end. Nobody can hold up an append.
+//
+// What happens in a log, messages and gaps, is numbered without a break from 0 on: these numbers are the places in it. The newest run may grow, which replaces it by a longer one with the
+// same beginning; those that viewers have been given stay as they are.
 type log struct {
 	topic  domain.Topic
 	window Window
-	bells  *bells         // of those who wait for more
+	bells  *bells // of those who wait for more
+	blocks domain.Blocks
 	origin *domain.Vector // where it began
 
-	mu    sync.RWMutex // guards what follows
-	runs  []*domain.Run
-	sizes []int  // of runs, in bytes
-	first uint64 // the number of runs[0]; runs are numbered without gaps
+	mu   sync.RWMutex // guards what follows
+	runs []entry
+	next uint64 // the number of what happens next
 	// floor is the number of the first run that a viewer can come in at from outside, and tail the vector before it: the
 	// runs below belong to an incarnation of the topic that ended, and only those who are there already walk through them.
 	floor uint64
@@ -40,6 +46,16 @@ type log struct {
 	index    *index        // nil while nobody asks for keys
 	ended    error
 }
+
+// entry is a run as it stands in a log.
+type entry struct {
+	*domain.Run
+	number uint64 // of its first event
+	size   int    // in bytes
+}
+
+// end is the number after the entry.
+func (e entry) end() uint64 { return e.number + uint64(e.Len()) }
 
 func newLog(topic domain.Topic, window Window, at *domain.Vector, bells *bells) *log {
 	return &log{topic: topic, window: window, bells: bells, origin: at, tail: at, head: at}
@@ -58,14 +74,13 @@ func (l *log) append(c domain.Chunk, now time.Time) {
 func (l *log) add(c domain.Chunk, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	older := len(l.runs)
+	old := l.next
 	l.resolve(c)
 	if c.Gap != nil {
 		l.appendGap(c, now)
 	}
-	for batch := range runsOf(c.Messages) {
-		after := l.head.With(batch[len(batch)-1].After())
-		l.push(&domain.Run{Topic: l.topic, Partition: c.Partition, Base: l.head, Messages: batch, After: after, Appended: now})
+	for rest := c.Messages; len(rest) > 0; {
+		rest = rest[l.appendSome(c.Partition, rest, now):]
 	}
 	if n := len(c.Messages); n > 0 {
 		if t := c.Messages[n-1].Time; !t.IsZero() {
@@ -76,18 +91,56 @@ func (l *log) add(c domain.Chunk, now time.Time) {
 	if after := c.After(before); !ok || after != before {
 		l.head = l.head.With(after)
 	}
-	l.trim(older, now)
+	l.trim(old, now)
+}
+
+// appendSome adds as many messages of a partition as make a run, or as the newest run has room for, and tells how many.
+func (l *log) appendSome(partition int32, messages []*domain.Message, now time.Time) int {
+	last := len(l.runs) - 1
+	if last >= 0 && l.grows(l.runs[last], partition, now) {
+		e := &l.runs[last]
+		most := min(runMessages, l.window.Messages/runParts) - e.Len()
+		if n, size := fit(messages, most, min(runBytes, l.window.Bytes/runParts)-e.size); n > 0 {
+			old := e.end()
+			e.Run = e.Grown(messages[:n], l.head.With(messages[n-1].After()), now)
+			e.size += size
+			l.appended(*e, old, size)
+			return n
+		}
+	}
+	n, size := fit(messages, runMessages, runBytes)
+	if n == 0 {
+		n, size = 1, messages[0].Size()
+	}
+	l.push(&domain.Run{
+		Topic: l.topic, Partition: partition, Base: l.head, Messages: messages[:n:n], After: l.head.With(messages[n-1].After()), Appended: now, Blocks: &l.blocks,
+	}, size)
+	return n
+}
+
+// grows reports whether messages of a partition may become part of the newest run. One with long cursors does not grow: the last of its events is one that has its cursor.
+func (l *log) grows(e entry, partition int32, now time.Time) bool {
+	return e.Gap == nil && e.Partition == partition && e.After == l.head && now.Sub(e.Appended) < runTime && !e.Thinned()
+}
+
+// fit is how many of messages are no more than most and have no more than room bytes, and how many bytes they have.
+func fit(messages []*domain.Message, most, room int) (n, size int) {
+	for n < len(messages) && n < most && size+messages[n].Size() <= room {
+		size += messages[n].Size()
+		n++
+	}
+	return n, size
 }
 
 // appendGap adds the hole before a chunk's messages, and lets a new epoch begin where the chunk says so.
 func (l *log) appendGap(c domain.Chunk, now time.Time) {
 	before, after := l.head, afterGap(l.head, c)
-	l.push(&domain.Run{Topic: l.topic, Partition: c.Partition, Base: before, Gap: c.Gap, After: after, Appended: now})
+	l.push(&domain.Run{Topic: l.topic, Partition: c.Partition, Base: before, Gap: c.Gap, After: after, Appended: now}, 0)
 	switch {
 	case after.Epoch != before.Epoch:
-		l.floor, l.tail, l.late = l.end(), after, nil
+		l.floor, l.tail, l.late = l.next, after, nil
 	case again(before, c.Gap):
-		l.floor, l.tail, l.late, l.anew = l.end(), after, nil, l.end()
+		l.floor, l.tail, l.late, l.anew = l.next, after, nil, l.next
 	}
 }
 
@@ -107,45 +160,66 @@ func (l *log) resolve(c domain.Chunk) {
 	l.late[at.Partition] = at.Next
 }
 
-func (l *log) push(r *domain.Run) {
-	size := 0
-	for _, m := range r.Messages {
-		size += m.Size()
-	}
-	l.runs = append(l.runs, r)
-	l.sizes = append(l.sizes, size)
-	l.messages += len(r.Messages)
+func (l *log) push(r *domain.Run, size int) {
+	e := entry{Run: r, number: l.next, size: size}
+	l.runs = append(l.runs, e)
+	l.appended(e, l.next, size)
+}
+
+// appended counts what e has got from a number on.
+func (l *log) appended(e entry, from uint64, size int) {
+	l.next = e.end()
+	l.messages += len(e.Messages) - int(from-e.number)
 	l.bytes += size
-	l.head = r.After
+	l.head = e.After
 	if l.index != nil {
-		l.index.add(l.end()-1, r)
+		l.index.add(e, from)
 	}
 }
 
-// trim drops the oldest of the older runs while the window is exceeded. What was appended last stays whatever it is: else a chunk larger than the window could be
+// trim drops the oldest runs while the window is exceeded. What was appended last, from number old on, stays whatever it is: else a chunk larger than the window could be
 // seen by nobody.
-func (l *log) trim(older int, now time.Time) {
+func (l *log) trim(old uint64, now time.Time) {
 	n := 0
-	for n < older && (l.messages > l.window.Messages || l.bytes > l.window.Bytes || now.Sub(l.runs[n].Appended) > l.window.Age) {
-		l.messages -= len(l.runs[n].Messages)
-		l.bytes -= l.sizes[n]
-		if l.first+uint64(n) >= l.floor {
-			l.floor, l.tail = l.first+uint64(n)+1, l.runs[n].After
+	for n < len(l.runs) && l.runs[n].end() <= old && (l.messages > l.window.Messages || l.bytes > l.window.Bytes || now.Sub(l.runs[n].Appended) > l.window.Age) {
+		e := l.runs[n]
+		l.messages -= len(e.Messages)
+		l.bytes -= e.size
+		if e.number >= l.floor {
+			l.floor, l.tail = e.end(), e.After
 		}
 		if l.index != nil {
-			l.index.drop(l.first+uint64(n), l.runs[n])
+			l.index.drop(e)
 		}
 		n++
 	}
 	clear(l.runs[:n])
-	l.runs, l.sizes, l.first = l.runs[n:], l.sizes[n:], l.first+uint64(n)
+	l.runs = l.runs[n:]
+}
+
+// first is the number of the first event that is still there.
+func (l *log) first() uint64 {
+	if len(l.runs) == 0 {
+		return l.next
+	}
+	return l.runs[0].number
+}
+
+// find is the index of the run that number is in, or of where the next one will be. Those who ask are mostly near the end.
+func (l *log) find(number uint64) int {
+	const nearby = 4
+	i := len(l.runs)
+	for i > 0 && l.runs[i-1].end() > number {
+		if len(l.runs)-i == nearby {
+			return sort.Search(i, func(i int) bool { return l.runs[i].end() > number })
+		}
+		i--
+	}
+	return i
 }
 
 // inside are the runs that a viewer can come in at, in which vectors only grow.
-func (l *log) inside() []*domain.Run { return l.runs[l.floor-l.first:] }
-
-// end is the number that the next run will have.
-func (l *log) end() uint64 { return l.first + uint64(len(l.runs)) }
+func (l *log) inside() []entry { return l.runs[l.find(l.floor):] }
 
 // finish ends the log: who has read it to its end is told err.
 func (l *log) finish(err error) {
@@ -167,52 +241,41 @@ func (l *log) stats() (messages, bytes int, lag time.Duration) {
 func (l *log) live() (at uint64, head *domain.Vector, anew uint64) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	return l.end(), l.head, l.anew
+	return l.next, l.head, l.anew
 }
 
 // taken is what a viewer at some place is given.
 type taken struct {
-	runs []*domain.Run
+	// spans are what comes next, of which each but the first is a whole run, and next is the place after them.
+	spans []domain.Span
+	next  uint64
 	// size is about how many bytes they are.
 	size int
 	// fell says that the place is no longer in the log.
 	fell bool
-	// head, where there are no runs, is the vector at the end, and ended why no more will come.
+	// head, where the spans lead to the end, is the vector there, and ended why no more will come.
 	head  *domain.Vector
 	ended error
 }
 
-// take gives the runs from number at on, about as many as limit bytes hold, appended to dst.
-func (l *log) take(dst []*domain.Run, at uint64, limit int) taken {
+// take gives what happened from number at on, about as much as limit bytes hold, appended to dst.
+func (l *log) take(dst []domain.Span, at uint64, limit int) taken {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	if at < l.first {
-		return taken{fell: true}
+	t := taken{spans: dst, next: at}
+	if at < l.first() {
+		t.fell = true
+		return t
 	}
-	size := 0
-	for i := int(at - l.first); i < len(l.runs) && size < limit; i++ {
-		dst = append(dst, l.runs[i])
-		size += l.sizes[i]
+	for i := l.find(at); i < len(l.runs) && t.size < limit; i++ {
+		e, from := &l.runs[i], int(t.next-l.runs[i].number)
+		n := e.Len()
+		t.spans = append(t.spans, domain.Span{Run: e.Run, From: from, To: n})
+		t.size += e.size / n * (n - from)
+		t.next = e.number + uint64(n)
 	}
-	if len(dst) > 0 {
-		return taken{runs: dst, size: size}
+	if t.next == l.next {
+		t.head, t.ended = l.head, l.ended
 	}
-	return taken{head: l.head, ended: l.ended}
-}
-
-// runsOf cuts messages into runs.
-func runsOf(messages []*domain.Message) func(yield func([]*domain.Message) bool) {
-	return func(yield func([]*domain.Message) bool) {
-		for len(messages) > 0 {
-			n, size := 0, 0
-			for n < len(messages) && n < runMessages && (n == 0 || size+messages[n].Size() <= runBytes) {
-				size += messages[n].Size()
-				n++
-			}
-			if !yield(messages[:n:n]) {
-				return
-			}
-			messages = messages[n:]
-		}
-	}
+	return t
 }

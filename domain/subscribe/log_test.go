@@ -30,30 +30,30 @@ func at(epoch domain.Epoch, next ...int64) *domain.Vector {
 func TestWhereAViewerComesIn(t *testing.T) {
 	now := time.Now()
 	l := newLog("t", wide, at(1, 100, 100), new(bells))
-	l.append(chunk(0, 100, 110), now) // run 0
-	l.append(chunk(1, 100, 105), now) // run 1
-	l.append(chunk(0, 110, 120), now) // run 2
+	l.append(chunk(0, 100, 110), now) // numbers 0 to 9
+	l.append(chunk(1, 100, 105), now) // to 14
+	l.append(chunk(0, 110, 120), now) // to 24
 	for name, c := range map[string]struct {
 		v       *domain.Vector
 		checked uint64
-		run     uint64
+		number  uint64
 		ok      bool
 	}{
 		"lacks all":                          {at(1, 100, 100), unchecked, 0, true},
-		"lacks all of one partition":         {at(1, 120, 100), unchecked, 1, true},
-		"lacks the last":                     {at(1, 115, 105), unchecked, 2, true},
-		"lacks nothing":                      {at(1, 120, 105), unchecked, 3, true},
+		"lacks all of one partition":         {at(1, 120, 100), unchecked, 10, true},
+		"lacks the last":                     {at(1, 115, 105), unchecked, 15, true},
+		"lacks nothing":                      {at(1, 120, 105), unchecked, 25, true},
 		"came too late":                      {at(1, 99, 105), unchecked, 0, false},
 		"of another epoch":                   {at(2, 120, 105), unchecked, 0, false},
 		"ahead, says a stranger":             {at(1, 130, 105), unchecked, 0, false},
-		"ahead, says the broker":             {at(1, 130, 105), 0, 3, true},
+		"ahead, says the broker":             {at(1, 130, 105), 0, 25, true},
 		"knows no place":                     {&domain.Vector{Epoch: 1, Since: now}, unchecked, 0, false},
 		"a partition that began elsewhere":   {at(1, 120, 105, 7), unchecked, 0, false},
-		"the same, says the broker":          {at(1, 120, 105, 7), 0, 3, true},
+		"the same, says the broker":          {at(1, 120, 105, 7), 0, 25, true},
 		"has not seen one of the partitions": {at(1, 120), unchecked, 0, false},
 	} {
-		if run, ok := l.enter(c.v, c.checked); ok != c.ok || ok && run != c.run {
-			t.Errorf("%s: run %d, %v; want run %d, %v", name, run, ok, c.run, c.ok)
+		if number, ok := l.enter(c.v, c.checked); ok != c.ok || ok && number != c.number {
+			t.Errorf("%s: number %d, %v; want %d, %v", name, number, ok, c.number, c.ok)
 		}
 	}
 }
@@ -66,8 +66,8 @@ func TestNobodyComesInBeforeANewEpoch(t *testing.T) {
 	anew := chunk(0, 0, 3)
 	anew.Epoch, anew.Gap = 2, &domain.Gap{Reason: domain.GapEpoch, Lost: domain.LostUnknown}
 	l.append(anew, now)
-	if run, ok := l.enter(at(2, 0), unchecked); !ok || run != 2 {
-		t.Errorf("the first run of the new epoch is 2; came in at %d, %v", run, ok)
+	if number, ok := l.enter(at(2, 0), unchecked); !ok || number != 6 {
+		t.Errorf("the new epoch begins with 6; came in at %d, %v", number, ok)
 	}
 	if _, ok := l.enter(at(1, 4), unchecked); ok {
 		t.Error("came into an epoch that has ended")
@@ -93,8 +93,8 @@ func TestAPartitionThatIsReadLate(t *testing.T) {
 	tr := bareTrack(t, l)
 	tr.at, tr.vector, tr.own = entered, mine, true
 	tr.gather()
-	if tr.replay == nil || !tr.replay.from.Vector().Equal(mine) || len(tr.s.spans) != 0 {
-		t.Errorf("a replay %+v, want one from %+v, and nothing before it: %v", tr.replay, mine, tr.s.spans)
+	if tr.replay == nil || !tr.replay.from.Vector().Equal(mine) || len(tr.s.memory.spans) != 0 {
+		t.Errorf("a replay %+v, want one from %+v, and nothing before it: %v", tr.replay, mine, tr.s.memory.spans)
 	}
 	if _, ok := l.enter(at(1, 10, 3), unchecked); ok {
 		t.Error("came in past what the log lacks")
@@ -122,6 +122,7 @@ func bareTrack(t *testing.T, l *log) *track {
 	s := newStream(service, ports.View{}, nil)
 	tr := &track{s: s, topic: l.topic, feed: &feed{}, live: l, source: l, hook: l.bells.hang(s.bell, nil), leaveFeed: func() {}}
 	s.tracks, s.room = []*track{tr}, 1<<20
+	s.remember()
 	t.Cleanup(s.end)
 	return tr
 }

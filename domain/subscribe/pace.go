@@ -23,7 +23,7 @@ type pace struct {
 	worked    time.Time     // since when it has not waited
 }
 
-// seat is the place of one viewer: the number of the next run that it takes.
+// seat is the place of one viewer: the number of what it takes next.
 type seat struct{ at atomic.Uint64 }
 
 const (
@@ -70,7 +70,7 @@ func (p *pace) move() {
 	}
 }
 
-// passed reports whether all viewers who are at run first or past it, are at run then, or past that. Those before first have lost their place already.
+// passed reports whether all viewers who are at number first or past it, are at number then, or past that. Those before first have lost their place already.
 func (p *pace) passed(first, then uint64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -82,7 +82,7 @@ func (p *pace) passed(first, then uint64) bool {
 	return true
 }
 
-// wait returns when the log can begin at run then instead of first without taking a viewer's place away, or the reader may wait no longer. It is the reader's.
+// wait returns when the log can begin at number then instead of first without taking a viewer's place away, or the reader may wait no longer. It is the reader's.
 func (p *pace) wait(ctx context.Context, first, then uint64) {
 	now := time.Now()
 	p.allowance = min(p.allowance+now.Sub(p.worked)/paceShare, paceMost)
@@ -108,15 +108,18 @@ func (p *pace) wait(ctx context.Context, first, then uint64) {
 	p.allowance = max(p.allowance-p.worked.Sub(now), 0)
 }
 
-// room tells with which run the log begins, and with which it would where so many bytes more were appended.
+// room tells with which number the log begins, and with which it would where so many bytes more were appended.
 func (l *log) room(size int) (first, then uint64) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	n := 0
-	for bytes := l.bytes + size; n < len(l.runs) && bytes > l.window.Bytes; n++ {
-		bytes -= l.sizes[n]
+	first = l.first()
+	then = first
+	bytes := l.bytes + size
+	for n := 0; n < len(l.runs) && bytes > l.window.Bytes; n++ {
+		bytes -= l.runs[n].size
+		then = l.runs[n].end()
 	}
-	return l.first, l.first + uint64(n)
+	return first, then
 }
 
 func sizeOf(messages []*domain.Message) (size int) {

@@ -211,7 +211,7 @@ func everyMessageOnceOrAGap(ctx context.Context, t *rapid.T) {
 	b.prints = rapid.Bool().Draw(t, "prints")
 	b.marked = !b.prints && rapid.Bool().Draw(t, "marked") // a place past a mark has no fingerprint to go by
 	cfg := testConfig()
-	cfg.Window.Messages = rapid.IntRange(1, 20).Draw(t, "window")
+	cfg.Window.Messages = rapid.SampledFrom([]int{1, 5, 20, 50, 100}).Draw(t, "window") // in the larger ones runs grow
 	cfg.BatchBytes = rapid.IntRange(1, 2000).Draw(t, "batch")
 	s, err := New(b, cfg)
 	if err != nil {
@@ -284,6 +284,7 @@ type viewer struct {
 	view   ports.View
 	stream ports.Stream
 	cancel context.CancelFunc
+	woken  *flag // of a viewer that polls
 }
 
 func drawViewer(t *rapid.T) *viewer {
@@ -292,6 +293,10 @@ func drawViewer(t *rapid.T) *viewer {
 	v.view.Overflow = rapid.SampledFrom([]ports.Overflow{ports.OverflowResume, ports.OverflowDrop, ports.OverflowDisconnect}).Draw(t, "overflow")
 	if rapid.Bool().Draw(t, "filtered") {
 		v.view.Keys = [][]byte{[]byte("b")}
+	}
+	if rapid.Bool().Draw(t, "polls") {
+		v.woken = new(flag)
+		v.view.Waker = v.woken
 	}
 	f := newFilter(v.view.Keys, nil)
 	v.witness = witness{t: t, wants: f.wants}
@@ -303,7 +308,7 @@ func (v *viewer) read(ctx context.Context, t *rapid.T, s *Service) (something bo
 	if v.stream == nil {
 		v.open(ctx, t, s)
 	}
-	b, err := v.stream.Next(ctx)
+	b, err := v.ask(ctx)
 	if bye := (*domain.Bye)(nil); errors.As(err, &bye) {
 		v.told(v.stream.Cursor().String())
 		v.leave()
@@ -312,7 +317,33 @@ func (v *viewer) read(ctx context.Context, t *rapid.T, s *Service) (something bo
 		t.Fatal(err)
 	}
 	v.saw(b)
+	if v.woken != nil && len(b.Spans) > 0 {
+		v.stream.Written()
+	}
 	return len(b.Spans) > 0
+}
+
+// ask asks for the next batch. Who polls does so only when it was woken, or when there was more: else it lets the time of a heartbeat pass.
+func (v *viewer) ask(ctx context.Context) (ports.Batch, error) {
+	if v.woken == nil {
+		return v.stream.Next(ctx)
+	}
+	for {
+		if !v.woken.down() {
+			time.Sleep(v.view.Heartbeat)
+			synctest.Wait()
+			if !v.woken.down() {
+				return v.stream.Silence(), nil
+			}
+		}
+		b, more, err := v.stream.Poll()
+		if more {
+			v.woken.Wake()
+		}
+		if len(b.Spans) > 0 || err != nil {
+			return b, err
+		}
+	}
 }
 
 func (v *viewer) open(ctx context.Context, t *rapid.T, s *Service) {
@@ -332,6 +363,9 @@ func (v *viewer) open(ctx context.Context, t *rapid.T, s *Service) {
 		t.Fatal(err)
 	}
 	v.stream = stream
+	if v.woken != nil {
+		v.woken.Wake()
+	}
 	v.opened(stream.Ready())
 }
 

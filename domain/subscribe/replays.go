@@ -191,6 +191,17 @@ func (rs *replays) done(c *clientReplays, client string) {
 	}
 }
 
+// ringAll tells all viewers of replays.
+func (rs *replays) ringAll() {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	for _, running := range rs.topics {
+		for _, r := range running {
+			r.bells.ringAll()
+		}
+	}
+}
+
 // waits reports whether a replay has not got its turn yet.
 func (rs *replays) waits(r *replay) bool {
 	rs.mu.Lock()

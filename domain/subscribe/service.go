@@ -25,6 +25,7 @@ type Service struct {
 	cfg       Config
 	replays   replays
 	discovery discovery
+	memories  sync.Pool     // of *memory
 	draining  chan struct{} // closed when no stream goes on
 	work      sync.WaitGroup
 
@@ -43,6 +44,7 @@ func New(b Broker, cfg Config) (*Service, error) {
 		cfg:       cfg,
 		replays:   newReplays(cfg),
 		discovery: discovery{list: b.Topics, every: cfg.Discovery},
+		memories:  sync.Pool{New: func() any { return new(memory) }},
 		draining:  make(chan struct{}),
 		feeds:     map[domain.Topic]*feed{},
 	}, nil
@@ -161,8 +163,12 @@ func (s *Service) Drain(ctx context.Context) error {
 	}
 	for _, f := range s.feeds {
 		f.close(nil)
+		f.bells.ringAll()
 	}
 	s.mu.Unlock()
+	// Streams that are polled do not see the closing by themselves. What they wait for is a feed, or one of these.
+	s.replays.ringAll()
+	s.discovery.ringAll()
 
 	done := make(chan struct{})
 	// Ends with the last stream, which its edge closes after the bye.

@@ -284,6 +284,7 @@ func TestAFeedThatTheDrainClosesIsNoTroubleOfTheBroker(t *testing.T) {
 		go func() { _ = s.Drain(t.Context()) }()
 		synctest.Wait()
 		st := viewed.(*stream)
+		st.remember()
 		st.gather() // as if Next had looked at the drain just before it began
 		if st.over == nil || st.over.Reason != domain.ByeShutdown {
 			t.Errorf("the view is over with %v, want a bye with shutdown", st.over)

@@ -279,6 +279,7 @@ func TestAReplayOutlivesWhoBeganIt(t *testing.T) {
 		defer leaveSlow()
 		fast, leaveFast := view(t, s, ports.View{Resume: &cursor})
 		defer leaveFast()
+		synctest.Wait()
 		if b.readers() != 2 {
 			t.Fatalf("%d readers", b.readers())
 		}

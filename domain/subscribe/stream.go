@@ -42,13 +42,14 @@ type stream struct {
 	unmarked bool
 	over     *domain.Bye
 
-	room  int           // about how many bytes the next batch may still get
-	spans []domain.Span // of the next batch
-	out   []domain.Span // of the last one, which is the caller's until it asks again
-	timer *time.Timer
+	room   int     // about how many bytes the next batch may still get
+	memory *memory // of the next batch, or of the last one, which is the caller's until it has been written; else nil
+	timer  *time.Timer
 }
 
 func newStream(s *Service, v ports.View, life <-chan struct{}) *stream {
+	joining := v
+	joining.Resume = nil // which may be long, and says nothing of topics that join later
 	return &stream{
 		service:    s,
 		life:       life,
@@ -58,7 +59,7 @@ func newStream(s *Service, v ports.View, life <-chan struct{}) *stream {
 		batchBytes: s.cfg.BatchBytes,
 		left:       v.Limit,
 		bell:       newBell(v.Waker),
-		joining:    v,
+		joining:    joining,
 	}
 }
 
@@ -106,14 +107,16 @@ func (s *stream) compose(vector func(*track) *domain.Vector) domain.Cursor {
 
 // Next gives the next batch as ports.Stream says.
 func (s *stream) Next(ctx context.Context) (ports.Batch, error) {
-	clear(s.out)
+	s.Written()
 	beat, beaten := s.beat(), false
 	for {
-		batch, some, err := s.take()
-		if some || err != nil {
+		batch, more, err := s.round()
+		switch {
+		case len(batch.Spans) > 0 || err != nil:
 			return batch, err
-		}
-		if beaten {
+		case more:
+			continue
+		case beaten:
 			return s.Silence(), nil
 		}
 		select {
@@ -130,19 +133,7 @@ func (s *stream) Next(ctx context.Context) (ports.Batch, error) {
 }
 
 // Poll gives the next batch as ports.Stream says.
-func (s *stream) Poll() (batch ports.Batch, more bool, err error) {
-	select {
-	case <-s.life:
-		return batch, false, context.Canceled
-	default:
-	}
-	return s.take()
-}
-
-// Written lets go of the last batch.
-func (s *stream) Written() {
-	clear(s.out)
-}
+func (s *stream) Poll() (batch ports.Batch, more bool, err error) { return s.round() }
 
 // Silence implements ports.Stream.
 func (s *stream) Silence() ports.Batch {
@@ -155,8 +146,9 @@ func (s *stream) Silence() ports.Batch {
 	return ports.Batch{Mark: s.cursor().String()}
 }
 
-// take gives what there is, and tells whether that is something.
-func (s *stream) take() (batch ports.Batch, some bool, err error) {
+// round gives what there is, and whether there may be more at once. Where it says that there is no more, the bell rings when there is: each track asks to be rung before it looks, and nothing
+// is left undone that no bell tells of.
+func (s *stream) round() (batch ports.Batch, more bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -168,20 +160,29 @@ func (s *stream) take() (batch ports.Batch, some bool, err error) {
 	if s.over == nil {
 		s.over = s.shutdown()
 	}
-	for s.over == nil {
-		again := s.gather()
-		if len(s.spans) > 0 {
-			return s.batch(), true, nil
-		}
-		s.settle()
-		if s.over == nil && s.finished() {
-			s.over = &domain.Bye{Reason: domain.ByeEnd}
-		}
-		if s.over == nil && !again {
-			return batch, false, nil
-		}
+	if s.over != nil {
+		return batch, false, s.over
 	}
-	return batch, false, s.over
+	s.remember()
+	more = s.gather()
+	s.settle()
+	if len(s.memory.spans) > 0 {
+		return ports.Batch{Spans: s.memory.spans}, more || s.ends(), nil
+	}
+	s.Written()
+	if s.over == nil && s.finished() {
+		s.over = &domain.Bye{Reason: domain.ByeEnd}
+	}
+	if s.over != nil {
+		return batch, false, s.over
+	}
+	// A service that began to drain since the look above may have rung before the tracks asked for it.
+	return batch, more || s.drains(), nil
+}
+
+// ends reports whether a bye comes after the batch.
+func (s *stream) ends() bool {
+	return s.over != nil || s.cut != nil || s.drains() || s.finished()
 }
 
 // gather collects what the tracks hold, and reports whether it is worth asking again at once.
@@ -195,13 +196,6 @@ func (s *stream) gather() (again bool) {
 	}
 	s.turn++
 	return s.room <= 0
-}
-
-// batch hands out what was gathered.
-func (s *stream) batch() ports.Batch {
-	s.out, s.spans = s.spans, s.out[:0]
-	s.settle()
-	return ports.Batch{Spans: s.out}
 }
 
 // settle makes what was gathered the place that the client may be told.
@@ -221,11 +215,18 @@ func (s *stream) finished() bool {
 
 // shutdown is the bye of a service that drains; nil before that. It closes the feeds, too, whose end is no trouble of the broker's then.
 func (s *stream) shutdown() *domain.Bye {
+	if s.drains() {
+		return &domain.Bye{Reason: domain.ByeShutdown, Reconnect: true}
+	}
+	return nil
+}
+
+func (s *stream) drains() bool {
 	select {
 	case <-s.service.draining:
-		return &domain.Bye{Reason: domain.ByeShutdown, Reconnect: true}
+		return true
 	default:
-		return nil
+		return false
 	}
 }
 
@@ -263,4 +264,5 @@ func (s *stream) end() {
 	if s.closing != nil {
 		s.closing.stop()
 	}
+	s.bell.ring() // who polls is told, too
 }

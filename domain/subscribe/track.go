@@ -24,7 +24,7 @@ type track struct {
 	seat *seat
 	// source is the log that is read: the live one, or the replay's; nil until the first place in it is known.
 	source *log
-	// at is the number of the source's next run.
+	// at is the number of what comes next in the source.
 	at uint64
 	// vector is the place: what has been gathered, or passed over since it did not match.
 	vector *domain.Vector
@@ -45,9 +45,8 @@ type track struct {
 	patience *time.Timer
 	giveUp   time.Time
 
-	runs      []*domain.Run // memory for those that are walked
-	hook      *hook         // of the bell, at the source or at what opens it
-	leave     func()        // of the replay
+	hook      *hook  // of the bell, at the source or at what opens it
+	leave     func() // of the replay
 	leaveFeed func()
 }
 

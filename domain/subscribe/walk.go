@@ -1,6 +1,10 @@
 package subscribe
 
-import "culvert/domain"
+import (
+	"sort"
+
+	"culvert/domain"
+)
 
 // gather gives what the source holds past the track's place, and reports whether it is worth asking again at once.
 func (t *track) gather() (again bool) {
@@ -21,11 +25,15 @@ func (t *track) gather() (again bool) {
 	case t.watching:
 		return t.gatherKeys()
 	}
+	if t.plain() {
+		return t.gatherPlain()
+	}
 	limit := t.s.room
 	if t.conflates() {
 		limit = unlimited
 	}
-	got := t.source.take(t.runs[:0], t.at, limit)
+	memory := t.s.memory
+	got := t.source.take(memory.runs[:0], t.at, limit)
 	switch {
 	case got.fell && t.replay != nil:
 		t.read(domain.StartVector(t.vector))
@@ -33,32 +41,54 @@ func (t *track) gather() (again bool) {
 	case got.fell:
 		t.fellOut()
 		return true
-	case got.runs == nil:
+	case len(got.spans) == 0:
 		return t.rest(got)
 	}
-	t.runs = got.runs
+	memory.runs = got.spans
 	conflated := t.conflates() && got.size > t.s.batchBytes
-	for i, run := range got.runs {
-		if conflated && (i == 0 || got.runs[i-1].Gap != nil) {
-			t.conflate(eventsOf(got.runs[i:]))
+	for i, span := range got.spans {
+		if conflated && (i == 0 || got.spans[i-1].Run.Gap != nil) {
+			t.conflate(eventsOf(got.spans[i:]))
 		}
-		if !t.walk(run) {
+		if !t.walk(span) {
 			t.readWith(domain.StartVector(t.vector), nobody)
 			break
 		}
-		t.at++
+		t.at += uint64(span.To - span.From)
 	}
 	if t.seat != nil {
 		t.replay.pace.moveTo(t.seat, t.at)
 	}
 	t.newest = nil
-	clear(t.runs)
 	t.s.room -= got.size
 	if t.replay != nil && t.source != nil {
 		t.splice()
 	}
 	// Where nothing more is to be done at the end of the log, the bell tells when there is more.
-	return got.size >= limit || t.own || t.replay != nil || t.s.filter.keys != nil
+	return got.head == nil || got.ended != nil || t.own || t.replay != nil || t.s.filter.keys != nil
+}
+
+// plain reports whether this viewer is given just what the log has: all of it, as everybody sees it.
+func (t *track) plain() bool {
+	return !t.own && t.replay == nil && !t.s.several && t.s.left == 0 && !t.conflates() && t.s.filter.wantsAll()
+}
+
+// gatherPlain is gather for such a viewer. It costs the same however much that is.
+func (t *track) gatherPlain() (again bool) {
+	s := t.s
+	got := t.source.take(s.memory.spans, t.at, s.room)
+	switch had := len(s.memory.spans); {
+	case got.fell:
+		t.fellOut()
+		return true
+	case len(got.spans) == had:
+		return t.rest(got)
+	}
+	s.memory.spans = got.spans
+	t.at, t.vector = got.next, got.spans[len(got.spans)-1].Run.After
+	s.room -= got.size
+	s.unmarked = false
+	return got.head == nil || got.ended != nil
 }
 
 // prepare does what had to wait for the broker.
@@ -126,15 +156,16 @@ func later(v, head *domain.Vector) *domain.Vector {
 	return v
 }
 
-// walk moves over one run of the source. False says that the source lacks something before it that this viewer has not seen.
-func (t *track) walk(run *domain.Run) bool {
+// walk moves over what the source has of one run. False says that the source lacks something before it that this viewer has not seen.
+func (t *track) walk(span domain.Span) bool {
+	run := span.Run
 	anew := t.vector.Epoch != run.After.Epoch || again(run.Base, run.Gap)
 	if !t.own || anew {
 		if t.until != nil && anew {
 			t.until.anew(run)
 		}
 		t.own = t.until != nil
-		t.give(run, 0, run.Len(), nil)
+		t.give(run, span.From, span.To, nil)
 		t.vector = run.After
 		return true
 	}
@@ -183,11 +214,7 @@ func (t *track) pending(partition int32) bool {
 
 // unseen is the first event of the run that a viewer lacks who has seen all before offset seen.
 func unseen(run *domain.Run, seen int64) int {
-	i := 0
-	for i < len(run.Messages) && run.Messages[i].Offset < seen {
-		i++
-	}
-	return i
+	return sort.Search(len(run.Messages), func(i int) bool { return run.Messages[i].Offset >= seen })
 }
 
 // give adds what matches of run, from event i up to end, to the batch. own is the viewer's vector before it, where that is not the run's.
@@ -245,6 +272,6 @@ func (t *track) span(run *domain.Run, from, to int, own *domain.Vector) {
 			s.cut = &cut
 		}
 	}
-	s.spans = append(s.spans, span)
+	s.memory.spans = append(s.memory.spans, span)
 	s.unmarked = false
 }
