@@ -171,14 +171,11 @@ func (b *block) extend(had []byte, encode func(dst []byte) []byte) (made []byte,
 	return b.used, false
 }
 
-// join appends b to dst, or to the last of dst where that ends just before b in one block.
-func join(dst [][]byte, b []byte) [][]byte {
-	if n := len(dst); n > 0 {
-		last := dst[n-1]
-		if joined := len(last) + len(b); len(b) > 0 && joined <= cap(last) && &last[:joined][len(last)] == &b[0] {
-			dst[n-1] = last[:joined]
-			return dst
-		}
+// Joined is a and b as one, where b begins in a block just where a ends.
+func Joined(a, b []byte) (both []byte, ok bool) {
+	n := len(a) + len(b)
+	if len(b) == 0 || n > cap(a) || &a[:n][len(a)] != &b[0] {
+		return nil, false
 	}
-	return append(dst, b)
+	return a[:n], true
 }

@@ -146,7 +146,14 @@ func (s Span) After(i int) Cursor {
 // does not change them nor append to them. Where they go on where the last of dst ends, that becomes longer.
 func (s Span) Append(dst [][]byte, f *Format) [][]byte {
 	if s.Own == nil {
-		return join(dst, s.Run.Frames(f).Between(s.From, s.To))
+		shared := s.Run.Frames(f).Between(s.From, s.To)
+		if n := len(dst); n > 0 {
+			if both, ok := Joined(dst[n-1], shared); ok {
+				dst[n-1] = both
+				return dst
+			}
+		}
+		return append(dst, shared)
 	}
 	var own []byte
 	for _, e := range s.Events() {

@@ -1,6 +1,10 @@
 package edge
 
-import "bytes"
+import (
+	"bytes"
+
+	"culvert/domain"
+)
 
 // Parts are bytes to be written to one client, one part after the other: some that nobody ever changes, which all viewers share, and copies. They are used again and again, by one goroutine.
 type Parts struct {
@@ -22,8 +26,14 @@ const (
 	keptBytes = 256 << 10
 )
 
-// Share adds b, which must never change.
+// Share adds b, which must never change. Frames that are neighbours in memory become one part.
 func (p *Parts) Share(b []byte) {
+	if n := len(p.parts); n > 0 {
+		if both, ok := domain.Joined(p.parts[n-1].shared, b); ok {
+			p.parts[n-1].shared = both
+			return
+		}
+	}
 	switch {
 	case len(b) == 0:
 	case len(p.parts) == 0 || len(b) > smallPart:

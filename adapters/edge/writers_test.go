@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -156,5 +157,26 @@ func BenchmarkServe(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		v.serve(&p, now)
+	}
+}
+
+// Frames of neighbours in a log are written from where they lie, as one.
+func TestNeighboursInMemoryAreOnePart(t *testing.T) {
+	block := []byte("one two three")
+	var p Parts
+	p.Share(block[:4])
+	p.Share(block[4:8])
+	p.Share(block[8:])
+	all, size := p.slices()
+	if len(all) != 1 || size != len(block) || &all[0][0] != &block[0] {
+		t.Errorf("%q", all)
+	}
+	p.reset()
+	p.Share(block[:4])
+	p.Share(block[8:]) // not a neighbour
+	p.Share(block[4:8])
+	all, _ = p.slices()
+	if got := string(bytes.Join(all, nil)); got != "one threetwo " || string(block) != "one two three" {
+		t.Errorf("%q of %q", got, block)
 	}
 }
