@@ -22,6 +22,8 @@ type patient struct {
 	stalled context.CancelCauseFunc // is told Slow; may be nil
 	seat    seat
 	trial   *trial // nil before the first TryWrite
+	// awaiting is nil before the first ReadReady.
+	awaiting *awaiting
 
 	mu       sync.Mutex    // guards what follows, and the order of deadlines
 	patience time.Duration // 0: without end; negative: nothing more is to be written

@@ -168,7 +168,7 @@ func (c *conversation) pub(ctx context.Context, o *edge.Object) {
 // answers tells what became of injected messages. It blocks while the client does not read; the window fills meanwhile.
 func (c *conversation) answers(ctx context.Context, outcomes []ports.Outcome) {
 	c.socket.reportFirst(ctx, outcomes)
-	p := parcel{lines: c.lines, buffers: &c.edge.buffers}
+	p := newParcel(c.lines, &c.edge.buffers)
 	defer p.release()
 	var frame []byte
 	for _, o := range outcomes {

@@ -24,8 +24,10 @@ type Edge struct {
 	cfg      Config
 	limits   domain.Limits
 	log      *slog.Logger
+	tooLarge string // the reason of the close for a message that is too long
 
 	melody  *melody.Melody
+	writers *edge.Writers
 	bodies  *domain.Format // what follows the head of a json frame
 	frames  *domain.Format // whole raw frames
 	buffers sync.Pool      // of *[]byte, for parcels
@@ -41,8 +43,8 @@ func New(injector ports.Injector, viewer ports.Viewer, queues ports.Queues, cfg 
 		return nil, err
 	}
 	e := &Edge{
-		injector: injector, viewer: viewer, queues: queues, cfg: cfg, limits: limits, log: log,
-		melody: melody.New(), bodies: edge.NewBodyFormat(), frames: newRawFormat(),
+		injector: injector, viewer: viewer, queues: queues, cfg: cfg, limits: limits, log: log, tooLarge: edge.CloseReason(errMessageTooLarge(limits)),
+		melody: melody.New(), writers: edge.NewWriters(log), bodies: edge.NewBodyFormat(), frames: newRawFormat(),
 		sockets: map[*socket]struct{}{},
 	}
 	e.buffers.New = func() any { return new([]byte) }
@@ -59,13 +61,16 @@ func (e *Edge) setUpMelody() {
 	m.Config.PongWait = e.cfg.PongWait
 	m.Config.WriteWait = e.cfg.WriteTimeout
 	m.Upgrader = &websocket.Upgrader{
-		ReadBufferSize:  0,   // that of net/http is used on
+		ReadBufferSize:  256, // the wire reads more at once
 		WriteBufferSize: 256, // gorilla writes nothing but control frames
 		WriteBufferPool: &sync.Pool{},
 		CheckOrigin:     func(*http.Request) bool { return true }, // the server has checked it
 		Error:           func(http.ResponseWriter, *http.Request, int, error) {},
 	}
-	m.HandleConnect(func(ms *melody.Session) { socketOf(ms).connected(ms.Request.Context()) })
+	m.HandleConnect(func(ms *melody.Session) {
+		ms.Request.Header = nil // it has been answered, and stays as long as the socket does
+		socketOf(ms).connected(ms.Request.Context())
+	})
 	m.HandleMessage(func(ms *melody.Session, p []byte) { socketOf(ms).hear(ms.Request.Context(), true, p) })
 	m.HandleMessageBinary(func(ms *melody.Session, p []byte) { socketOf(ms).hear(ms.Request.Context(), false, p) })
 	m.HandleClose(func(ms *melody.Session, code int, _ string) error { socketOf(ms).closedByClient(code); return nil })

@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"net"
@@ -112,30 +113,42 @@ func FuzzConversation(f *testing.F) {
 	})
 }
 
-func FuzzFrameEnd(f *testing.F) {
-	f.Add(1, 125, 3)
-	f.Add(126, 65535, 200)
-	f.Add(65536, 0, 70000)
-	f.Fuzz(func(t *testing.T, a, b, at int) {
+// FuzzMissing cuts a stream of frames at two places, as a write does that goes in parts, and holds that what is told to be missing ends the frame that was begun.
+func FuzzMissing(f *testing.F) {
+	f.Add(1, 125, 3, 1, 1)
+	f.Add(126, 65535, 200, 129, 1)
+	f.Add(65536, 0, 70000, 10, 60000)
+	f.Add(300, 300, 0, 100, 350)
+	f.Fuzz(func(t *testing.T, a, b, head, first, second int) {
 		const most = 1 << 17
 		if a < 0 || b < 0 || a > most || b > most {
 			return
 		}
-		frames := appendFrame(nil, opText, make([]byte, a))
-		first := len(frames)
-		frames = appendFrame(frames, opBinary, make([]byte, b))
-		if at < 0 || at > len(frames) {
+		one := appendFrame(nil, opText, make([]byte, a))
+		all := appendFrame(bytes.Clone(one), opBinary, make([]byte, b))
+		if head < 4+maxHeader || head > len(one) || first < 0 || second < 0 || first > len(all) || second > len(all)-first {
 			return
 		}
-		want := 0
-		switch {
-		case at > first:
-			want = len(frames)
-		case at > 0:
-			want = first
+		frames := [][]byte{all[:head], all[head:len(one)], all[len(one):]} // the first frame lies in two slices, as one with a shared body does
+		end := func(n int) int {
+			switch {
+			case n == 0:
+				return 0
+			case n <= len(one):
+				return len(one)
+			}
+			return len(all)
 		}
-		if got := frameEnd(frames, at); got != want {
-			t.Errorf("frames of %d and %d bytes: the one at %d ends at %d, not %d", a, b, at, got, want)
+		open := missing(frames, 0, first)
+		if open != end(first)-first {
+			t.Errorf("after %d bytes of frames of %d and %d %d are missing, not %d", first, len(one), len(all)-len(one), open, end(first)-first)
+		}
+		rest := after(frames, first)
+		if sizeOf(rest) != len(all)-first || sizeOf(upTo(rest, open)) != open {
+			t.Errorf("after %d bytes of %d are %d left, of which the first %d are %d", first, len(all), sizeOf(rest), open, sizeOf(upTo(rest, open)))
+		}
+		if got, want := missing(rest, open, second), max(end(first), end(first+second))-first-second; got != want {
+			t.Errorf("after %d and %d bytes %d are missing, not %d", first, second, got, want)
 		}
 	})
 }

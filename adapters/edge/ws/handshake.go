@@ -19,37 +19,51 @@ func (e *Edge) handler(names ...string) edge.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error { return e.serve(w, r, names) }
 }
 
-// serve answers a handshake and serves the socket until it has ended. What refuses the socket is told in its close, since browsers hide
+// serve answers a handshake; the socket is served when it has returned. What refuses the socket is told in its close, since browsers hide
 // the status of a refused handshake; only what is no handshake at all gets a status.
 func (e *Edge) serve(w http.ResponseWriter, r *http.Request, names []string) error {
 	if err := checkHandshake(w.Header(), r); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancelCause(r.Context())
+	ctx, cancel := context.WithCancelCause(edge.Staying(r.Context()))
 	s := newSocket(e, cancel)
-	defer s.end()
+	mine := true
+	defer func() {
+		if mine {
+			s.end()
+		}
+	}()
+	spoken, stay := e.prepare(ctx, s, r, names)
+	if !stay {
+		return nil
+	}
+	w.Header().Del("Sec-Websocket-Protocol")
+	if spoken != "" {
+		w.Header().Set("Sec-Websocket-Protocol", spoken)
+	}
+	conn, buffers, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return err
+	}
+	mine = false
+	// It ends with the connection. The handler does not wait for it, so that nothing is kept of what net/http needs for a request.
+	go s.serve(&hijacked{w.Header(), conn, buffers}, handshakeOf(ctx, s, r))
+	return nil
+}
 
+// prepare opens what the socket is for, unless it has to be refused, which s knows then; and gives the subprotocol to answer with. It does not stay where the client went away meanwhile.
+func (e *Edge) prepare(ctx context.Context, s *socket, r *http.Request, names []string) (spoken string, stay bool) {
+	stop := context.AfterFunc(r.Context(), func() { s.cancel(context.Cause(r.Context())) })
 	agreed, err := negotiate(r, spokenAt(names)...)
 	if err == nil {
 		var free func()
 		if free, err = edge.Admit(ctx); err == nil {
-			defer free()
+			s.free = free
 			err = e.open(ctx, s, r, names, agreed.spoken)
 		}
 	}
-	if r.Context().Err() != nil {
-		return nil // the client went away while its view was opened
-	}
 	s.refusal = err
-	w.Header().Del("Sec-Websocket-Protocol")
-	if agreed.answered != "" {
-		w.Header().Set("Sec-Websocket-Protocol", agreed.answered)
-	}
-	err = e.melody.HandleRequestWithKeys(&hijacker{w, s}, r.WithContext(ctx), map[string]any{socketKey: s})
-	if s.wire == nil {
-		return err
-	}
-	return nil // the connection is no longer net/http's, so nothing can be answered; it has ended
+	return agreed.answered, stop()
 }
 
 // open enters the socket among the live, and opens what it is for, so that the handshake is answered once that stands.
@@ -101,17 +115,31 @@ func checkHandshake(h http.Header, r *http.Request) error {
 	return nil
 }
 
-// hijacker gives gorilla the socket's wire for a connection.
-type hijacker struct {
-	http.ResponseWriter
-	socket *socket
+// handshakeOf is what of r Melody and gorilla look at, with the context of s.
+func handshakeOf(ctx context.Context, s *socket, r *http.Request) *http.Request {
+	return (&http.Request{Method: r.Method, Header: r.Header}).WithContext(context.WithValue(ctx, socketKey{}, s))
 }
 
-// Hijack implements http.Hijacker.
-func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, buffers, err := http.NewResponseController(h.ResponseWriter).Hijack()
-	if err != nil {
-		return nil, nil, err
-	}
-	return h.socket.attach(conn), buffers, nil
+// serve answers the handshake, and serves the socket until it has ended.
+func (s *socket) serve(conn *hijacked, r *http.Request) {
+	defer s.end()
+	defer s.recovered(r.Context())
+	conn.Conn = s.attach(conn.Conn)
+	_ = s.edge.melody.HandleRequest(conn, r) // the connection has ended either way
 }
+
+// hijacked is a connection that was taken from net/http, as gorilla takes it: a response that is only there to be hijacked.
+type hijacked struct {
+	header http.Header
+	net.Conn
+	buffers *bufio.ReadWriter
+}
+
+// Header implements http.ResponseWriter.
+func (h *hijacked) Header() http.Header { return h.header }
+
+// WriteHeader implements http.ResponseWriter. Nobody calls it.
+func (h *hijacked) WriteHeader(int) {}
+
+// Hijack implements http.Hijacker.
+func (h *hijacked) Hijack() (net.Conn, *bufio.ReadWriter, error) { return h.Conn, h.buffers, nil }

@@ -53,7 +53,14 @@ func newHandler(t testing.TB, b *broker, cfg Config, limits domain.Limits) (*Edg
 func serveWith(t testing.TB, b *broker, cfg Config, limits domain.Limits) *host {
 	t.Helper()
 	e, handler := newHandler(t, b, cfg, limits)
-	h := &host{e, httptest.NewServer(handler)}
+	h := &host{e, httptest.NewUnstartedServer(handler)}
+	h.http.Listener.Close()
+	var err error
+	if h.http.Listener, err = edge.Listen(t.Context(), "127.0.0.1:0", edge.DefaultSending(), edge.Unbounded()); err != nil {
+		t.Fatal(err)
+	}
+	h.http.Config.ConnContext = edge.ConnContext
+	h.http.Start()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()

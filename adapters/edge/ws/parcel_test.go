@@ -17,7 +17,6 @@ func TestWhoWaitsHoldsNoMemoryForFrames(t *testing.T) {
 	e, _ := newHandler(t, b, quickConfig(), domain.DefaultLimits())
 	c := &conversation{edge: e, socket: &socket{wire: newWire(here, quickConfig(), "", func(error) {})}}
 	s := newSubscription(c, "1", "a")
-	s.parcel = parcel{buffers: &e.buffers}
 	for range 3 {
 		s.parcel.add(make([]byte, enough/2), nil)
 		if s.parcel.empty() {

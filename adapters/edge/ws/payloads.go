@@ -2,11 +2,13 @@ package ws
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
 	"culvert/adapters/edge"
 	"culvert/domain"
+	"culvert/ports"
 )
 
 // newRawFormat is the format of raw frames: whole ones, the same for all viewers. Tombstones and gaps are none.
@@ -19,32 +21,34 @@ func newRawFormat() *domain.Format {
 	}}
 }
 
-// watch sends the payloads of the view until it ends, and the socket with it.
-func (d *raw) watch(ctx context.Context) {
-	for {
-		batch, err := d.stream.Next(ctx)
-		if err != nil {
-			d.over(ctx, err)
-			return
-		}
-		var frames [][]byte
-		for _, span := range batch.Spans {
-			if gap := span.Run.Gap; gap != nil {
-				if d.conflated && gap.Reason == domain.GapOverflow {
-					continue // it counts what the client asked to have left out
-				}
-				if d.send(ctx, frames) == nil {
-					d.hole(ctx, gap)
-				}
-				return
+// render puts the payloads of a batch on p, up to the first gap, which is the error.
+func (d *raw) render(p *edge.Parts, batch ports.Batch) error {
+	for _, span := range batch.Spans {
+		if gap := span.Run.Gap; gap != nil {
+			if d.conflated && gap.Reason == domain.GapOverflow {
+				continue // it counts what the client asked to have left out
 			}
-			// Raw frames hold no cursor, so those of a viewer with a vector of its own are the same as everybody's.
-			frames = append(frames, span.Run.Frames(d.socket.edge.frames).Between(span.From, span.To))
+			return &hole{gap}
 		}
-		if d.send(ctx, frames) != nil {
-			return
-		}
+		// Raw frames hold no cursor, so those of a viewer with a vector of its own are the same as everybody's.
+		p.Share(span.Run.Frames(d.socket.edge.frames).Between(span.From, span.To))
 	}
+	return nil
+}
+
+// hole is a gap that ends a socket.
+type hole struct{ gap *domain.Gap }
+
+func (h *hole) Error() string { return "a gap: " + string(h.gap.Reason) }
+
+// shown ends the socket because its view has ended with err, or could not be written.
+func (d *raw) shown(ctx context.Context, err error) {
+	var h *hole
+	if errors.As(err, &h) {
+		d.hole(ctx, h.gap)
+		return
+	}
+	d.over(ctx, err)
 }
 
 // belong sends the payloads that the membership is given until it ends, and the socket with it.
@@ -72,8 +76,10 @@ func (d *raw) give(ctx context.Context, events []domain.Event) (gap *domain.Gap,
 	var frames []byte
 	var receipts []string
 	flush := func() error {
-		if err := d.send(ctx, [][]byte{frames}); err != nil {
-			return err
+		if len(frames) > 0 {
+			if err := d.socket.wire.Send(ctx, nil, frames); err != nil {
+				return err
+			}
 		}
 		if len(receipts) > 0 {
 			d.member.Done(receipts...)
@@ -97,19 +103,6 @@ func (d *raw) give(ctx context.Context, events []domain.Event) (gap *domain.Gap,
 		}
 	}
 	return nil, flush()
-}
-
-func (d *raw) send(ctx context.Context, frames [][]byte) error {
-	some := frames[:0]
-	for _, f := range frames {
-		if len(f) > 0 {
-			some = append(some, f)
-		}
-	}
-	if len(some) == 0 {
-		return nil
-	}
-	return d.socket.wire.Send(ctx, nil, some...)
 }
 
 // hole closes the socket because messages are lost to it: bare payloads could not tell.

@@ -121,7 +121,72 @@ func (b *broker) View(ctx context.Context, v ports.View) (ports.Stream, error) {
 	if err != nil {
 		return nil, err
 	}
+	if v.Waker != nil {
+		p := &polled{stream: s}
+		go p.listen(ctx, v.Waker)
+		return p, nil
+	}
 	return &viewed{s, v.Heartbeat}, nil
+}
+
+// polled is a stream as a View with a Waker asked for it.
+type polled struct {
+	*stream
+	mu    sync.Mutex
+	given []ports.Batch
+	mark  string
+	err   error
+}
+
+// listen takes what a test feeds. A batch without spans is what the next silence tells.
+func (p *polled) listen(ctx context.Context, w ports.Waker) {
+	for {
+		select {
+		case <-ctx.Done():
+			p.add(ctx.Err())
+			w.Wake()
+			return
+		case v := <-p.feed:
+			p.add(v)
+			w.Wake()
+		}
+	}
+}
+
+func (p *polled) add(v any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err, ok := v.(error); ok {
+		if p.err == nil {
+			p.err = err
+		}
+		return
+	}
+	if b := v.(ports.Batch); len(b.Spans) > 0 {
+		p.given = append(p.given, b)
+	} else {
+		p.mark = b.Mark
+	}
+}
+
+func (p *polled) Poll() (batch ports.Batch, more bool, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.given) == 0 {
+		return batch, false, p.err
+	}
+	batch, p.given = p.given[0], p.given[1:]
+	return batch, true, nil
+}
+
+func (p *polled) Written() {}
+
+func (p *polled) Silence() ports.Batch {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	batch := ports.Batch{Mark: p.mark}
+	p.mark = ""
+	return batch
 }
 
 // viewed is a stream as one View asked for it.

@@ -23,6 +23,7 @@ type raw struct {
 	tells  bool   // confirmations are told, too
 
 	stream    ports.Stream // nil where nothing is viewed
+	way       *way         // the stream's
 	conflated bool         // the view wants no more than the newest message of each key
 	member    ports.Member // nil where no queue is joined
 }
@@ -64,6 +65,8 @@ func (d *raw) openView(ctx context.Context, h http.Header, params *edge.Params) 
 		return &domain.Bye{Reason: domain.ByeEnd}
 	}
 	view.Client, d.conflated = edge.Client(ctx), view.Overflow == ports.OverflowLatest
+	d.way = d.socket.newWay(ctx, 0, d.render, func(err error) { d.shown(ctx, err) })
+	view.Waker = d.way.viewing
 	var err error
 	d.stream, err = view.Open(ctx, d.socket.edge.viewer, d.socket.edge.queues)
 	return err
@@ -108,12 +111,11 @@ func (d *raw) takeKey(params *edge.Params) {
 
 // start implements dialect.
 func (d *raw) start(ctx context.Context) {
-	// Each ends with its stream, or with the socket.
 	switch {
 	case d.stream != nil:
-		d.socket.task(ctx, func() { d.watch(ctx) })
+		d.way.begin(ctx, d.stream)
 	case d.member != nil:
-		d.socket.task(ctx, func() { d.belong(ctx) })
+		d.socket.task(ctx, func() { d.belong(ctx) }) // ends with the membership, or with the socket
 	}
 }
 

@@ -59,13 +59,50 @@ func appendClose(dst []byte, code int, reason string) []byte {
 	return append(dst, reason...)
 }
 
-// frameEnd is where the frame that the byte before at belongs to ends, in frames that begin with a whole one. at is not past them.
-func frameEnd(frames []byte, at int) int {
-	end := 0
-	for end < at {
-		end += frameSize(frames[end:])
+// missing is how many bytes after the first n complete the frame that those end in. frames begin with open bytes that a frame lacks which was begun before, and with whole ones else; a slice may end
+// within a frame, but not within its header.
+func missing(frames [][]byte, open, n int) int {
+	end := open
+	for _, f := range frames {
+		for end < min(n, len(f)) {
+			end += frameSize(f[end:])
+		}
+		if n <= len(f) {
+			break
+		}
+		end, n = end-len(f), n-len(f)
 	}
-	return end
+	return end - n
+}
+
+func sizeOf(slices [][]byte) (n int) {
+	for _, s := range slices {
+		n += len(s)
+	}
+	return n
+}
+
+// after is what slices have after the first n bytes.
+func after(slices [][]byte, n int) (rest [][]byte) {
+	for _, s := range slices {
+		if n < len(s) {
+			rest = append(rest, s[n:])
+		}
+		n = max(0, n-len(s))
+	}
+	return rest
+}
+
+// upTo is the first n bytes of slices.
+func upTo(slices [][]byte, n int) (first [][]byte) {
+	for _, s := range slices {
+		if n == 0 {
+			break
+		}
+		s = s[:min(n, len(s))]
+		first, n = append(first, s), n-len(s)
+	}
+	return first
 }
 
 func frameSize(frame []byte) int {

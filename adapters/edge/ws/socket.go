@@ -30,34 +30,35 @@ type dialect interface {
 }
 
 // socket is the life of one WebSocket, from the handshake to the end of its connection. Its context is that of the request which Melody
-// keeps; it ends when the socket does.
+// keeps; it ends when the socket does, and outlives the handler that answered the handshake.
 type socket struct {
 	edge    *Edge
 	dialect dialect
-	refusal error // why the socket is upgraded only to be closed; nil where it is not
-	entered bool  // it is among the edge's live ones
+	refusal error  // why the socket is upgraded only to be closed; nil where it is not
+	entered bool   // it is among the edge's live ones
+	free    func() // gives its room back
 	cancel  context.CancelCauseFunc
 	wire    *wire // set when up is closed
 
 	up    chan struct{}  // is closed when the handshake has been answered
 	gone  chan struct{}  // is closed when nothing is left of an entered socket
 	entry chan struct{}  // holds one value; who has taken it may call the dialect's hear and flush
-	tasks sync.WaitGroup // the goroutines of the dialect
+	tasks sync.WaitGroup // the goroutines of the dialect, and what the writers serve
 }
 
-const socketKey = "socket"
+type socketKey struct{}
 
-func socketOf(ms *melody.Session) *socket { return ms.Keys[socketKey].(*socket) }
+func socketOf(ms *melody.Session) *socket { return ms.Request.Context().Value(socketKey{}).(*socket) }
 
 func newSocket(e *Edge, cancel context.CancelCauseFunc) *socket {
-	s := &socket{edge: e, cancel: cancel, up: make(chan struct{}), gone: make(chan struct{}), entry: make(chan struct{}, 1)}
+	s := &socket{edge: e, cancel: cancel, free: func() {}, up: make(chan struct{}), gone: make(chan struct{}), entry: make(chan struct{}, 1)}
 	s.entry <- struct{}{}
 	return s
 }
 
 // attach makes the wire of conn.
 func (s *socket) attach(conn net.Conn) net.Conn {
-	s.wire = newWire(conn, s.edge.cfg, edge.CloseReason(errMessageTooLarge(s.edge.limits)), func(err error) { s.cancel(err) })
+	s.wire = newWire(conn, s.edge.cfg, s.edge.tooLarge, func(err error) { s.cancel(err) })
 	return s.wire
 }
 
@@ -109,11 +110,15 @@ func (s *socket) task(ctx context.Context, f func()) {
 // recovered, deferred, makes a panic the end of this socket alone.
 func (s *socket) recovered(ctx context.Context) {
 	if v := recover(); v != nil {
-		err := fmt.Errorf("panic: %v\n%s", v, debug.Stack())
-		s.report(ctx, "socket ended", err)
-		code, reason := closeFor(err)
-		s.close(code, reason, nil)
+		s.broken(ctx, fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
 	}
+}
+
+// broken ends the socket for a defect.
+func (s *socket) broken(ctx context.Context, err error) {
+	s.report(ctx, "socket ended", err)
+	code, reason := closeFor(err)
+	s.close(code, reason, nil)
 }
 
 var errClientClosed = errors.New("the client has closed the socket")
@@ -203,6 +208,7 @@ func (s *socket) end() {
 	}
 	s.cancel(errClosed)
 	s.tasks.Wait()
+	s.free()
 	if s.entered {
 		s.edge.leave(s)
 	}

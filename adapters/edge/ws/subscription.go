@@ -11,7 +11,8 @@ import (
 	"culvert/ports"
 )
 
-// subscription is one sub of a conversation: a view, which may be one into a queue, or a membership where join names a queue. One goroutine runs it.
+// subscription is one sub of a conversation: a view, which may be one into a queue, or a membership where join names a queue. One goroutine runs it, but a view that may be given whatever there is has one
+// only until it is opened, and is served by the edge's writers then.
 type subscription struct {
 	conversation *conversation
 	id           string // of the frame that began it; empty where it had none
@@ -49,35 +50,54 @@ type errRefused struct{ error }
 func newSubscription(c *conversation, id, name string) *subscription {
 	s := &subscription{conversation: c, id: id, name: name, answered: make(chan struct{}), gone: make(chan struct{})}
 	s.answer = sync.OnceFunc(func() { close(s.answered) })
+	s.parcel = newParcel(c.lines, &c.edge.buffers)
 	s.msg, s.gap = s.head("msg"), s.head("gap")
 	return s
 }
 
-// run serves the subscription until it ends, and says why as its last, unless the socket has ended, whose close says all. ctx is the socket's, life is the
+// run serves the subscription until it ends, and says why as its last, unless the socket has ended, whose close says all; or until the writers serve it. ctx is the socket's, life is the
 // subscription's own.
 func (s *subscription) run(ctx, life context.Context) {
-	defer close(s.gone)
-	defer s.answer()
-	defer s.cancel(nil)
-	c := s.conversation
-	s.parcel = parcel{lines: c.lines, buffers: &c.edge.buffers}
-	defer s.parcel.release()
+	shown := false
+	defer func() {
+		if !shown {
+			s.end()
+		}
+	}()
 	cursor, err := "", error(nil)
 	switch {
 	case s.ended:
 		cursor, err = s.view.Resume.String(), &domain.Bye{Reason: domain.ByeEnd}
 	case s.join.Queue != "":
 		err = s.belong(life)
-	default:
+	case s.asks():
 		cursor, err = s.watch(ctx, life)
+	default:
+		err = s.show(ctx, life)
+		shown = err == nil
 	}
+	if !shown {
+		s.part(ctx, life, cursor, err)
+	}
+}
+
+// end lets go of what the subscription holds, when its last has been said.
+func (s *subscription) end() {
+	s.parcel.release()
+	s.cancel(nil)
+	s.answer()
+	close(s.gone)
+}
+
+// part says as the subscription's last why it ends, unless the socket has ended.
+func (s *subscription) part(ctx, life context.Context, cursor string, err error) {
 	if ctx.Err() != nil {
 		return
 	}
 	s.parcel.add(s.last(life, cursor, err), nil)
 	// The name is free once nobody can write in between: not before, or a client that uses it again could read the end of the old after the ready of the
 	// new one; and not after, or one that has read the end would be told conflict.
-	_ = c.socket.wire.Send(ctx, s.forget, s.parcel.frames()) // where it fails the socket has ended, and the name with it
+	_ = s.conversation.socket.wire.Send(ctx, s.forget, s.parcel.frames()) // where it fails the socket has ended, and the name with it
 }
 
 func (s *subscription) forget() {
@@ -159,12 +179,16 @@ func (s *subscription) flush(ctx context.Context) error {
 
 // mark says that nothing came for a while, with the cursor where there is a newer one.
 func (s *subscription) mark(ctx context.Context, cursor string) error {
+	s.parcel.add(s.markOf(cursor), nil)
+	return s.flush(ctx)
+}
+
+func (s *subscription) markOf(cursor string) []byte {
 	head := s.head("mark")
 	if cursor == "" {
 		head = head[:len(head)-1] // the comma: nothing follows
 	}
-	s.parcel.add(edge.AppendMarkBody(head, cursor), nil)
-	return s.flush(ctx)
+	return edge.AppendMarkBody(head, cursor)
 }
 
 // addMessage adds a message to the parcel and spends the credit for it, which must be there. It writes the parcel when it is full.

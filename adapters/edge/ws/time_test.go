@@ -5,6 +5,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"culvert/ports"
 )
 
 func TestASilentClientLivesAsLongAsItAnswersPings(t *testing.T) {
@@ -146,15 +148,20 @@ func TestAClientThatDoesNotAnswerACloseIsCut(t *testing.T) {
 
 func TestSilenceIsMarked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, _, _ := viewing()
+		b, streams, _ := viewing()
 		h := newBubble(t, b)
 		defer h.end(t)
 		c, read := h.dialReading(t, "/v1/topics/orders/ws", true)
 		say(t, c, `{"op":"sub","sub":"a"}`)
 		<-read
 		began := time.Now()
-		if got := <-read; got != `{"op":"mark","sub":"a"}` || time.Since(began) != DefaultConfig().Heartbeat {
-			t.Errorf("%s came after %s", got, time.Since(began))
+		s := <-streams
+		s.feed <- ports.Batch{Mark: "abc"} // the place moved over what did not match
+		for _, want := range []string{`{"op":"mark","sub":"a","cursor":"abc"}`, `{"op":"mark","sub":"a"}`} {
+			if got := <-read; got != want || time.Since(began) != DefaultConfig().Heartbeat {
+				t.Errorf("%s came after %s", got, time.Since(began))
+			}
+			began = time.Now()
 		}
 		say(t, c, `{"op":"unsub","sub":"a"}`)
 	})

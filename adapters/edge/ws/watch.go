@@ -4,20 +4,20 @@ import (
 	"context"
 	"time"
 
-	"culvert/adapters/edge"
 	"culvert/domain"
 	"culvert/ports"
 )
 
+// asks reports whether the view is asked for messages when the client may have some, in a goroutine of its own: it gives what is the newest then, or waits for credit.
+func (s *subscription) asks() bool {
+	return s.credit != nil || s.view.Overflow == ports.OverflowLatest
+}
+
 // watch serves a view until it or life ends, and gives the place where it did: after the last message that was put into the parcel. What is put there is written
 // while the socket lives, also after life, so that the place is true.
 func (s *subscription) watch(ctx, life context.Context) (cursor string, err error) {
-	stream, err := s.view.Open(life, s.conversation.edge.viewer, s.conversation.edge.queues)
+	stream, err := s.begin(ctx, life)
 	if err != nil {
-		return "", &errRefused{err}
-	}
-	ready := stream.Ready()
-	if err := s.open(ctx, edge.AppendReadyBody(s.ready(), ready, s.view.Queue, ready.Cursor.String(), s.view.Heartbeat)); err != nil {
 		return "", err
 	}
 	for {

@@ -45,9 +45,6 @@ func TestViewFrames(t *testing.T) {
 			`{"op":"msg","sub":"a","topic":"orders","partition":0,"offset":4,"key":"AAPL","headers":[],"payload":null,"cursor":"`+at(5)+`"}`)
 		s.feed <- batchOf(gapRun(domain.Gap{Reason: domain.GapRetention, Lost: 2}))
 		expectPrefix(t, c, `{"op":"gap","sub":"a","reason":"retention","topic":"orders","partition":0,"lost":2,"cursor":"`)
-		s.feed <- ports.Batch{Mark: "abc"}
-		s.feed <- ports.Batch{}
-		expect(t, c, `{"op":"mark","sub":"a","cursor":"abc"}`, `{"op":"mark","sub":"a"}`)
 		s.feed <- &domain.Bye{Reason: domain.ByeUnavailable, Reconnect: true, Retry: 1700 * time.Millisecond}
 		expect(t, c, `{"op":"bye","sub":"a","reason":"unavailable","reconnect":true,"retry_ms":1700,"cursor":"`+cursor+`"}`)
 

@@ -16,7 +16,7 @@ import (
 )
 
 // wire is a socket's connection, and the one way out of it. Whoever has the turn writes whole frames; those who wait get it in the order in which they
-// came, so no subscription outdoes another. gorilla is given the wire for a connection: what it and Melody write themselves, each frame in one Write,
+// came, so no subscription outdoes another; who serves many sockets does not wait: see Try. gorilla is given the wire for a connection: what it and Melody write themselves, each frame in one Write,
 // waits for its turn like everything else, and the deadlines that they set count for nothing, because the wire keeps its own.
 type wire struct {
 	net.Conn
@@ -26,14 +26,23 @@ type wire struct {
 	tooLarge     string      // the reason of the close when gorilla refuses a message for its size
 	lost         func(error) // is told when writing failed, for edge.Slow where the client took nothing; it does not block
 
+	trier trier // the same connection; nil where it cannot be written to without waiting
+
 	turn chan struct{} // holds one value; who has taken it writes, and owns the fields below
 	// closed says that a close frame was the last one, or that writing failed: nothing may follow.
 	closed bool
+	open   int // how many bytes are missing of a frame that Try has begun
 	// parting ends the connection when the client takes too long to close it.
 	parting *time.Timer
 
-	readUntil time.Time // the read deadline; owned by the reader, as is what follows
-	verdict   []byte    // the code and the reason of the close with which gorilla ended the reading
+	verdict []byte // the code and the reason of the close with which gorilla ended the reading; owned by the reader, as is
+	intake
+}
+
+// trier is a connection that can be written to without waiting.
+type trier interface {
+	// TryWrite writes as much of b as the system takes at once.
+	TryWrite(b []byte) (int, error)
 }
 
 func newWire(conn net.Conn, cfg Config, tooLarge string, lost func(error)) *wire {
@@ -42,6 +51,8 @@ func newWire(conn net.Conn, cfg Config, tooLarge string, lost func(error)) *wire
 		tooLarge: tooLarge, lost: lost, turn: make(chan struct{}, 1),
 	}
 	w.turn <- struct{}{}
+	w.trier, _ = conn.(trier)
+	w.intake.ready, _ = conn.(readier)
 	return w
 }
 
@@ -66,6 +77,36 @@ func (w *wire) Send(ctx context.Context, before func(), frames ...[]byte) error 
 	if before != nil {
 		before()
 	}
+	return w.put(frames)
+}
+
+// Try is for who serves other sockets, too: it writes as much of frames, which are whole ones, as the system takes at once, and tells how many bytes that were. It does not block: while others write, that is nothing, and Send goes on. Where it was a part,
+// the turn is kept until Rest has written what is left, so that nothing comes between. An error says that the connection is over.
+func (w *wire) Try(frames [][]byte) (int, error) {
+	select {
+	case <-w.turn:
+	default:
+		return 0, nil
+	}
+	if w.closed {
+		w.release()
+		return 0, errClosed
+	}
+	n, err := w.attempt(frames)
+	switch {
+	case err != nil:
+		err = w.fail(err, nil)
+	case n > 0 && n < sizeOf(frames):
+		w.open = missing(frames, 0, n)
+		return n, nil
+	}
+	w.release()
+	return n, err
+}
+
+// Rest writes what a Try has left that wrote a part. It blocks as Send does.
+func (w *wire) Rest(frames [][]byte) error {
+	defer w.release()
 	return w.put(frames)
 }
 
@@ -119,12 +160,24 @@ func (w *wire) part() {
 	w.parting = time.AfterFunc(w.closeTimeout, func() { w.Conn.Close() })
 }
 
-// put writes frames; where that fails, the connection is over. The caller has the turn.
+// put writes frames; where that fails, the connection is over. The deadline is set only where the client does not take all of it at once, since setting it costs. The caller has the turn.
 func (w *wire) put(frames [][]byte) error {
-	n, err := w.push(frames, w.writeTimeout)
-	if err == nil {
-		return nil
+	n, err := w.attempt(frames)
+	if err == nil && n < sizeOf(frames) {
+		var more int
+		more, err = w.push(after(frames, n), w.writeTimeout)
+		n += more
 	}
+	if err != nil {
+		left := after(frames, n)
+		err = w.fail(err, upTo(left, missing(frames, w.open, n)))
+	}
+	w.open = 0
+	return err
+}
+
+// fail ends the connection after a write that failed with err, and gives the error to tell. begun is what is missing of the frame that the client is in the middle of. The caller has the turn.
+func (w *wire) fail(err error, begun [][]byte) error {
 	stalled := errors.Is(err, os.ErrDeadlineExceeded)
 	again := !w.closed && stalled
 	w.closed = true
@@ -134,7 +187,7 @@ func (w *wire) put(frames [][]byte) error {
 	w.lost(err)
 	if again {
 		// Who only stalled can still read why it ends, if the frame that it is in the middle of is completed first.
-		_, last := w.push([][]byte{restOfFrame(frames, n), appendClose(nil, closeSlow, slowReason)}, w.closeTimeout)
+		_, last := w.push(append(begun, appendClose(nil, closeSlow, slowReason)), w.closeTimeout)
 		w.forget(last)
 	}
 	w.Conn.Close()
@@ -148,46 +201,37 @@ func (w *wire) forget(last error) {
 	}
 }
 
+// attempt writes as much of frames as the system takes at once. The caller has the turn.
+func (w *wire) attempt(frames [][]byte) (n int, err error) {
+	if w.trier == nil {
+		return 0, nil
+	}
+	for _, f := range frames {
+		m, err := w.trier.TryWrite(f)
+		n += m
+		if err != nil || m < len(f) {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
 // push writes frames and tells how many bytes were taken. It fails when nothing at all is taken for a timeout; they are counted one after
-// the other, so a client that stalls in the middle of one has until the end of the next.
-func (w *wire) push(frames [][]byte, timeout time.Duration) (int64, error) {
+// the other, so a client that stalls in the middle of one has until the end of the next. The caller has the turn.
+func (w *wire) push(frames [][]byte, timeout time.Duration) (int, error) {
 	rest := make(net.Buffers, len(frames))
 	copy(rest, frames)
-	written := int64(0)
+	written := 0
 	for {
 		if err := w.Conn.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
 			return written, err
 		}
 		n, err := rest.WriteTo(w.Conn)
-		written += n
+		written += int(n)
 		if err == nil || n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return written, err
 		}
 	}
-}
-
-// restOfFrame is what is missing of the frame that ends after the first n bytes of frames.
-func restOfFrame(frames [][]byte, n int64) []byte {
-	for _, f := range frames {
-		if n < int64(len(f)) {
-			return f[n:frameEnd(f, int(n))]
-		}
-		n -= int64(len(f))
-	}
-	return nil
-}
-
-// Read reads for at most pongWait in silence. That is counted from when reading begins, so a socket that was not read for a while,
-// because its window was full, is not dead for it.
-func (w *wire) Read(p []byte) (int, error) {
-	// A deadline is set anew when an eighth of it has gone, since setting it costs more than looking at the clock.
-	if now := time.Now(); w.readUntil.Sub(now) < w.pongWait-w.pongWait/8 {
-		w.readUntil = now.Add(w.pongWait)
-		if err := w.Conn.SetReadDeadline(w.readUntil); err != nil {
-			return 0, err
-		}
-	}
-	return w.Conn.Read(p)
 }
 
 // SetDeadline, SetReadDeadline and SetWriteDeadline do nothing: the wire keeps deadlines of its own.
@@ -215,7 +259,7 @@ func (w *wire) Linger() {
 	_, _ = io.Copy(io.Discard, w.Conn)
 }
 
-// Release lets go of what the wire holds, when its connection has ended.
+// Release lets go of what the wire holds, when its connection has ended. It is called by the reader.
 func (w *wire) Release() {
 	<-w.turn
 	defer w.release()
@@ -224,4 +268,5 @@ func (w *wire) Release() {
 		w.parting.Stop()
 	}
 	w.Conn.Close()
+	w.intake.release()
 }
