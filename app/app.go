@@ -161,15 +161,16 @@ func (a *App) makeListeners() (err error) {
 	const onSSE, onWS, onREST = "sse", "ws", "rest"
 	events, requests, sockets := a.cfg.SSE, a.cfg.REST, a.cfg.WS
 	events.Drain, requests.Drain, sockets.Drain = a.cfg.Shutdown.Drain, a.cfg.Shutdown.Drain, a.cfg.Shutdown.Drain
+	writers := edge.NewWriters(a.log)
 	m, strangers := a.metrics, access.Closed(a.routed.Closed)
 	injector, viewer, queues := strangers.Injector(a.guard.Injector(a.injector)), strangers.Viewer(a.viewer), strangers.Queues(a.queues)
-	if a.streams, err = sse.New(m.Viewer(onSSE, viewer), m.Queues(onSSE, queues), edge.NewWriters(a.log), events, a.cfg.Limits.Limits, a.log); err != nil {
+	if a.streams, err = sse.New(m.Viewer(onSSE, viewer), m.Queues(onSSE, queues), writers, events, a.cfg.Limits.Limits, a.log); err != nil {
 		return err
 	}
 	if a.requests, err = rest.New(m.Injector(onREST, injector), strangers.Topics(a.routed), m.Queues(onREST, queues), strangers.QueueAdmin(a.queues), requests, a.cfg.Limits.Limits); err != nil {
 		return err
 	}
-	if a.sockets, err = ws.New(m.Injector(onWS, injector), m.Viewer(onWS, viewer), m.Queues(onWS, queues), sockets, a.cfg.Limits.Limits, a.log); err != nil {
+	if a.sockets, err = ws.New(m.Injector(onWS, injector), m.Viewer(onWS, viewer), m.Queues(onWS, queues), writers, sockets, a.cfg.Limits.Limits, a.log); err != nil {
 		return err
 	}
 	own, err := routes.New(a.cfg.Routes, a.cfg.Limits.Limits)

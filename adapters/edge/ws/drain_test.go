@@ -208,7 +208,7 @@ func TestConfigNamesWhatCannotBe(t *testing.T) {
 		cfg := DefaultConfig()
 		change(&cfg)
 		b := &broker{}
-		if _, err := New(b, b, b, cfg, domain.DefaultLimits(), nil); err == nil || !strings.HasPrefix(err.Error(), key) {
+		if _, err := New(b, b, b, nil, cfg, domain.DefaultLimits(), nil); err == nil || !strings.HasPrefix(err.Error(), key) {
 			t.Errorf("%s: New gave %v", key, err)
 		}
 	}

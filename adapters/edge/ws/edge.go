@@ -37,14 +37,14 @@ type Edge struct {
 	sockets  map[*socket]struct{}
 }
 
-// New makes an edge over the services.
-func New(injector ports.Injector, viewer ports.Viewer, queues ports.Queues, cfg Config, limits domain.Limits, log *slog.Logger) (*Edge, error) {
+// New makes an edge over the services, and the writers that write views.
+func New(injector ports.Injector, viewer ports.Viewer, queues ports.Queues, writers *edge.Writers, cfg Config, limits domain.Limits, log *slog.Logger) (*Edge, error) {
 	if err := errors.Join(cfg.Validate(), limits.Validate()); err != nil {
 		return nil, err
 	}
 	e := &Edge{
 		injector: injector, viewer: viewer, queues: queues, cfg: cfg, limits: limits, log: log, tooLarge: edge.CloseReason(errMessageTooLarge(limits)),
-		melody: melody.New(), writers: edge.NewWriters(log), bodies: edge.NewBodyFormat(), frames: newRawFormat(),
+		melody: melody.New(), writers: writers, bodies: edge.NewBodyFormat(), frames: newRawFormat(),
 		sockets: map[*socket]struct{}{},
 	}
 	e.buffers.New = func() any { return new([]byte) }

@@ -38,7 +38,7 @@ type host struct {
 func newHandler(t testing.TB, b *broker, cfg Config, limits domain.Limits) (*Edge, http.Handler) {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	e, err := New(b, b, b, cfg, limits, log)
+	e, err := New(b, b, b, edge.NewWriters(log), cfg, limits, log)
 	if err != nil {
 		t.Fatal(err)
 	}
