@@ -25,6 +25,8 @@ type batch struct {
 
 func newBatch(messages []*domain.Message, done func(int, domain.Ack, error), timeout time.Duration, finished func()) *batch {
 	b := &batch{messages: slices.Clone(messages), done: done, finished: finished, over: make(chan struct{})}
+	b.mu.Lock() // which end takes before it looks for the clock: nothing else says that the clock is set before it runs out
+	defer b.mu.Unlock()
 	b.clock = time.AfterFunc(timeout, func() {
 		b.end(domain.Errorf(domain.Unavailable, "the message was not published in time"))
 	})
@@ -35,14 +37,14 @@ func newBatch(messages []*domain.Message, done func(int, domain.Ack, error), tim
 func (b *batch) next() (i int, m *domain.Message, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.answered == len(b.messages) {
+	if b.begun == len(b.messages) || b.answered == len(b.messages) {
 		return 0, nil, false
 	}
 	b.begun++
 	return b.begun - 1, b.messages[b.begun-1], true
 }
 
-// answer tells the outcome of message i, which is the one that next gave last.
+// answer tells the outcome of message i, which next has given. Answers come in the order of next.
 func (b *batch) answer(i int, ack domain.Ack, err error) {
 	b.mu.Lock()
 	if b.answered != i { // the batch is over

@@ -24,13 +24,13 @@ type Config struct {
 	// waited for, message by message, before the publisher is answered: acks tell the position, and messages of one topic keep the order in which they
 	// were published here whatever the backend does.
 	ReceiptPosition bool `mapstructure:"receipt_position"`
-	// Whole says, besides ReceiptPosition, that nobody but this pair publishes or subscribes there: one Watermill message then carries a whole batch, in a form that
-	// nobody else reads, so that what Watermill costs is paid once for it. All of a batch then has one outcome.
-	Whole bool `mapstructure:"whole"`
 	// KeyOrder says that the backend delivers messages of one key in the order in which they were published.
 	KeyOrder bool `mapstructure:"key_order"`
 	// Catalogue says that the backend has no topics but those that are used through this pair, so that it can list them all.
 	Catalogue bool `mapstructure:"catalogue"`
+	// Parcels says that nobody else publishes or subscribes to the backend, so that a Watermill message need not be read by other applications: one carries a whole batch, and those that
+	// wait behind it. What a message costs the backend is then shared by all of a batch, and so is its failure. It needs ReceiptPosition.
+	Parcels bool `mapstructure:"parcels"`
 }
 
 // DefaultConfig suits a backend of which nothing is known.
@@ -63,11 +63,11 @@ func (c Config) Validate() error {
 	if c.LogAge <= 0 {
 		return fmt.Errorf("log_age is %s: it must be longer than nothing", c.LogAge)
 	}
-	if c.Whole && !c.ReceiptPosition {
-		return errors.New("whole needs receipt_position: batches of this form are for a backend that gives them back")
-	}
 	if c.PublishTimeout <= 0 {
 		return fmt.Errorf("publish_timeout is %s: it must be longer than nothing", c.PublishTimeout)
+	}
+	if c.Parcels && !c.ReceiptPosition {
+		return errors.New("parcels is set and receipt_position is not: what is in a parcel is answered when that comes back")
 	}
 	return nil
 }

@@ -14,11 +14,11 @@
 //     with other messages.
 //   - A reader is a place in the log. A slow one holds nobody up and costs nothing; one that retention overtook is told exactly how many messages it lost.
 //   - A queue is a lane over the log: one member reads at a time, the others stand by. Its place lives as long as the process.
-//   - Messages go to the publisher one after the other, topic by topic, so that their order holds under concurrent publishers.
+//   - Messages go to the publisher one after the other, topic by topic, so that their order holds under concurrent publishers. Where nobody but the pair reads them, one Watermill message
+//     carries many (Config.Parcels).
 //
 // What a pair can do beyond that depends on the backend, and Watermill cannot say it: Config's ReceiptPosition, KeyOrder and Catalogue
-// are what the caller knows of it. One that is nobody else's (Whole)
-// carries batches instead of messages.
+// are what the caller knows of it.
 //
 // A message of another Watermill application arrives with its metadata as headers, sorted by name. Ours arrive there with headers as metadata,
 // and, where metadata cannot carry something, with reserved entries beside them (MetadataKey and the others).

@@ -14,7 +14,7 @@ type landing struct {
 	landed chan []*domain.Message
 }
 
-// expect says which message is on its way; what it carried comes through the channel, as the log has it. The channel is closed where that is lost.
+// expect says which message is on its way; what it carried comes through the channel, as it is in the log. The channel is closed where it is lost.
 func (l *landing) expect(id string) <-chan []*domain.Message {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -24,11 +24,11 @@ func (l *landing) expect(id string) <-chan []*domain.Message {
 }
 
 // land tells that what a message carried is in the log. One that comes twice lands once.
-func (l *landing) land(id string, messages []*domain.Message) {
+func (l *landing) land(id string, kept []*domain.Message) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.landed != nil && id == l.id {
-		l.landed <- messages
+		l.landed <- kept
 		l.landed = nil
 	}
 }

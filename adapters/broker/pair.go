@@ -58,11 +58,6 @@ func (p *Pair) Publish(ctx context.Context, name domain.Topic, messages []*domai
 		}
 		return
 	}
-	if p.cfg.Whole {
-		t.publishWhole(ctx, p.publisher, messages, done)
-		p.batches.Done()
-		return
-	}
 	b := newBatch(messages, done, p.cfg.PublishTimeout, p.batches.Done)
 	select {
 	case t.batches <- b:
@@ -124,9 +119,7 @@ func (p *Pair) entry(name domain.Topic) (*topic, error) {
 			return
 		}
 		p.reached(t)
-		if !p.cfg.Whole {
-			p.running.Go(func() { t.publish(p.publisher) }) // ends with the topic's log
-		}
+		p.running.Go(func() { t.publish(p.publisher) }) // ends with the topic's log
 		t.read(ctx, p.subscriber)
 	})
 	return t, nil

@@ -17,12 +17,13 @@ import (
 
 func TestConfigSaysWhatIsWrong(t *testing.T) {
 	for want, change := range map[string]func(*Config){
-		"broker: topics is 0: it must be at least 1":                     func(c *Config) { c.Topics = 0 },
-		"broker: queues is -1: it must be at least 1":                    func(c *Config) { c.Queues = -1 },
-		"broker: log_messages is 0: it must be at least 1":               func(c *Config) { c.LogMessages = 0 },
-		"broker: log_bytes is 0: it must be at least 1":                  func(c *Config) { c.LogBytes = 0 },
-		"broker: log_age is 0s: it must be longer than nothing":          func(c *Config) { c.LogAge = 0 },
-		"broker: publish_timeout is -1s: it must be longer than nothing": func(c *Config) { c.PublishTimeout = -time.Second },
+		"broker: topics is 0: it must be at least 1":                                                               func(c *Config) { c.Topics = 0 },
+		"broker: queues is -1: it must be at least 1":                                                              func(c *Config) { c.Queues = -1 },
+		"broker: log_messages is 0: it must be at least 1":                                                         func(c *Config) { c.LogMessages = 0 },
+		"broker: log_bytes is 0: it must be at least 1":                                                            func(c *Config) { c.LogBytes = 0 },
+		"broker: log_age is 0s: it must be longer than nothing":                                                    func(c *Config) { c.LogAge = 0 },
+		"broker: publish_timeout is -1s: it must be longer than nothing":                                           func(c *Config) { c.PublishTimeout = -time.Second },
+		"broker: parcels is set and receipt_position is not: what is in a parcel is answered when that comes back": func(c *Config) { c.Parcels = true },
 	} {
 		cfg := DefaultConfig()
 		change(&cfg)
@@ -125,14 +126,13 @@ func TestDescribeMakesNoTopic(t *testing.T) {
 
 // Order holds under concurrent publishers: each one's messages are in the log in the order in which it published them.
 func TestOrderUnderConcurrentPublishers(t *testing.T) {
-	for _, whole := range []bool{false, true} {
-		t.Run(fmt.Sprintf("whole %t", whole), func(t *testing.T) {
-			orderUnderConcurrentPublishers(t, newTestPair(t, newBackend(), func(c *Config) { c.ReceiptPosition, c.Whole = true, whole }))
-		})
-	}
+	t.Run("one by one", func(t *testing.T) {
+		checkOrder(t, newTestPair(t, newBackend(), func(c *Config) { c.ReceiptPosition = true }))
+	})
+	t.Run("parcels", func(t *testing.T) { checkOrder(t, newTestPair(t, newBackend(), withParcels)) })
 }
 
-func orderUnderConcurrentPublishers(t *testing.T, p *Pair) {
+func checkOrder(t *testing.T, p *Pair) {
 	t.Helper()
 	const publishers, batches, size = 8, 20, 10
 	var all sync.WaitGroup
@@ -315,6 +315,24 @@ func TestSubscriptionEnds(t *testing.T) {
 		}
 		if !slices.Equal(got, []string{"a", "broker", "b"}) {
 			t.Fatalf("got %v", got)
+		}
+	})
+}
+
+// What is too old is let go of although nobody publishes or reads.
+func TestLogAges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newTestPair(t, newBackend(), func(c *Config) { c.LogAge = time.Minute })
+		for range 2 {
+			mustPublish(t, p, "orders", "x")
+			time.Sleep(40 * time.Second)
+		}
+		synctest.Wait()
+		l := p.topics["orders"].log
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.first != 1 || l.end() != 2 {
+			t.Fatalf("the log holds offsets %d up to %d, want 1 up to 2", l.first, l.end())
 		}
 	})
 }

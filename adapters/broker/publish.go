@@ -11,10 +11,14 @@ import (
 
 // publish carries batches to the publisher, one after the other, until the log ends.
 func (t *topic) publish(pub message.Publisher) {
+	carry := t.carry
+	if t.cfg.Parcels {
+		carry = t.ship
+	}
 	for {
 		select {
 		case b := <-t.batches:
-			t.carry(pub, b)
+			carry(pub, b)
 		case <-t.log.ended:
 			t.refuse()
 			return
@@ -30,24 +34,29 @@ func (t *topic) carry(pub message.Publisher, b *batch) {
 		if !ok {
 			return
 		}
-		landed, err := t.send(b.over, pub, Encode("", m))
-		switch {
-		case err != nil:
-			b.answer(i, domain.Ack{}, err)
-		case landed != nil:
-			b.answer(i, ackOf(landed[0]), nil)
-		default:
-			b.answer(i, domain.Ack{Time: m.Time.Truncate(time.Millisecond)}, nil)
-		}
+		t.send(pub, b, i, m)
 	}
 }
 
-// send publishes w, and waits until what it carries is in the log, where it comes back: landed is that then. When over is closed nobody waits any more. While the subscription is
-// broken nothing is published: nobody here would see it.
-func (t *topic) send(over <-chan struct{}, pub message.Publisher, w *message.Message) (landed []*domain.Message, err error) {
-	var back <-chan []*domain.Message
+// send publishes message i of the batch and answers it.
+func (t *topic) send(pub message.Publisher, b *batch, i int, m *domain.Message) {
+	kept, err := t.deliver(pub, Encode("", m), b.over)
+	switch {
+	case err != nil:
+		b.answer(i, domain.Ack{}, err)
+	case kept == nil:
+		b.answer(i, domain.Ack{Time: m.Time.Truncate(time.Millisecond)}, nil)
+	default:
+		b.answer(i, ackOf(kept[0]), nil)
+	}
+}
+
+// deliver publishes w and, where it comes back, gives the messages that it carried as they are in the log, once they are there; it waits for that until over is
+// closed. While the subscription is broken nothing is published: nobody here would see it.
+func (t *topic) deliver(pub message.Publisher, w *message.Message, over <-chan struct{}) (kept []*domain.Message, err error) {
+	var landed <-chan []*domain.Message
 	if t.cfg.ReceiptPosition {
-		back = t.landing.expect(w.UUID)
+		landed = t.landing.expect(w.UUID)
 	}
 	// Looked at after expect: a subscription that breaks later loses what is expected.
 	if err := t.broken.Load(); err != nil {
@@ -56,15 +65,15 @@ func (t *topic) send(over <-chan struct{}, pub message.Publisher, w *message.Mes
 	if err := pub.Publish(string(t.name), w); err != nil {
 		return nil, errUnconfirmed(err)
 	}
-	if back == nil {
+	if landed == nil {
 		return nil, nil
 	}
 	select {
-	case landed, ok := <-back:
+	case kept, ok := <-landed:
 		if !ok {
 			return nil, errUnconfirmed(errLost)
 		}
-		return landed, nil
+		return kept, nil
 	case <-over:
 		return nil, errUnconfirmed(nil)
 	case <-t.log.ended:
@@ -72,7 +81,7 @@ func (t *topic) send(over <-chan struct{}, pub message.Publisher, w *message.Mes
 	}
 }
 
-// ackOf confirms a message of the log.
+// ackOf acknowledges a message that is in the log.
 func ackOf(m *domain.Message) domain.Ack { return domain.Ack{Position: &m.Position, Time: m.Time} }
 
 // errLost says that the subscription broke while a message was on its way.

@@ -20,8 +20,10 @@ type topic struct {
 	log     *log
 	batches chan *batch
 	landing landing
-	whole   whole
 	cancel  context.CancelFunc
+
+	// shipment is what is packed into the next parcel, where there are parcels. It belongs to publish.
+	shipment shipment
 
 	// opened is closed when the subscription stands, or when it could not be had; failure then says why.
 	opened  chan struct{}
@@ -46,7 +48,6 @@ func newTopic(name domain.Topic, cfg Config, cancel context.CancelFunc) *topic {
 		batches: make(chan *batch, queuedBatches),
 		cancel:  cancel,
 		opened:  make(chan struct{}),
-		whole:   whole{turn: make(chan struct{}, 1)},
 		queues:  map[domain.Queue]*queue{},
 	}
 }
@@ -128,17 +129,18 @@ func (t *topic) fill() (some bool) {
 	}
 }
 
-// keep appends what w carries to the log.
+// keep appends what w carries to the log. What should be a parcel and is none is a hole: nobody knows what it held.
 func (t *topic) keep(w *message.Message) {
-	messages := []*domain.Message{nil}
-	if !t.cfg.Whole {
-		messages[0] = Decode(w)
-	} else {
-		var err error
-		if messages, err = unpacked(w.Payload); err != nil { // somebody else's, against what Config says
-			t.log.hole()
-			return
-		}
+	if !t.cfg.Parcels {
+		m := []*domain.Message{Decode(w)}
+		t.log.append(m...)
+		t.landing.land(w.UUID, m)
+		return
+	}
+	messages, err := decodeParcel(w.Payload)
+	if err != nil {
+		t.log.hole()
+		return
 	}
 	t.log.append(messages...)
 	t.landing.land(w.UUID, messages)

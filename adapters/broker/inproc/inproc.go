@@ -1,5 +1,5 @@
 // Package inproc is the broker inside the process: nothing to install, nothing kept beyond the process. Watermill's gochannel carries the messages, a
-// whole batch at a time, and a bounded log in memory remembers them.
+// batch at a time, and a bounded log in memory remembers them.
 package inproc
 
 import (
@@ -48,7 +48,7 @@ func (c Config) pair() broker.Config {
 	p := broker.DefaultConfig()
 	p.Topics, p.Queues = c.Topics, c.Queues
 	p.LogMessages, p.LogBytes, p.LogAge = c.LogMessages, c.LogBytes, c.LogAge
-	p.ReceiptPosition, p.Whole, p.KeyOrder, p.Catalogue = true, true, true, true
+	p.ReceiptPosition, p.KeyOrder, p.Catalogue, p.Parcels = true, true, true, true
 	return p
 }
 

@@ -62,3 +62,21 @@ func benchmarkPublish(b *testing.B, size int) {
 	reader.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msg/s")
 }
+
+// BenchmarkAlone measures a message that nothing waits behind: how long until it is confirmed.
+func BenchmarkAlone(b *testing.B) {
+	pair, err := New(DefaultConfig())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer pair.Close(context.Background())
+	message := []*domain.Message{{Key: []byte("AAPL"), Payload: make([]byte, 200)}}
+	answered := make(chan error, 1)
+	b.ReportAllocs()
+	for b.Loop() {
+		pair.Publish(b.Context(), "bench", message, func(_ int, _ domain.Ack, err error) { answered <- err })
+		if err := <-answered; err != nil {
+			b.Fatal(err)
+		}
+	}
+}
