@@ -29,7 +29,8 @@ func TestAnOverloadedNodeClosesHandshakesAsUnavailable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := New(&broker{}, &broker{}, &broker{}, quickConfig(), domain.DefaultLimits(), slog.New(slog.DiscardHandler))
+	log := slog.New(slog.DiscardHandler)
+	e, err := New(&broker{}, &broker{}, &broker{}, edge.NewWriters(log), quickConfig(), domain.DefaultLimits(), log)
 	if err != nil {
 		t.Fatal(err)
 	}
