@@ -43,34 +43,45 @@ func (m *member) run(ctx context.Context, opened func()) {
 	}
 }
 
-// joined says that the member was let in by the node in the so-manieth of its lives. A queue of the in-process broker is gone with each of them, and begins anew with the first member of the next; while it
+// asking is when a member asked to be let in: in which life of the node, and at which turn of the oracle's.
+type asking struct{ birth, turn int64 }
+
+func (m *member) asks() asking { return asking{m.nodes[0].births.Load(), m.oracle.Turn()} }
+
+// joined says that the member was let in, as it had asked. A queue of the in-process broker is gone with each of them, and begins anew with the first member of the next; while it
 // lives, nothing can keep it from knowing what was settled, as it may with any other broker that dies or is cut off.
-func (m *member) joined(birth int64, opened func()) error {
+func (m *member) joined(asked asking, opened func()) error {
 	if m.kind == inproc {
-		if now := m.nodes[0].births.Load(); now != birth {
-			return fmt.Errorf("the bridge was started anew in the meantime: birth %d, and now %d", birth, now)
+		if now := m.nodes[0].births.Load(); now != asked.birth {
+			return fmt.Errorf("the bridge was started anew in the meantime: birth %d, and now %d", asked.birth, now)
 		}
-		if before := m.life.Swap(birth); before != 0 && before != birth {
+		if before := m.life.Swap(asked.birth); before != 0 && before != asked.birth {
 			m.oracle.Forgotten(queue)
 		}
-		m.seen.Joined(fmt.Sprintf("birth %d", birth))
+		m.seen.Joined(fmt.Sprintf("birth %d", asked.birth), asked.turn)
 	}
 	opened()
 	return nil
 }
 
+// gift is a message at a member, and which attempt at it that is; 0 where the member is not told.
+type gift struct {
+	oracle.Note
+	attempt int
+}
+
 // got tells the oracle of a message.
-func (m *member) got(payload string, attempt int) (oracle.Note, error) {
+func (m *member) got(payload string, attempt int) (gift, error) {
 	n, err := oracle.ParseNote(payload)
 	if err != nil {
 		m.Errorf("member %d: %v", m.number, err)
-		return n, err
+		return gift{}, err
 	}
-	m.seen.Got(n)
+	m.seen.Tried(n, attempt)
 	if m.habits.told != nil {
 		m.habits.told(n, attempt)
 	}
-	return n, nil
+	return gift{n, attempt}, nil
 }
 
 // gap tells the oracle of a hole.
@@ -84,19 +95,19 @@ func (m *member) gap(f client.Frame) {
 }
 
 // settles says that the member is about to settle messages.
-func (m *member) settles(notes ...oracle.Note) {
-	for _, n := range notes {
-		m.seen.Settled(n)
+func (m *member) settles(gifts ...gift) {
+	for _, g := range gifts {
+		m.seen.Settled(g.Note)
 	}
 }
 
 // settled says that the bridge has taken it; surely, where it has answered that it did.
-func (m *member) settled(surely bool, notes ...oracle.Note) {
-	for _, n := range notes {
+func (m *member) settled(surely bool, gifts ...gift) {
+	for _, g := range gifts {
 		if surely {
-			m.seen.Closed(n)
+			m.seen.Closed(g.Note, g.attempt)
 		}
-		m.group.saw(n)
+		m.group.saw(g.Note)
 	}
 }
 
@@ -112,14 +123,14 @@ func (m *member) dwell() time.Duration {
 }
 
 func (m *member) overWS(ctx context.Context, opened func()) error {
-	birth := m.nodes[0].births.Load()
+	asked := m.asks()
 	ws, err := client.OpenWS(ctx, m.url()+"/v1/ws", "culvert.v1.json")
 	if err != nil {
 		return err
 	}
 	ctx, parted := context.WithCancel(ctx)
 	s := &socket{
-		member: m, WS: ws, opened: func() error { return m.joined(birth, opened) }, due: map[string]oracle.Note{}, ripe: make(chan string),
+		member: m, WS: ws, opened: func() error { return m.joined(asked, opened) }, due: map[string]gift{}, ripe: make(chan string),
 		frames: make(chan client.Frame), broken: make(chan error, 1),
 	}
 	reading := make(chan struct{})
@@ -140,8 +151,8 @@ type socket struct {
 	*member
 	*client.WS
 	opened func() error
-	due    map[string]oracle.Note // what it holds, by the receipt, which is the id of its done
-	ripe   chan string            // receipts that it has kept for long enough
+	due    map[string]gift // what it holds, by the receipt, which is the id of its done
+	ripe   chan string     // receipts that it has kept for long enough
 	frames chan client.Frame
 	broken chan error
 }
@@ -187,16 +198,16 @@ func (s *socket) take(ctx context.Context, f client.Frame) error {
 	case "gap":
 		s.gap(f)
 	case "ok":
-		if n, ok := s.due[f.ID]; ok && f.Settled == 1 {
-			s.settled(true, n)
+		if g, ok := s.due[f.ID]; ok && f.Settled == 1 {
+			s.settled(true, g)
 		}
 		delete(s.due, f.ID)
 	case "msg":
-		n, err := s.got(*f.Text, max(1, f.Attempt))
+		g, err := s.got(*f.Text, max(1, f.Attempt))
 		if err != nil {
 			return err
 		}
-		s.due[f.Receipt] = n
+		s.due[f.Receipt] = g
 		d := s.dwell()
 		if d == 0 {
 			return s.settle(ctx, f.Receipt)
@@ -219,17 +230,21 @@ func (s *socket) take(ctx context.Context, f client.Frame) error {
 }
 
 func (s *socket) settle(ctx context.Context, receipt string) error {
-	n := s.due[receipt]
-	if poison(n) {
+	g := s.due[receipt]
+	if poison(g.Note) {
 		return s.Send(ctx, client.Frame{Op: "nack", Sub: "s", Receipts: []string{receipt}})
 	}
-	s.settles(n)
+	s.settles(g)
 	return s.Send(ctx, client.Frame{Op: "done", ID: receipt, Sub: "s", Receipts: []string{receipt}})
 }
 
 func (m *member) overSSE(ctx context.Context, opened func()) error {
-	birth := m.nodes[0].births.Load()
-	stream, err := client.OpenSSE(ctx, m.url()+"/v1/topics/"+m.name+"/queues/"+queue+"/events?ack=manual", "")
+	asked := m.asks()
+	path := "/v1/topics/" + m.name + "/queues/" + queue + "/events?ack=manual"
+	if m.kind == inproc { // where what was settled may not come again, attempts tell what comes late
+		path += "&envelope=1"
+	}
+	stream, err := client.OpenSSE(ctx, m.url()+path, "")
 	if err != nil {
 		return err
 	}
@@ -249,7 +264,7 @@ func (m *member) overSSE(ctx context.Context, opened func()) error {
 			if err := json.Unmarshal([]byte(e.Data), &ready); err != nil {
 				return err
 			}
-			if err := m.joined(birth, opened); err != nil {
+			if err := m.joined(asked, opened); err != nil {
 				return err
 			}
 		case "assign", "mark":
@@ -260,11 +275,15 @@ func (m *member) overSSE(ctx context.Context, opened func()) error {
 			}
 			m.gap(f)
 		case "message":
-			n, err := m.got(e.Data, 0)
+			payload, attempt, err := m.opens(e.Data)
 			if err != nil {
 				return err
 			}
-			if held.add(n, e.ID); !stream.Drained() {
+			g, err := m.got(payload, attempt)
+			if err != nil {
+				return err
+			}
+			if held.add(g, e.ID); !stream.Drained() {
 				continue // what came at once is settled at once
 			}
 			if err := m.settleUpto(ctx, base, ready.Stream, held); err != nil {
@@ -277,20 +296,32 @@ func (m *member) overSSE(ctx context.Context, opened func()) error {
 	}
 }
 
+// opens gives what is in the data of a message: a payload, or the envelope of one, which tells the attempt.
+func (m *member) opens(data string) (payload string, attempt int, err error) {
+	if m.kind != inproc {
+		return data, 0, nil
+	}
+	var f client.Frame
+	if err := json.Unmarshal([]byte(data), &f); err != nil || f.Text == nil {
+		return "", 0, fmt.Errorf("no envelope of a text: %q: %v", data, err)
+	}
+	return *f.Text, max(1, f.Attempt), nil
+}
+
 // parcel is what came at once over SSE.
 type parcel struct {
-	good []oracle.Note
+	good []gift
 	bad  []string // receipts of poison
 	last string   // the last receipt
 }
 
-func (p *parcel) add(n oracle.Note, receipt string) {
+func (p *parcel) add(g gift, receipt string) {
 	p.last = receipt
-	if poison(n) {
+	if poison(g.Note) {
 		p.bad = append(p.bad, receipt)
 		return
 	}
-	p.good = append(p.good, n)
+	p.good = append(p.good, g)
 }
 
 // settleUpto settles a parcel when it was kept for long enough, and hands back what is poison.

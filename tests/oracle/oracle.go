@@ -49,8 +49,8 @@ type Oracle struct {
 	viewers []*Viewer
 	queues  map[string][]*Member
 	excused map[string]map[Note]bool // by queue: what its members need not be given
-	turn    int64                    // how often a member was given a message
-	closed  map[closing]bool
+	turn    int64                    // how often a member was given a message, or heard that one is settled
+	tries   map[giver]*tries
 	faults  []string
 }
 
@@ -64,7 +64,7 @@ type fate struct {
 
 // New makes an oracle that has heard of nothing.
 func New() *Oracle {
-	return &Oracle{sent: map[Note]*fate{}, queues: map[string][]*Member{}, excused: map[string]map[Note]bool{}, closed: map[closing]bool{}}
+	return &Oracle{sent: map[Note]*fate{}, queues: map[string][]*Member{}, excused: map[string]map[Note]bool{}, tries: map[giver]*tries{}}
 }
 
 // Sent says that a message is about to be sent.

@@ -53,6 +53,21 @@ func (r *run) showAll() {
 	saw(r.viewers[1], r.notes...)
 }
 
+// settleOne lets everything go well at one bridge, where the first member settles the second message at the last of these attempts, all of which it was told of.
+func (r *run) settleOne(at string, attempts ...int) {
+	r.answerAll()
+	r.showAll()
+	for _, m := range r.members {
+		m.Joined(at, 0)
+	}
+	got(r.members[0], r.notes[0])
+	for _, attempt := range attempts {
+		r.members[0].Tried(r.notes[1], attempt)
+	}
+	got(r.members[1], r.notes[2:]...)
+	r.members[0].Closed(r.notes[1], attempts[len(attempts)-1])
+}
+
 func (r *run) giveAll() {
 	got(r.members[0], r.notes[:2]...)
 	got(r.members[1], r.notes[2:]...)
@@ -325,23 +340,46 @@ func TestOracle(t *testing.T) {
 			got(r.members[1], r.notes[1], r.notes[3])
 		}, "was the first to get"},
 		"what was settled is given again by the same bridge": {func(r *run) {
-			r.answerAll()
-			r.showAll()
-			for _, m := range r.members {
-				m.Joined("bridge 1")
-			}
-			r.giveAll()
-			r.members[0].Closed(r.notes[1])
+			r.settleOne("bridge 1", 1)
+			r.members[1].Tried(r.notes[1], 2)
+		}, "again, at attempt 2, from a bridge that had taken it as settled"},
+		"what was settled is given again by the same bridge, which counts attempts anew": {func(r *run) {
+			r.settleOne("bridge 1", 1)
+			r.members[1].Tried(r.notes[1], 1)
+		}, "again, at attempt 1, from a bridge that had taken it as settled"},
+		"what was settled is given again by the same bridge at an attempt that was read before": {func(r *run) {
+			r.settleOne("bridge 1", 1, 2)
+			r.members[1].Tried(r.notes[1], 1)
+		}, "again, at attempt 1, from a bridge that had taken it as settled"},
+		"what was settled is given again to one who came later": {func(r *run) {
+			r.settleOne("bridge 1", 2)
+			r.members[1].Joined("bridge 1", r.Turn())
+			r.members[1].Tried(r.notes[1], 1)
+		}, "again, at attempt 1, from a bridge that had taken it as settled"},
+		"what was settled is given again to one who came later and is told no attempt": {func(r *run) {
+			r.settleOne("bridge 1", 2)
+			r.members[1].Joined("bridge 1", r.Turn())
 			got(r.members[1], r.notes[1])
-		}, "again from a bridge that had taken it as settled"},
+		}, "again, at attempt 0, from a bridge that had taken it as settled"},
 		"what was settled is given again by another bridge": {func(r *run) {
-			r.answerAll()
-			r.showAll()
-			r.members[0].Joined("bridge 1")
-			r.members[1].Joined("bridge 2")
-			r.giveAll()
-			r.members[0].Closed(r.notes[1])
-			got(r.members[1], r.notes[1])
+			r.settleOne("bridge 1", 1)
+			r.members[1].Joined("bridge 2", r.Turn())
+			r.members[1].Tried(r.notes[1], 1)
+		}, ""},
+		"what others have settled since is read late": {func(r *run) {
+			r.settleOne("bridge 1", 2)
+			r.members[1].Tried(r.notes[1], 1)
+		}, ""},
+		"what others have settled since is read late, and once more": {func(r *run) {
+			r.settleOne("bridge 1", 2)
+			r.members[1].Tried(r.notes[1], 1)
+			r.members[1].Tried(r.notes[1], 1)
+		}, "again, at attempt 1, from a bridge that had taken it as settled"},
+		"what others have settled since is read late by one who was asked to wait": {func(r *run) {
+			asked := r.Turn()
+			r.settleOne("bridge 1", 2)
+			r.members[1].Joined("bridge 1", asked)
+			r.members[1].Tried(r.notes[1], 1)
 		}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -11,12 +11,13 @@ type Member struct {
 	queue   string
 	oracle  *Oracle
 	at      string // who gives it messages, see Joined
+	asked   int64  // the turn at which it asked that to let it in
 	got     []given
 	settled []Note
 	holes   []hole
 }
 
-// given is a message at a member, with the how-manieth it was of all that were given to anybody.
+// given is a message at a member, with its turn.
 type given struct {
 	Note
 	turn int64
@@ -31,18 +32,34 @@ func (o *Oracle) Member(queue, name string) *Member {
 	return m
 }
 
-// Joined says who gives the member messages from now on: one life of one bridge. What that has taken as settled it may not give again. Without it, it may: a broker that dies, or is cut off, may not have heard.
-func (m *Member) Joined(at string) { m.at = at }
+// Turn is now, by the order in which members tell of what they are given and of what is taken as settled.
+func (o *Oracle) Turn() int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.turn
+}
 
-// Got says that the member was given a message.
-func (m *Member) Got(n Note) {
+// Joined says who gives the member messages from now on: one life of one bridge, which it asked at that turn to let it in. What that has taken as settled it may not give again. Without it, it may: a broker that dies, or is
+// cut off, may not have heard.
+func (m *Member) Joined(at string, asked int64) { m.at, m.asked = at, asked }
+
+// Got says that the member was given a message, and not told which attempt at it that is.
+func (m *Member) Got(n Note) { m.Tried(n, 0) }
+
+// Tried says that the member was given a message, at an attempt that is counted from 1.
+func (m *Member) Tried(n Note, attempt int) {
 	o := m.oracle
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.turn++
 	m.got = append(m.got, given{n, o.turn})
-	if o.closed[closing{m.queue, m.at, n}] {
-		o.fault("queue %s: member %s got %v again from a bridge that had taken it as settled", m.queue, m.name, n)
+	if m.at == "" {
+		return
+	}
+	if t := o.triesOf(m, n); t.may(m.asked, attempt) {
+		t.read(attempt)
+	} else {
+		o.fault("queue %s: member %s got %v again, at attempt %d, from a bridge that had taken it as settled at attempt %d", m.queue, m.name, n, attempt, t.settled)
 	}
 }
 
@@ -50,20 +67,17 @@ func (m *Member) Got(n Note) {
 // only given is then not enough.
 func (m *Member) Settled(n Note) { m.settled = append(m.settled, n) }
 
-// Closed says that whoever the member has joined has answered that a message is settled.
-func (m *Member) Closed(n Note) {
+// Closed says that whoever the member has joined has answered that a message is settled, which was given at this attempt; 0 where that is not known.
+func (m *Member) Closed(n Note, attempt int) {
 	if m.at == "" {
 		return
 	}
-	m.oracle.mu.Lock()
-	defer m.oracle.mu.Unlock()
-	m.oracle.closed[closing{m.queue, m.at, n}] = true
-}
-
-// closing is a message that is settled for one who gives a queue's messages.
-type closing struct {
-	queue, at string
-	note      Note
+	o := m.oracle
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.turn++
+	t := o.triesOf(m, n)
+	t.closed, t.settled = o.turn, attempt
 }
 
 // Count is how many messages the member was given, again and again counted each time.
