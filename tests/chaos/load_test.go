@@ -138,9 +138,11 @@ func (l *load) readLetters() {
 	if l.members == 0 {
 		return
 	}
-	for _, n := range l.letters() {
+	letters := l.letters()
+	for _, n := range letters {
 		l.oracle.Lettered(queue, n)
 	}
+	l.step("%d dead letters", len(letters))
 }
 
 // key is the name of a key.

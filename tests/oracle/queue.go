@@ -124,17 +124,20 @@ func (o *Oracle) judgeQueue(queue string, members []*Member) {
 			missing[n] = true
 		}
 	}
-	silent, announced, example := 0, int64(0), Note{}
+	silent, ungiven, announced, example := 0, 0, int64(0), Note{}
 	told := tales(members, missing)
 	for n := range missing {
 		if !o.sent[n].kept && told.cover(n) {
 			announced++
 		} else {
 			silent, example = silent+1, n
+			if !first[n] {
+				ungiven++
+			}
 		}
 	}
 	if silent > 0 && judgedBySettling {
-		o.fault("queue %s: %d messages were neither settled nor dead-lettered, such as %v", queue, silent, example)
+		o.fault("queue %s: %d messages were neither settled nor dead-lettered, and %d of them given to nobody, such as %v", queue, silent, ungiven, example)
 	} else if silent > 0 {
 		o.fault("queue %s: %d messages were given to nobody, such as %v", queue, silent, example)
 	}
