@@ -97,6 +97,7 @@ func (w *writer) run() {
 		case <-w.signal:
 		case <-timer.C:
 		}
+		runtime.Gosched() // who has begun to bring messages brings the rest of them, so that they are written together
 		now := time.Now()
 		ready, beat, going := w.take(now)
 		if !going {
