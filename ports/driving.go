@@ -101,6 +101,7 @@ const (
 
 // Stream is one viewer's place. Next is called by one goroutine at a time.
 type Stream interface {
+	// Ready is what opens the stream. It is not called any more once Next or Poll was.
 	Ready() Ready
 	// Next blocks until there is something to tell, and gives all there is, up to a bound. It blocks at most for the heartbeat: an
 	// empty batch says that nothing came; its Mark is set where the place moved over messages that did not match. When the stream ends

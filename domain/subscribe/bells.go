@@ -11,17 +11,28 @@ import (
 
 // bell wakes one viewer. It is rung when there may be something new, and stays rung until the viewer has heard it.
 type bell struct {
-	rung  chan struct{}
 	waker ports.Waker // of a viewer that polls; nil where it listens itself
+
+	mu   sync.Mutex // guards rung, which who listens reads without it
+	rung chan struct{}
 }
 
-func newBell(w ports.Waker) bell { return bell{make(chan struct{}, 1), w} }
+func newBell(w ports.Waker) *bell { return &bell{waker: w, rung: make(chan struct{}, 1)} }
 
-func (b bell) ring() {
+// unheard says that nobody listens any more: the viewer polls from now on.
+func (b *bell) unheard() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.rung = nil
+}
+
+func (b *bell) ring() {
+	b.mu.Lock()
 	select {
 	case b.rung <- struct{}{}:
 	default:
 	}
+	b.mu.Unlock()
 	if b.waker != nil {
 		b.waker.Wake()
 	}
@@ -41,7 +52,7 @@ type bells struct {
 // hook is where a bell hangs.
 type hook struct {
 	bells *bells
-	bell  bell
+	bell  *bell
 	keys  []string // nil: any message is waited for
 	// hung says that a ring is still to come: the hook is among the waiting, or among those that are being rung, of which each is let go just before its bell is rung.
 	hung atomic.Bool
@@ -51,7 +62,7 @@ type hook struct {
 }
 
 // hang adds a bell that is rung for messages with one of keys, or for whatever comes next where keys is nil, and whenever there is more to tell than messages.
-func (bs *bells) hang(b bell, keys []string) *hook {
+func (bs *bells) hang(b *bell, keys []string) *hook {
 	h := &hook{bells: bs, bell: b, keys: keys}
 	h.wait()
 	bs.mu.Lock()

@@ -19,7 +19,7 @@ type discovery struct {
 
 	mu     sync.Mutex // guards what follows
 	asking *listing   // that is under way
-	bells  map[bell]struct{}
+	bells  map[*bell]struct{}
 	stop   context.CancelFunc
 }
 
@@ -65,12 +65,12 @@ func (d *discovery) look(ctx context.Context) (topics []domain.Topic, err error)
 }
 
 // watch rings b when the topics that there are have changed. unwatch is called once.
-func (d *discovery) watch(b bell, work *sync.WaitGroup) (unwatch func()) {
+func (d *discovery) watch(b *bell, work *sync.WaitGroup) (unwatch func()) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.bells) == 0 {
 		ctx, cancel := context.WithCancel(context.Background())
-		d.bells, d.stop = map[bell]struct{}{}, cancel
+		d.bells, d.stop = map[*bell]struct{}{}, cancel
 		work.Add(1)
 		// Ends when the last watcher is gone.
 		go func() {

@@ -48,20 +48,20 @@ func (s *stream) beginning(topic domain.Topic, v ports.View) domain.Start {
 
 // add makes a track of topic.
 func (s *stream) add(topic domain.Topic, from domain.Start) error {
-	overflow, err := s.service.admit(topic, from, s.joining)
+	overflow, err := s.service.admit(topic, from, s.to, s.overflow)
 	if err != nil {
 		return err
 	}
-	if to := s.joining.To; to != nil && to.Cursor != nil && to.Cursor.Vector(topic) == nil {
+	if to := s.to; to != nil && to.Cursor != nil && to.Cursor.Vector(topic) == nil {
 		return domain.Errorf(domain.InvalidCursor, "the cursor in to says nothing of topic %q, so its end is not known", topic)
 	}
 	f, err := s.service.enter(topic)
 	if err != nil {
 		return err
 	}
-	t := &track{s: s, topic: topic, overflow: overflow, feed: f, from: from, leaveFeed: func() { s.service.leave(f) }}
-	if s.joining.To != nil {
-		t.until = newUntil(*s.joining.To, topic)
+	t := &track{s: s, topic: topic, overflow: overflow, feed: f, from: from}
+	if s.to != nil {
+		t.until = newUntil(*s.to, topic)
 	}
 	t.hook = f.bells.hang(s.bell, nil)
 	s.tracks = append(s.tracks, t)
@@ -70,14 +70,17 @@ func (s *stream) add(topic domain.Topic, from domain.Start) error {
 
 // arrive waits until all tracks have their first place.
 func (s *stream) arrive(ctx context.Context, timeout time.Duration) error {
-	giveUp := time.NewTimer(timeout)
-	defer giveUp.Stop()
+	var giveUp *time.Timer // nil until something has to be waited for, which is seldom
 	for {
 		s.mu.Lock()
 		missing, err := s.advance()
 		s.mu.Unlock()
 		if err != nil || missing == nil {
 			return err
+		}
+		if giveUp == nil {
+			giveUp = time.NewTimer(timeout)
+			defer giveUp.Stop()
 		}
 		select {
 		case <-s.bell.rung:
@@ -125,7 +128,7 @@ func (s *stream) advance() (missing *track, err error) {
 
 // describe fills in what opens the stream.
 func (s *stream) describe(v ports.View) {
-	s.ready = ports.Ready{Stream: streamID(), Cursor: s.cursor()}
+	s.ready = &ports.Ready{Stream: streamID(), Cursor: s.cursor()}
 	resumed := true
 	for _, t := range s.tracks {
 		at := t.vector

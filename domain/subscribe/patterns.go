@@ -11,8 +11,7 @@ import (
 
 // joins reports whether topics that appear now still join the stream.
 func (s *stream) joins() bool {
-	to := s.joining.To
-	return len(s.patterns) > 0 && (to == nil || to.Time.After(time.Now()))
+	return len(s.patterns) > 0 && (s.to == nil || s.to.Time.After(time.Now()))
 }
 
 // matches reports whether topic is one that a pattern of the stream names.

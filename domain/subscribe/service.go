@@ -57,12 +57,15 @@ func (s *Service) View(ctx context.Context, v ports.View) (ports.Stream, error) 
 		st.end()
 		return nil, err
 	}
+	if v.Waker != nil {
+		st.bell.unheard()
+	}
 	context.AfterFunc(ctx, st.end)
 	return st, nil
 }
 
 // admit refuses what the topic's broker cannot do, and settles the default that depends on it. A cursor is admitted anywhere: what cannot be honoured is a gap.
-func (s *Service) admit(topic domain.Topic, from domain.Start, v ports.View) (ports.Overflow, error) {
+func (s *Service) admit(topic domain.Topic, from domain.Start, to *domain.Stop, overflow ports.Overflow) (ports.Overflow, error) {
 	can := s.broker.Capabilities(topic)
 	_, timed := from.Time()
 	switch {
@@ -70,20 +73,20 @@ func (s *Service) admit(topic domain.Topic, from domain.Start, v ports.View) (po
 		return "", domain.Errorf(domain.Unsupported, "the broker of topic %q keeps no log to read from: only from=latest is possible", topic)
 	case timed && !can.Has(domain.SeekTime):
 		return "", domain.Errorf(domain.Unsupported, "the broker of topic %q cannot find a time", topic)
-	case v.To != nil && !v.To.Time.IsZero() && !can.Has(domain.SeekTime):
+	case to != nil && !to.Time.IsZero() && !can.Has(domain.SeekTime):
 		return "", domain.Errorf(domain.Unsupported, "the broker of topic %q tells no times to end at: to=latest and a cursor are possible", topic)
-	case v.Overflow == ports.OverflowResume && !can.Has(domain.History):
+	case overflow == ports.OverflowResume && !can.Has(domain.History):
 		return "", domain.Errorf(domain.Unsupported, "the broker of topic %q keeps no log to read on from: overflow=drop or disconnect is possible", topic)
-	case v.Overflow == ports.OverflowDefault && can.Has(domain.History):
+	case overflow == ports.OverflowDefault && can.Has(domain.History):
 		return ports.OverflowResume, nil
-	case v.Overflow == ports.OverflowDefault:
+	case overflow == ports.OverflowDefault:
 		return ports.OverflowDrop, nil
 	}
-	return v.Overflow, nil
+	return overflow, nil
 }
 
 // watch rings b when other topics are there than before. unwatch is called once.
-func (s *Service) watch(b bell) (unwatch func(), err error) {
+func (s *Service) watch(b *bell) (unwatch func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.drained {

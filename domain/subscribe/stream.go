@@ -20,14 +20,16 @@ type stream struct {
 	heartbeat  time.Duration
 	batchBytes int
 	left       int64 // messages that may still be given, where there is a limit
-	bell       bell
+	bell       *bell
 
 	mu     sync.Mutex // is held while anything below is in use, but not while Next waits; it is taken before all others of this package
 	closed bool
 	tracks []*track
-	// patterns are those whose topics join as they appear; what a topic that joins is given is as joining says.
+	// overflow and to are those of the view, for the topics that it is of and those that join.
+	overflow ports.Overflow
+	to       *domain.Stop
+	// patterns are those whose topics join as they appear.
 	patterns []domain.Pattern
-	joining  ports.View
 	seen     *[]domain.Topic // the topics that the patterns were held against
 	unwatch  func()
 	closing  *alarm // rings when topics no longer join; nil where they always may, or never do
@@ -35,7 +37,7 @@ type stream struct {
 	several bool
 	turn    int // the track that is asked first
 
-	ready ports.Ready
+	ready *ports.Ready // nil once the stream is read
 	// cut, where it is not nil, is the place after the last message that the limit lets through.
 	cut *domain.Cursor
 	// unmarked says that the place moved over messages that did not match since the client was told a cursor.
@@ -48,8 +50,6 @@ type stream struct {
 }
 
 func newStream(s *Service, v ports.View, life <-chan struct{}) *stream {
-	joining := v
-	joining.Resume = nil // which may be long, and says nothing of topics that join later
 	return &stream{
 		service:    s,
 		life:       life,
@@ -59,12 +59,13 @@ func newStream(s *Service, v ports.View, life <-chan struct{}) *stream {
 		batchBytes: s.cfg.BatchBytes,
 		left:       v.Limit,
 		bell:       newBell(v.Waker),
-		joining:    joining,
+		overflow:   v.Overflow,
+		to:         v.To,
 	}
 }
 
-// Ready is what opens the stream.
-func (s *stream) Ready() ports.Ready { return s.ready }
+// Ready implements ports.Stream.
+func (s *stream) Ready() ports.Ready { return *s.ready }
 
 // Cursor is the place after the last batch.
 func (s *stream) Cursor() domain.Cursor {
@@ -151,6 +152,7 @@ func (s *stream) Silence() ports.Batch {
 func (s *stream) round() (batch ports.Batch, more bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.ready = nil
 	if s.closed {
 		return batch, false, context.Canceled
 	}
@@ -207,7 +209,7 @@ func (s *stream) settle() {
 
 // finished reports whether all has been given up to the end that was asked for.
 func (s *stream) finished() bool {
-	if s.joining.To == nil || s.joins() {
+	if s.to == nil || s.joins() {
 		return false
 	}
 	return !slices.ContainsFunc(s.tracks, func(t *track) bool { return !t.finished() })

@@ -30,12 +30,12 @@ type track struct {
 	vector *domain.Vector
 	// given is the place after the last batch: what the client may be told.
 	given *domain.Vector
-	// own says that vector is not the source's at this place, or that the track may end anywhere.
-	own bool
 	// arrival, where it is not nil, is what a replay found when it began, and is not told yet.
 	arrival *arrival
 	// newest, while what waits is conflated, are the messages that are given, one for each key.
 	newest map[string]*domain.Message
+	// own says that vector is not the source's at this place, or that the track may end anywhere.
+	own bool
 	// absent says that the broker has no such topic, and that the stream does without it.
 	absent bool
 	// watching says that the live log notices what it drops of the viewer's keys.
@@ -45,9 +45,8 @@ type track struct {
 	patience *time.Timer
 	giveUp   time.Time
 
-	hook      *hook  // of the bell, at the source or at what opens it
-	leave     func() // of the replay
-	leaveFeed func()
+	hook  *hook  // of the bell, at the source or at what opens it
+	leave func() // of the replay
 }
 
 // patience is how long a viewer waits for somebody else's replay to come by its place: it may be one that the topic, made anew, does not have any more.
@@ -201,7 +200,7 @@ func (t *track) end() {
 	if t.until != nil {
 		t.until.end()
 	}
-	t.leaveFeed()
+	t.s.service.leave(t.feed)
 }
 
 // arrive comes into the replay's log as soon as that has the place.

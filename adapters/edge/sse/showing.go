@@ -120,7 +120,11 @@ func (s *showing) End(err error) {
 		return
 	}
 	if bye.Reason == domain.ByeInternal {
-		s.edge.log.Error("a view failed", slog.Any("topics", s.stream.Ready().Topics), slog.Any("error", err))
+		var topics []domain.Pattern
+		for _, at := range s.stream.Cursor().Topics {
+			topics = append(topics, at.Topic)
+		}
+		s.edge.log.Error("a view failed", slog.Any("topics", topics), slog.Any("error", err))
 	}
 	farewell := s.framed(s.edge.farewell(s.wire, bye, s.stream.Cursor()), 0)
 	if s.chunked {
