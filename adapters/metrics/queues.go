@@ -43,7 +43,7 @@ func (q *queues) Join(ctx context.Context, j ports.Join) (ports.Member, error) {
 		return nil, err
 	}
 	q.open.Inc()
-	end := &departure{slow: q.slow}
+	end := &departure{slow: &q.slow}
 	context.AfterFunc(ctx, func() {
 		q.open.Dec()
 		end.after(ctx)

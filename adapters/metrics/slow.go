@@ -22,7 +22,7 @@ func (m *Metrics) slowOnes(edge, mode string) slow {
 
 // departure is the end of one stream, which counts once: who was sent away for its slowness may not read that either.
 type departure struct {
-	slow slow
+	slow *slow
 	once sync.Once
 }
 

@@ -40,27 +40,27 @@ func (v *viewer) View(ctx context.Context, view ports.View) (ports.Stream, error
 		return nil, err
 	}
 	v.open.Inc()
-	end := &departure{slow: v.slow}
+	counted := &stream{Stream: s, viewer: v, end: departure{slow: &v.slow}, opened: time.Now()}
 	context.AfterFunc(ctx, func() {
-		v.open.Dec()
-		end.after(ctx)
+		counted.viewer.open.Dec()
+		counted.end.after(ctx)
 	})
-	return &stream{Stream: s, viewer: v, end: end, opened: time.Now()}, nil
+	return counted, nil
 }
 
 // stream counts a batch when it was written, which the next Next says, too.
 type stream struct {
 	ports.Stream
 	viewer *viewer
-	end    *departure
+	end    departure
 	opened time.Time
-	given  ports.Batch
+	given  []domain.Span
 }
 
 func (s *stream) Next(ctx context.Context) (ports.Batch, error) {
 	s.written()
 	batch, err := s.Stream.Next(ctx)
-	s.given = batch
+	s.given = batch.Spans
 	if err != nil {
 		s.end.told(err)
 	}
@@ -69,7 +69,7 @@ func (s *stream) Next(ctx context.Context) (ports.Batch, error) {
 
 func (s *stream) Poll() (ports.Batch, bool, error) {
 	batch, more, err := s.Stream.Poll()
-	s.given = batch
+	s.given = batch.Spans
 	if err != nil {
 		s.end.told(err)
 	}
@@ -85,7 +85,7 @@ func (s *stream) Written() {
 func (s *stream) written() {
 	messages := 0
 	var oldest time.Time
-	for _, span := range s.given.Spans {
+	for _, span := range s.given {
 		if span.Run.Gap != nil {
 			s.viewer.out.gap(span.Run.Gap)
 			continue
@@ -96,7 +96,7 @@ func (s *stream) written() {
 			oldest = at
 		}
 	}
-	s.given = ports.Batch{}
+	s.given = nil
 	if messages == 0 {
 		return
 	}
