@@ -7,3 +7,12 @@ func Staying(ctx context.Context) context.Context {
 	staying := context.WithValue(Lasting(ctx), roomKey{}, roomOf(ctx))
 	return context.WithValue(staying, clientKey{}, Client(ctx))
 }
+
+// Taken says that a socket has taken the connection of ctx's request: it looks after what it writes itself, and the contexts of the connection, which are told of nothing any more, need not stay as long as it does.
+func Taken(ctx context.Context) {
+	if p := patientOf(ctx); p != nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.stalled = nil
+	}
+}

@@ -29,7 +29,6 @@ type conversation struct {
 // openConversation makes the dialect of s. params are those of its URL.
 func openConversation(s *socket, at place, params *edge.Params) (dialect, error) {
 	c := &conversation{socket: s, edge: s.edge, at: at, lines: params.Flag("batch", false), subs: map[string]*subscription{}}
-	c.inlet = inlet{injector: s.edge.injector, answer: c.answers}
 	return c, params.Err()
 }
 
@@ -152,13 +151,13 @@ func (c *conversation) pub(ctx context.Context, o *edge.Object) {
 	}
 	switch {
 	case err != nil:
-		_, err = c.window(ctx).Reject(ctx, p.ID, err)
+		_, err = c.window(c.socket, c).Reject(ctx, p.ID, err)
 	case len(p.Message.Payload) > c.edge.limits.MessageBytes:
 		err = errMessageTooLarge(c.edge.limits)
 		c.refuse(ctx, err, appendFrame(nil, opText, edge.AppendErr(nil, p.ID, err)))
 		return
 	default:
-		_, err = c.window(ctx).Put(ctx, p.Topic, p.Message, p.ID)
+		_, err = c.window(c.socket, c).Put(ctx, p.Topic, p.Message, p.ID)
 	}
 	if err != nil && ctx.Err() == nil {
 		c.fail(ctx, p.ID, err) // it was not taken, so the window does not answer it

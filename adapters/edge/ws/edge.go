@@ -34,7 +34,8 @@ type Edge struct {
 
 	mu       sync.Mutex // guards what follows
 	draining bool
-	sockets  map[*socket]struct{}
+	// sockets are the live ones, each with what is closed when nothing is left of it; nil where nobody waits for that.
+	sockets map[*socket]chan struct{}
 }
 
 // New makes an edge over the services, and the writers that write views.
@@ -45,7 +46,7 @@ func New(injector ports.Injector, viewer ports.Viewer, queues ports.Queues, writ
 	e := &Edge{
 		injector: injector, viewer: viewer, queues: queues, cfg: cfg, limits: limits, log: log, tooLarge: edge.CloseReason(errMessageTooLarge(limits)),
 		melody: melody.New(), writers: writers, bodies: edge.NewBodyFormat(), frames: newRawFormat(),
-		sockets: map[*socket]struct{}{},
+		sockets: map[*socket]chan struct{}{},
 	}
 	e.buffers.New = func() any { return new([]byte) }
 	e.setUpMelody()
@@ -61,20 +62,30 @@ func (e *Edge) setUpMelody() {
 	m.Config.PongWait = e.cfg.PongWait
 	m.Config.WriteWait = e.cfg.WriteTimeout
 	m.Upgrader = &websocket.Upgrader{
-		ReadBufferSize:  256, // the wire reads more at once
+		ReadBufferSize:  125, // gorilla needs no less; the wire reads more at once
 		WriteBufferSize: 256, // gorilla writes nothing but control frames
 		WriteBufferPool: &sync.Pool{},
 		CheckOrigin:     func(*http.Request) bool { return true }, // the server has checked it
 		Error:           func(http.ResponseWriter, *http.Request, int, error) {},
 	}
 	m.HandleConnect(func(ms *melody.Session) {
-		ms.Request.Header = nil // it has been answered, and stays as long as the socket does
-		socketOf(ms).connected(ms.Request.Context())
+		ms.Request = nil // it has been answered, and would stay as long as the socket does
+		s := socketOf(ms)
+		s.connected(s.life)
 	})
-	m.HandleMessage(func(ms *melody.Session, p []byte) { socketOf(ms).hear(ms.Request.Context(), true, p) })
-	m.HandleMessageBinary(func(ms *melody.Session, p []byte) { socketOf(ms).hear(ms.Request.Context(), false, p) })
+	m.HandleMessage(func(ms *melody.Session, p []byte) {
+		s := socketOf(ms)
+		s.hear(s.life, true, p)
+	})
+	m.HandleMessageBinary(func(ms *melody.Session, p []byte) {
+		s := socketOf(ms)
+		s.hear(s.life, false, p)
+	})
 	m.HandleClose(func(ms *melody.Session, code int, _ string) error { socketOf(ms).closedByClient(code); return nil })
-	m.HandleError(func(ms *melody.Session, err error) { socketOf(ms).unreadable(ms.Request.Context(), err) })
+	m.HandleError(func(ms *melody.Session, err error) {
+		s := socketOf(ms)
+		s.unreadable(s.life, err)
+	})
 }
 
 // maxMessage is how long a WebSocket message may be: one pub of the largest message in its longest spelling fits, or frames_per_message small frames.
@@ -95,20 +106,20 @@ func (e *Edge) Register(r *echo.Echo) {
 func (e *Edge) Drain(ctx context.Context) error {
 	e.mu.Lock()
 	e.draining = true
-	live := make([]*socket, 0, len(e.sockets))
+	live := make(map[*socket]<-chan struct{}, len(e.sockets))
 	for s := range e.sockets {
-		live = append(live, s)
+		live[s] = e.awaited(s)
 	}
 	e.mu.Unlock()
-	for _, s := range live {
+	for s, gone := range live {
 		// It ends with the socket, or with ctx.
-		go s.drain(ctx)
+		go s.drain(ctx, gone)
 	}
-	for _, s := range live {
+	for _, gone := range live {
 		select {
-		case <-s.gone:
+		case <-gone:
 		case <-ctx.Done():
-			for _, s := range live {
+			for s := range live {
 				s.cut()
 			}
 			return context.Cause(ctx)
@@ -124,15 +135,25 @@ func (e *Edge) enter(s *socket) error {
 	if e.draining {
 		return errGoingAway()
 	}
-	e.sockets[s] = struct{}{}
+	e.sockets[s] = nil
 	return nil
+}
+
+// awaited is closed when nothing is left of s, which is among the live. The caller holds mu.
+func (e *Edge) awaited(s *socket) <-chan struct{} {
+	if e.sockets[s] == nil {
+		e.sockets[s] = make(chan struct{})
+	}
+	return e.sockets[s]
 }
 
 func (e *Edge) leave(s *socket) {
 	e.mu.Lock()
+	defer e.mu.Unlock()
+	if gone := e.sockets[s]; gone != nil {
+		close(gone)
+	}
 	delete(e.sockets, s)
-	e.mu.Unlock()
-	close(s.gone)
 }
 
 func errGoingAway() error {

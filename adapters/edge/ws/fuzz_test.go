@@ -54,8 +54,9 @@ func FuzzConversation(f *testing.F) {
 	f.Fuzz(func(t *testing.T, message string) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		conn := &recorder{}
-		s := newSocket(e, cancel)
+		s := newSocket(ctx, e, cancel)
 		s.attach(conn)
+		s.opened()
 		var err error
 		if s.dialect, err = openConversation(s, place{}, edge.QueryParams("", e.limits)); err != nil {
 			t.Fatal(err)

@@ -26,7 +26,7 @@ func (e *Edge) serve(w http.ResponseWriter, r *http.Request, names []string) err
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(edge.Staying(r.Context()))
-	s := newSocket(e, cancel)
+	s := newSocket(ctx, e, cancel)
 	mine := true
 	defer func() {
 		if mine {
@@ -46,8 +46,9 @@ func (e *Edge) serve(w http.ResponseWriter, r *http.Request, names []string) err
 		return err
 	}
 	mine = false
+	edge.Taken(r.Context())
 	// It ends with the connection. The handler does not wait for it, so that nothing is kept of what net/http needs for a request.
-	go s.serve(&hijacked{w.Header(), conn, buffers}, handshakeOf(ctx, s, r))
+	go s.serve(&hijacked{w.Header(), conn, buffers}, r)
 	return nil
 }
 
@@ -115,15 +116,10 @@ func checkHandshake(h http.Header, r *http.Request) error {
 	return nil
 }
 
-// handshakeOf is what of r Melody and gorilla look at, with the context of s.
-func handshakeOf(ctx context.Context, s *socket, r *http.Request) *http.Request {
-	return (&http.Request{Method: r.Method, Header: r.Header}).WithContext(context.WithValue(ctx, socketKey{}, s))
-}
-
 // serve answers the handshake, and serves the socket until it has ended.
 func (s *socket) serve(conn *hijacked, r *http.Request) {
 	defer s.end()
-	defer s.recovered(r.Context())
+	defer s.recovered(s.life)
 	conn.Conn = s.attach(conn.Conn)
 	_ = s.edge.melody.HandleRequest(conn, r) // the connection has ended either way
 }

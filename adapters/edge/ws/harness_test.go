@@ -254,13 +254,13 @@ func (h *host) live() int {
 func (h *host) wantGone(t testing.TB) {
 	t.Helper()
 	h.edge.mu.Lock()
-	var live []*socket
+	var live []<-chan struct{}
 	for s := range h.edge.sockets {
-		live = append(live, s)
+		live = append(live, h.edge.awaited(s))
 	}
 	h.edge.mu.Unlock()
-	for _, s := range live {
-		await(t, s.gone, "the end of a socket")
+	for _, gone := range live {
+		await(t, gone, "the end of a socket")
 	}
 }
 

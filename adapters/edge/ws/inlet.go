@@ -8,15 +8,18 @@ import (
 
 // inlet is the window of one socket's injected messages, opened with the first of them. Whoever has the socket's entry calls its methods.
 type inlet struct {
-	injector  ports.Injector
-	answer    func(ctx context.Context, outcomes []ports.Outcome)
 	injection ports.Injection
 }
 
-// window is where the socket's messages are put. ctx is the socket's.
-func (i *inlet) window(ctx context.Context) ports.Injection {
+// answerer is a dialect that tells its client what became of injected messages.
+type answerer interface {
+	answers(ctx context.Context, outcomes []ports.Outcome)
+}
+
+// window is where the messages are put of the socket s, whose answers are d's.
+func (i *inlet) window(s *socket, d answerer) ports.Injection {
 	if i.injection == nil {
-		i.injection = i.injector.Open(ctx, func(outcomes []ports.Outcome) { i.answer(ctx, outcomes) })
+		i.injection = s.edge.injector.Open(s.life, func(outcomes []ports.Outcome) { d.answers(s.life, outcomes) })
 	}
 	return i.injection
 }

@@ -30,8 +30,8 @@ func (w *wire) Read(p []byte) (int, error) {
 		return w.intake.take(p), nil
 	}
 	// A deadline is set anew when an eighth of it has gone, since setting it costs more than looking at the clock.
-	if now := time.Now(); w.until.Sub(now) < w.pongWait-w.pongWait/8 {
-		w.until = now.Add(w.pongWait)
+	if now, wait := time.Now(), w.cfg().PongWait; w.until.Sub(now) < wait-wait/8 {
+		w.until = now.Add(wait)
 		if err := w.Conn.SetReadDeadline(w.until); err != nil {
 			return 0, err
 		}

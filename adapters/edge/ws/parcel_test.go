@@ -15,7 +15,8 @@ func TestWhoWaitsHoldsNoMemoryForFrames(t *testing.T) {
 	go func() { _, _ = io.Copy(io.Discard, there) }() // ends with the connection
 	b, _, _ := viewing()
 	e, _ := newHandler(t, b, quickConfig(), domain.DefaultLimits())
-	c := &conversation{edge: e, socket: &socket{wire: newWire(here, quickConfig(), "", func(error) {})}}
+	c := &conversation{edge: e, socket: newSocket(t.Context(), e, func(error) {})}
+	c.socket.attach(here)
 	s := newSubscription(c, "1", "a")
 	for range 3 {
 		s.parcel.add(make([]byte, enough/2), nil)

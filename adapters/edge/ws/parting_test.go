@@ -145,7 +145,7 @@ func TestTheDrainComesWhileTheHandshakeIsAnswered(t *testing.T) {
 	} {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		conn := &recorder{}
-		s := newSocket(e, cancel)
+		s := newSocket(ctx, e, cancel)
 		s.attach(conn)
 		var err error
 		if s.dialect, err = c.open(ctx, s); err != nil {
@@ -235,8 +235,9 @@ func TestTheSubsOfASocketThatEndsSayNothing(t *testing.T) {
 		e, _ := newHandler(t, b, DefaultConfig(), domain.DefaultLimits())
 		ctx, cancel := context.WithCancelCause(t.Context())
 		conn := &recorder{}
-		s := newSocket(e, cancel)
+		s := newSocket(ctx, e, cancel)
 		s.attach(conn)
+		s.opened()
 		var err error
 		if s.dialect, err = openConversation(s, place{topic: "orders"}, edge.QueryParams("", e.limits)); err != nil {
 			t.Fatal(err)

@@ -42,7 +42,8 @@ type hole struct{ gap *domain.Gap }
 func (h *hole) Error() string { return "a gap: " + string(h.gap.Reason) }
 
 // shown ends the socket because its view has ended with err, or could not be written.
-func (d *raw) shown(ctx context.Context, err error) {
+func (d *raw) shown(err error) {
+	ctx := d.socket.life
 	var h *hole
 	if errors.As(err, &h) {
 		d.hole(ctx, h.gap)

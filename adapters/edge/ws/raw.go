@@ -16,22 +16,20 @@ import (
 // a queue.
 type raw struct {
 	inlet
-	socket *socket
-	topic  domain.Topic
-	writes bool   // the client may inject
-	key    []byte // of all that it injects; nil: none
-	tells  bool   // confirmations are told, too
-
+	socket    *socket
+	topic     domain.Topic
+	key       []byte       // of all that the client injects; nil: none
+	writes    bool         // it may inject
+	tells     bool         // confirmations are told, too
+	conflated bool         // the view wants no more than the newest message of each key
 	stream    ports.Stream // nil where nothing is viewed
 	way       *way         // the stream's
-	conflated bool         // the view wants no more than the newest message of each key
 	member    ports.Member // nil where no queue is joined
 }
 
 // openRaw makes the dialect of s, and opens the view or the membership that params, those of its URL, ask for. h is the head of the handshake.
 func openRaw(ctx context.Context, s *socket, at place, h http.Header, params *edge.Params) (dialect, error) {
 	d := &raw{socket: s, topic: at.topic, key: at.fixed.Key}
-	d.inlet = inlet{injector: s.edge.injector, answer: d.answers}
 	if at.queue != "" {
 		return d, d.openQueue(ctx, at, h, params)
 	}
@@ -65,7 +63,7 @@ func (d *raw) openView(ctx context.Context, h http.Header, params *edge.Params) 
 		return &domain.Bye{Reason: domain.ByeEnd}
 	}
 	view.Client, d.conflated = edge.Client(ctx), view.Overflow == ports.OverflowLatest
-	d.way = d.socket.newWay(ctx, 0, d.render, func(err error) { d.shown(ctx, err) })
+	d.way = d.socket.newWay(0, d.render, d.shown)
 	view.Waker = d.way.viewing
 	var err error
 	d.stream, err = view.Open(ctx, d.socket.edge.viewer, d.socket.edge.queues)
@@ -113,7 +111,7 @@ func (d *raw) takeKey(params *edge.Params) {
 func (d *raw) start(ctx context.Context) {
 	switch {
 	case d.stream != nil:
-		d.way.begin(ctx, d.stream)
+		d.way.begin(d.stream)
 	case d.member != nil:
 		d.socket.task(ctx, func() { d.belong(ctx) }) // ends with the membership, or with the socket
 	}
@@ -142,7 +140,7 @@ func (d *raw) hear(ctx context.Context, text bool, message []byte) {
 		d.refuse(ctx, errMessageTooLarge(d.socket.edge.limits))
 	default:
 		// Never nil, which would be a tombstone: gorilla's messages are read by io.ReadAll.
-		if _, err := d.window(ctx).Put(ctx, d.topic, &domain.Message{Key: d.key, Payload: fitted(message)}, ""); err != nil && ctx.Err() == nil {
+		if _, err := d.window(d.socket, d).Put(ctx, d.topic, &domain.Message{Key: d.key, Payload: fitted(message)}, ""); err != nil && ctx.Err() == nil {
 			d.refuse(ctx, err) // it was not taken, and the numbers of those after it would be wrong
 		}
 	}

@@ -13,13 +13,13 @@ import (
 func (s *subscription) show(ctx, life context.Context) error {
 	c := s.conversation
 	var stream ports.Stream
-	way := c.socket.newWay(ctx, c.edge.cfg.Heartbeat, s.render, func(err error) { s.shown(ctx, life, stream, err) })
+	way := c.socket.newWay(c.edge.cfg.Heartbeat, s.render, func(err error) { s.shown(ctx, life, stream, err) })
 	s.view.Waker = way.viewing
 	stream, err := s.begin(ctx, life)
 	if err != nil {
 		return err
 	}
-	way.begin(life, stream)
+	way.begin(stream)
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gorilla/websocket"
 	"github.com/olahol/melody"
@@ -29,36 +30,41 @@ type dialect interface {
 	farewell(b *domain.Bye) (code int, reason string, last []byte)
 }
 
-// socket is the life of one WebSocket, from the handshake to the end of its connection. Its context is that of the request which Melody
-// keeps; it ends when the socket does, and outlives the handler that answered the handshake.
+// socket is one WebSocket, from the handshake to the end of its connection.
 type socket struct {
-	edge    *Edge
+	edge *Edge
+	// life ends when the socket does, and outlives the handler that answered the handshake.
+	life    context.Context //nolint:containedctx // Melody's handlers are given none, and to keep a request for it costs each idle socket as much as its wire and its dialect
 	dialect dialect
 	refusal error  // why the socket is upgraded only to be closed; nil where it is not
 	entered bool   // it is among the edge's live ones
 	free    func() // gives its room back
 	cancel  context.CancelCauseFunc
-	wire    *wire // set when up is closed
+	wire    *wire // set when up is
 
-	up    chan struct{}  // is closed when the handshake has been answered
-	gone  chan struct{}  // is closed when nothing is left of an entered socket
-	entry chan struct{}  // holds one value; who has taken it may call the dialect's hear and flush
+	up    atomic.Bool    // the handshake has been answered
+	entry chan struct{}  // holds one value from then on; who has taken it may call the dialect's hear and flush
 	tasks sync.WaitGroup // the goroutines of the dialect, and what the writers serve
 }
 
-type socketKey struct{}
+func socketOf(ms *melody.Session) *socket {
+	return ms.WebsocketConnection().NetConn().(*wire).socket
+}
 
-func socketOf(ms *melody.Session) *socket { return ms.Request.Context().Value(socketKey{}).(*socket) }
+// newSocket makes a socket whose life is ended by cancel.
+func newSocket(life context.Context, e *Edge, cancel context.CancelCauseFunc) *socket {
+	return &socket{edge: e, life: life, cancel: cancel, free: func() {}, entry: make(chan struct{}, 1)}
+}
 
-func newSocket(e *Edge, cancel context.CancelCauseFunc) *socket {
-	s := &socket{edge: e, cancel: cancel, free: func() {}, up: make(chan struct{}), gone: make(chan struct{}), entry: make(chan struct{}, 1)}
+// opened lets in who waits for the handshake to be answered.
+func (s *socket) opened() {
+	s.up.Store(true)
 	s.entry <- struct{}{}
-	return s
 }
 
 // attach makes the wire of conn.
 func (s *socket) attach(conn net.Conn) net.Conn {
-	s.wire = newWire(conn, s.edge.cfg, s.edge.tooLarge, func(err error) { s.cancel(err) })
+	s.wire = newWire(conn, s)
 	return s.wire
 }
 
@@ -68,7 +74,7 @@ func errMessageTooLarge(limits domain.Limits) error {
 
 // connected is called by the reader before it reads.
 func (s *socket) connected(ctx context.Context) {
-	defer close(s.up)
+	defer s.opened()
 	switch {
 	case s.refusal != nil:
 		s.report(ctx, "socket refused", s.refusal)
@@ -170,15 +176,14 @@ func (s *socket) close(code int, reason string, last []byte) {
 	s.wire.Finish(appendClose(last, code, reason))
 }
 
-// drain ends the socket because the node goes away.
-func (s *socket) drain(ctx context.Context) {
-	select {
-	case <-s.up:
-	default:
+// drain ends the socket because the node goes away. gone is closed when nothing is left of it.
+func (s *socket) drain(ctx context.Context, gone <-chan struct{}) {
+	if !s.up.Load() {
 		s.cancel(errGoingAway()) // its view may be a long time in opening
 		select {
-		case <-s.up:
-		case <-s.gone:
+		case <-s.entry:
+			s.entry <- struct{}{}
+		case <-gone:
 			return
 		case <-ctx.Done():
 			return
@@ -194,10 +199,8 @@ func (s *socket) drain(ctx context.Context) {
 // cut breaks what is left of the socket.
 func (s *socket) cut() {
 	s.cancel(errGoingAway())
-	select {
-	case <-s.up:
+	if s.up.Load() { // else the handshake ends with the context
 		s.wire.Conn.Close()
-	default: // the handshake ends with the context
 	}
 }
 

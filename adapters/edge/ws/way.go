@@ -1,7 +1,6 @@
 package ws
 
 import (
-	"context"
 	"time"
 
 	"culvert/adapters/edge"
@@ -13,29 +12,20 @@ type way struct {
 	socket  *socket
 	viewing *edge.Viewing
 	render  func(p *edge.Parts, batch ports.Batch) error
-	send    func(frames [][]byte) error
 	over    func(err error)
-	unwatch func() bool // ends the waiting for the end of the view's context
-
-	begun bool // Try has written a part
+	begun   bool // Try has written a part
 }
 
 // newWay makes the way of a view that is still to be opened, with the way's viewing for its Waker. render and over are what edge.Outlet has as Render and End; heartbeat is the silence that is to be ended.
-func (s *socket) newWay(ctx context.Context, heartbeat time.Duration, render func(*edge.Parts, ports.Batch) error, over func(error)) *way {
-	w := &way{socket: s, render: render}
-	w.send = func(frames [][]byte) error { return s.wire.Send(ctx, nil, frames...) }
-	w.over = func(err error) {
-		defer s.recovered(ctx)
-		over(err)
-	}
+func (s *socket) newWay(heartbeat time.Duration, render func(*edge.Parts, ports.Batch) error, over func(error)) *way {
+	w := &way{socket: s, render: render, over: over}
 	w.viewing = s.edge.writers.Viewing(w, heartbeat)
 	return w
 }
 
-// begin lets the writers serve stream, until it ends, by itself or with life. The socket waits for that.
-func (w *way) begin(life context.Context, stream ports.Stream) {
+// begin lets the writers serve stream, until it ends, by itself or with its context, at whose end it wakes the viewing, as ports.Stream says. The socket waits for that.
+func (w *way) begin(stream ports.Stream) {
 	w.socket.tasks.Add(1)
-	w.unwatch = context.AfterFunc(life, w.viewing.Wake)
 	w.viewing.Begin(stream)
 }
 
@@ -57,12 +47,12 @@ func (w *way) Finish(rest [][]byte) error {
 	if w.begun {
 		return w.socket.wire.Rest(rest)
 	}
-	return w.send(rest)
+	return w.socket.wire.Send(w.socket.life, nil, rest...)
 }
 
 // End implements edge.Outlet.
 func (w *way) End(err error) {
 	defer w.socket.tasks.Done()
-	w.unwatch()
+	defer w.socket.recovered(w.socket.life)
 	w.over(err)
 }

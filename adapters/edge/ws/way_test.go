@@ -50,7 +50,7 @@ func connected(t *testing.T, e *Edge) (ctx context.Context, s *socket) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
-	s = newSocket(e, cancel)
+	s = newSocket(ctx, e, cancel)
 	s.attach(conn)
 	// Ends with the connection.
 	go func() {
@@ -83,8 +83,8 @@ func TestADeliveryAllocatesNothing(t *testing.T) {
 			ctx, s := connected(t, e)
 			stream := &again{life: ctx, batch: batchOf(runOf(0, some...), runOf(3, payloads("z")...)), turns: make(chan struct{}, 1), written: make(chan struct{})}
 			over := make(chan error, 1)
-			way := s.newWay(ctx, 0, render(s), func(err error) { over <- err })
-			way.begin(ctx, stream)
+			way := s.newWay(0, render(s), func(err error) { over <- err })
+			way.begin(stream)
 			if n := testing.AllocsPerRun(200, func() {
 				stream.turns <- struct{}{}
 				way.viewing.Wake()
@@ -93,6 +93,7 @@ func TestADeliveryAllocatesNothing(t *testing.T) {
 				t.Errorf("%v allocations", n)
 			}
 			s.cancel(errClosed)
+			way.viewing.Wake() // as a stream does when its context ends
 			if err := <-over; !errors.Is(err, context.Canceled) {
 				t.Errorf("it ended with %v", err)
 			}

@@ -20,11 +20,7 @@ import (
 // waits for its turn like everything else, and the deadlines that they set count for nothing, because the wire keeps its own.
 type wire struct {
 	net.Conn
-	pongWait     time.Duration
-	writeTimeout time.Duration
-	closeTimeout time.Duration
-	tooLarge     string      // the reason of the close when gorilla refuses a message for its size
-	lost         func(error) // is told when writing failed, for edge.Slow where the client took nothing; it does not block
+	socket *socket // whose it is; it ends when writing fails, for edge.Slow where the client took nothing
 
 	trier trier // the same connection; nil where it cannot be written to without waiting
 
@@ -45,11 +41,8 @@ type trier interface {
 	TryWrite(b []byte) (int, error)
 }
 
-func newWire(conn net.Conn, cfg Config, tooLarge string, lost func(error)) *wire {
-	w := &wire{
-		Conn: conn, pongWait: cfg.PongWait, writeTimeout: cfg.WriteTimeout, closeTimeout: cfg.CloseTimeout,
-		tooLarge: tooLarge, lost: lost, turn: make(chan struct{}, 1),
-	}
+func newWire(conn net.Conn, s *socket) *wire {
+	w := &wire{Conn: conn, socket: s, turn: make(chan struct{}, 1)}
 	w.turn <- struct{}{}
 	w.trier, _ = conn.(trier)
 	w.intake.ready, _ = conn.(readier)
@@ -145,19 +138,21 @@ func (w *wire) Write(p []byte) (int, error) {
 func (w *wire) Verdict(err error) (code int, reason string) {
 	switch {
 	case errors.Is(err, websocket.ErrReadLimit): // for which gorilla has no reason, and for a length over 63 bits not even a close
-		return closeTooLarge, w.tooLarge
+		return closeTooLarge, w.socket.edge.tooLarge
 	case w.verdict != nil:
 		return int(binary.BigEndian.Uint16(w.verdict)), string(w.verdict[2:])
 	}
 	return 0, ""
 }
 
+func (w *wire) cfg() *Config { return &w.socket.edge.cfg }
+
 func (w *wire) release() { w.turn <- struct{}{} }
 
 // part marks the frame to come as the last one. The caller has the turn.
 func (w *wire) part() {
 	w.closed = true
-	w.parting = time.AfterFunc(w.closeTimeout, func() { w.Conn.Close() })
+	w.parting = time.AfterFunc(w.cfg().CloseTimeout, func() { w.Conn.Close() })
 }
 
 // put writes frames; where that fails, the connection is over. The deadline is set only where the client does not take all of it at once, since setting it costs. The caller has the turn.
@@ -165,7 +160,7 @@ func (w *wire) put(frames [][]byte) error {
 	n, err := w.attempt(frames)
 	if err == nil && n < sizeOf(frames) {
 		var more int
-		more, err = w.push(after(frames, n), w.writeTimeout)
+		more, err = w.push(after(frames, n), w.cfg().WriteTimeout)
 		n += more
 	}
 	if err != nil {
@@ -184,10 +179,10 @@ func (w *wire) fail(err error, begun [][]byte) error {
 	if stalled {
 		err = edge.Slow(err)
 	}
-	w.lost(err)
+	w.socket.cancel(err)
 	if again {
 		// Who only stalled can still read why it ends, if the frame that it is in the middle of is completed first.
-		_, last := w.push(append(begun, appendClose(nil, closeSlow, slowReason)), w.closeTimeout)
+		_, last := w.push(append(begun, appendClose(nil, closeSlow, slowReason)), w.cfg().CloseTimeout)
 		w.forget(last)
 	}
 	w.Conn.Close()
@@ -255,7 +250,7 @@ func (w *wire) Linger() {
 	if half, ok := w.Conn.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite() // the client may be gone already
 	}
-	_ = w.Conn.SetReadDeadline(time.Now().Add(w.closeTimeout))
+	_ = w.Conn.SetReadDeadline(time.Now().Add(w.cfg().CloseTimeout))
 	_, _ = io.Copy(io.Discard, w.Conn)
 }
 

@@ -45,7 +45,7 @@ func TestAFrameThatWasBegunIsCompleted(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			var lost error
 			conn := &narrow{room: c.room, stalls: c.stalls}
-			w := newWire(conn, quickConfig(), "", func(err error) { lost = err })
+			w := newWire(conn, newSocket(t.Context(), &Edge{cfg: quickConfig()}, func(err error) { lost = err }))
 			n, err := w.Try(frames)
 			if n != c.room || err != nil {
 				t.Fatalf("%d bytes were written, %v; want %d", n, err, c.room)
