@@ -48,6 +48,9 @@ func TestWhoNeverReadsIsNobodyElsesTrouble(t *testing.T) {
 	without, with := open(t, forever...), open(t, forever...)
 	members := crowd(t.Context(), t, with.bridge, with.topic, idlers)
 	for _, h := range []*hall{without, with} { // the crowd fills its buffers, and the garbage collectors find their pace
+		if err := h.plug(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		if _, err := h.flood(t.Context(), time.Second); err != nil {
 			t.Fatal(err)
 		}
