@@ -52,6 +52,9 @@ func (b *Broker) find(ctx context.Context, link *link, topic domain.Topic, creat
 	if err == nil && l.log != "" && l.exchange != "" && create {
 		err = b.bind(ctx, &d, l, l.log, d.made)
 	}
+	if create && missing(err) { // somebody has deleted it since it was found or made
+		err = errNowhere(topic).Because(err)
+	}
 	return l, translate(topic, err)
 }
 

@@ -61,7 +61,7 @@ func errRefused() error {
 	return domain.Errorf(domain.Unavailable, "the broker refused the message: a queue of the topic is full (queue_max_bytes), or the broker could not store it")
 }
 
-func errNowhere(topic domain.Topic) error {
+func errNowhere(topic domain.Topic) *domain.Error {
 	return domain.Errorf(domain.Unavailable, "what keeps the messages of topic %q was deleted just now, and is made again with the next one", topic)
 }
 

@@ -1,6 +1,7 @@
 package amqp_test
 
 import (
+	"context"
 	"sync"
 	"testing"
 	"time"
@@ -34,4 +35,32 @@ func TestALogThatTwoNodesMakeAtOnce(t *testing.T) {
 		}
 		viewing.Wait()
 	}
+}
+
+// Publishers were told unknown-topic, for good, where somebody deleted a topic just while this node made it anew.
+func TestATopicThatIsDeletedWhileItIsMade(t *testing.T) {
+	t.Parallel()
+	url := brokers.RabbitMQ(t).URL
+	b, topic, outside := node(t, url), topicOn(t, url), meet(t, url)
+	deleting, stop := context.WithTimeout(t.Context(), 3*time.Second)
+	defer stop()
+	var publishing sync.WaitGroup
+	publishing.Go(func() { // ends with the deleting
+		for deleting.Err() == nil {
+			answered := make(chan error, 1)
+			b.Publish(t.Context(), topic, []*domain.Message{{Payload: []byte("m")}}, func(_ int, _ domain.Ack, err error) { answered <- err })
+			if err := <-answered; domain.CodeOf(err) == domain.UnknownTopic {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	for deleting.Err() == nil {
+		if err := outside.ExchangeDelete(string(topic), false, false); err != nil {
+			t.Error(err)
+			break
+		}
+	}
+	stop()
+	publishing.Wait()
 }
