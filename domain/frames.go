@@ -89,9 +89,12 @@ func (e *encoding) encode(r *Run, f *Format) *Frames {
 	}
 	made := &Frames{format: f, ends: slices.Grow(had.ends, r.Len()-len(had.ends))}
 	rest := Span{Run: r, From: len(had.ends), To: r.Len()}
-	thinned := r.Len() > 1 && e.thinned(r) // the last one always has its id
-	encode := func(dst []byte) []byte {    // dst holds the frames that there are
-		for _, event := range rest.events(thinned) {
+	stride := 0
+	if !f.Placeless {
+		stride = strideOf(r.Len() > 1 && e.thinned(r)) // the last one always has its id
+	}
+	encode := func(dst []byte) []byte { // dst holds the frames that there are
+		for _, event := range rest.events(stride) {
 			dst = f.Append(dst, event)
 			made.ends = append(made.ends, int32(len(dst)))
 		}

@@ -90,6 +90,8 @@ type Format struct {
 	Name string
 	// Append appends e's frame to dst. It is called from any goroutine and must not keep e or dst.
 	Append func(dst []byte, e Event) []byte
+	// Placeless says that its frames tell no cursor, so that none is made for them.
+	Placeless bool
 }
 
 // Span is a part of a run that one viewer takes: events From up to To, exclusive, never none.
@@ -109,16 +111,25 @@ const (
 // carry theirs (PROTOCOL §3).
 func (s Span) Events() iter.Seq2[int, Event] {
 	if s.Own == nil {
-		return s.events(s.Run.Thinned())
+		return s.events(strideOf(s.Run.Thinned()))
 	}
-	return s.events(len(s.After(s.To-1).String()) > longCursor)
+	return s.events(strideOf(len(s.After(s.To-1).String()) > longCursor))
 }
 
-func (s Span) events(thinned bool) iter.Seq2[int, Event] {
+// strideOf is which events carry cursors: every so manieth.
+func strideOf(long bool) int {
+	if long {
+		return cursorStride
+	}
+	return 1
+}
+
+// events are Events with a cursor on the last and on every so manieth of the run; stride 0: on none.
+func (s Span) events(stride int) iter.Seq2[int, Event] {
 	return func(yield func(int, Event) bool) {
 		for i := s.From; i < s.To; i++ {
 			cursor := ""
-			if !thinned || i == s.To-1 || (i+1)%cursorStride == 0 {
+			if stride > 0 && (i == s.To-1 || (i+1)%stride == 0) {
 				cursor = s.After(i).String()
 			}
 			if !yield(i, s.Run.event(i, cursor)) {

@@ -13,7 +13,7 @@ import (
 
 // newRawFormat is the format of raw frames: whole ones, the same for all viewers. Tombstones and gaps are none.
 func newRawFormat() *domain.Format {
-	return &domain.Format{Name: "websocket-raw", Append: func(dst []byte, e domain.Event) []byte {
+	return &domain.Format{Name: "websocket-raw", Placeless: true, Append: func(dst []byte, e domain.Event) []byte {
 		if e.Message == nil || e.Message.Tombstone() {
 			return dst
 		}
