@@ -228,6 +228,7 @@ func StartKafkaCluster(t testing.TB, n int, properties map[string]string) []*Kaf
 		processes[i] = &KafkaProcess{t: t, node: node}
 		t.Cleanup(func() {
 			processes[i].Kill()
+			keepLog(t, node.dir)
 			os.RemoveAll(node.dir)
 		})
 		// One alone does not answer: they are a quorum. Ends within startTimeout.
@@ -251,6 +252,7 @@ func runKafka(t testing.TB, node *kafkaNode) *KafkaProcess {
 	k := &KafkaProcess{t: t, node: node}
 	t.Cleanup(func() {
 		k.Kill()
+		keepLog(t, node.dir)
 		os.RemoveAll(node.dir)
 	})
 	k.Start()

@@ -119,6 +119,19 @@ func (p *process) said() string {
 	return lastLines(text, 20)
 }
 
+// keepLog keeps what a process in dir has said, where the test has failed, and tells where.
+func keepLog(t testing.TB, dir string) {
+	if !t.Failed() {
+		return
+	}
+	kept := filepath.Join(os.TempDir(), filepath.Base(dir)+".log")
+	if err := os.Rename(filepath.Join(dir, "log"), kept); err != nil {
+		t.Logf("the log of the broker is lost: %v", err)
+		return
+	}
+	t.Logf("what the broker said is kept in %s", kept)
+}
+
 // FreePorts gives a test n TCP ports of the loopback that nobody listens on.
 func FreePorts(t testing.TB, n int) []int {
 	t.Helper()

@@ -205,7 +205,11 @@ func StartRabbitMQ(t testing.TB, config ...string) *RabbitMQNode {
 	if err != nil {
 		Without(t, "RabbitMQ", err)
 	}
-	t.Cleanup(node.end)
+	t.Cleanup(func() {
+		node.kill()
+		keepLog(t, node.dir)
+		node.end()
+	})
 	r := &RabbitMQNode{t: t, node: node}
 	r.Start()
 	return r

@@ -100,6 +100,17 @@ func (n *node) usage() (u usage, err error) {
 	return u, err
 }
 
+// goroutines tells where those of the bridge are, with how many are there.
+func (n *node) goroutines() string {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	profile, err := client.Text(ctx, n.bridge.Admin+"/debug/pprof/goroutine?debug=1")
+	if err != nil {
+		return err.Error()
+	}
+	return string(profile)
+}
+
 // number is what stands behind a prefix on a line of text.
 func number(text []byte, prefix string) (int, error) {
 	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {

@@ -192,6 +192,9 @@ func (x *trial) returns(before usage) {
 		return now.goroutines <= most.goroutines && now.descriptors <= most.descriptors && now.heap <= most.heap
 	}) {
 		x.Errorf("%s after %s before", now, before)
+		for _, n := range x.nodes {
+			x.Logf("the goroutines of %s:\n%s", n.url, n.goroutines())
+		}
 	}
 	x.step("%v", now)
 }
