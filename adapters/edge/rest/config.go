@@ -2,6 +2,8 @@ package rest
 
 import (
 	"fmt"
+	"net/url"
+	"strings"
 	"time"
 )
 
@@ -17,6 +19,8 @@ type Config struct {
 	BatchBytes int `mapstructure:"batch_bytes"`
 	// ResultBytes is how much a client may leave unread of the results of a stream of NDJSON before no more of its lines are read.
 	ResultBytes int `mapstructure:"result_bytes"`
+	// Guides is the URL of the folder of the guides, with a slash at its end: the page at / links to them there. Where it is empty the page names their files.
+	Guides string `mapstructure:"guides"`
 	// Drain is over how long clients are spread that are all sent away at once, by a shutdown.
 	Drain time.Duration `mapstructure:"-"`
 }
@@ -41,6 +45,13 @@ func (c Config) Validate() error {
 		return fmt.Errorf("rest.batch_bytes is %d: it must be at least 1", c.BatchBytes)
 	case c.ResultBytes < 1:
 		return fmt.Errorf("rest.result_bytes is %d: it must be at least 1", c.ResultBytes)
+	case c.Guides != "" && !folderURL(c.Guides):
+		return fmt.Errorf("rest.guides is %q: give the URL of a folder, like https://git.example.com/culvert/blob/main/docs/", c.Guides)
 	}
 	return nil
+}
+
+func folderURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && strings.HasSuffix(u.Path, "/") && u.RawQuery == "" && u.Fragment == ""
 }

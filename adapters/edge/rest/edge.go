@@ -5,8 +5,8 @@ package rest
 import (
 	"context"
 	"errors"
-	"html/template"
 	"net/http"
+	"strconv"
 	"sync"
 
 	"github.com/labstack/echo/v4"
@@ -24,7 +24,7 @@ type Edge struct {
 	admin    ports.QueueAdmin
 	cfg      Config
 	limits   domain.Limits
-	page     *template.Template
+	home     home
 	drain    sync.Once
 	draining chan struct{} // closed when the streams shall end
 }
@@ -36,11 +36,11 @@ func New(injector ports.Injector, topics ports.Topics, queues ports.Queues, admi
 	if err := errors.Join(cfg.Validate(), limits.Validate()); err != nil {
 		return nil, err
 	}
-	page, err := newPage()
+	front, err := newHome()
 	if err != nil {
 		return nil, err
 	}
-	return &Edge{injector: injector, topics: topics, queues: queues, admin: admin, cfg: cfg, limits: limits, page: page, draining: make(chan struct{})}, nil
+	return &Edge{injector: injector, topics: topics, queues: queues, admin: admin, cfg: cfg, limits: limits, home: front, draining: make(chan struct{})}, nil
 }
 
 // Drain tells the streams of NDJSON that the server shuts down: they take no further line, answer what they took, and say bye. It does not wait for them.
@@ -52,7 +52,7 @@ func (e *Edge) Drain(context.Context) error {
 // Register implements edge.Routes.
 func (e *Edge) Register(r *echo.Echo) {
 	documents := []string{http.MethodGet, http.MethodHead} // of a HEAD net/http sends the header alone
-	r.Match(documents, "/", edge.Handle(e.home))
+	r.Match(documents, "/", edge.Handle(e.front))
 	r.Match(documents, "/v1/topics", edge.Handle(e.list))
 	r.Match(documents, "/v1/topics/:topic", edge.Handle(e.describe))
 	r.Match(documents, "/v1/topics/:topic/queues", edge.Handle(e.listQueues))
@@ -68,6 +68,7 @@ func (e *Edge) Register(r *echo.Echo) {
 func respond(w http.ResponseWriter, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)+1)) // for a HEAD too, of which net/http cannot count what is long
 	// A client that is gone by now needs no answer.
 	_, _ = w.Write(append(body, '\n'))
 }

@@ -1,8 +1,6 @@
 package rest
 
 import (
-	"encoding/json"
-	"io"
 	"strings"
 	"testing"
 
@@ -40,29 +38,6 @@ func TestTopicsAreListedAndDescribed(t *testing.T) {
 	s.err = domain.Errorf(domain.Unavailable, "no broker")
 	if status, _ := do(t, "GET", url+"/v1/topics", ""); status != 503 {
 		t.Errorf("%d", status)
-	}
-}
-
-func TestTheFrontIsForPeopleAndPrograms(t *testing.T) {
-	url := serve(t, &services{}, DefaultConfig(), domain.DefaultLimits())
-	var front struct {
-		Name   string `json:"name"`
-		Routes []struct {
-			Path string `json:"path"`
-		} `json:"routes"`
-	}
-	if status, got := do(t, "GET", url+"/", ""); status != 200 || json.Unmarshal([]byte(got), &front) != nil || front.Name != "culvert" || len(front.Routes) == 0 {
-		t.Errorf("%d %s", status, got)
-	}
-	resp := send(t, "GET", url+"/", nil, "Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
-	page, err := io.ReadAll(resp.Body)
-	if err != nil || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html") {
-		t.Fatalf("%v, %v", resp.Header, err)
-	}
-	for _, route := range front.Routes {
-		if !strings.Contains(string(page), route.Path) {
-			t.Errorf("the page lacks %s", route.Path)
-		}
 	}
 }
 
@@ -147,6 +122,7 @@ func TestSettingsThatCannotBe(t *testing.T) {
 		"rest.write_timeout": func(c *Config) { c.WriteTimeout = 0 },
 		"rest.batch_bytes":   func(c *Config) { c.BatchBytes = 0 },
 		"rest.result_bytes":  func(c *Config) { c.ResultBytes = 0 },
+		"rest.guides":        func(c *Config) { c.Guides = "https://git.example.com/docs" },
 	} {
 		cfg := DefaultConfig()
 		change(&cfg)
