@@ -45,7 +45,7 @@ type shift struct {
 	killed, mover, stayer *program
 	relays                [2]*relay // of the mover and the stayer
 	oracle                *oracle.Oracle
-	publisher             *publisher
+	publisher             *client.Publisher
 }
 
 func newShift(t *testing.T, s subject) *shift {
@@ -69,7 +69,7 @@ func (w *shift) begin() {
 	w.killed = join("work_requests.py", w.leaves.URL)
 	w.mover = join("work_lines.py", w.relays[0].URL)
 	w.stayer = join("work_eventsource.mjs", w.relays[1].URL)
-	w.publisher = publish(w.t.Context(), w.oracle, 0, w.stays.URL, w.topic)
+	w.publisher = client.Publish(w.t.Context(), w.oracle, 0, w.stays.URL, w.topic)
 }
 
 // dies kills a worker in the midst of its work.
@@ -103,8 +103,8 @@ func (w *shift) cut() {
 
 // end returns when everything is done and settled.
 func (w *shift) end() {
-	brokers.Eventually(w.t, patience, "enough is published", func() bool { return len(w.publisher.confirmed()) >= whole })
-	w.publisher.finish()
+	brokers.Eventually(w.t, patience, "enough is published", func() bool { return len(w.publisher.Confirmed()) >= whole })
+	w.publisher.Finish()
 	brokers.Eventually(w.t, patience, "nothing is left in the queue", func() bool { return w.lag() == 0 })
 	for _, p := range []*program{w.mover, w.stayer} {
 		if p.gone() {
@@ -157,7 +157,7 @@ func (w *shift) judge() {
 			w.t.Errorf("%s did %d messages, handed %d back, and was told of %d gaps", p.name, p.count("done"), p.count("nack"), p.count("gap"))
 		}
 	}
-	for _, n := range w.publisher.confirmed() {
+	for _, n := range w.publisher.Confirmed() {
 		if !done[n] {
 			w.t.Errorf("%v is settled, and nobody has done it", n)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"culvert/tests/bridge"
 	"culvert/tests/brokers"
+	"culvert/tests/client"
 	"culvert/tests/oracle"
 )
 
@@ -41,8 +42,8 @@ type run struct {
 	held   *oracle.Oracle // of messages that every viewer must see
 	broken *oracle.Oracle // of those that may be lost with the bridge, if it says so
 	// publishers of messages that are held. The first of all may be none of them.
-	publishers []*publisher
-	first      *publisher
+	publishers []*client.Publisher
+	first      *client.Publisher
 }
 
 func newRun(t *testing.T, s subject) *run {
@@ -60,18 +61,18 @@ func newRun(t *testing.T, s subject) *run {
 }
 
 // enough are so many messages that what comes next happens in the midst of them.
-const enough = 10 * keys
+const enough = 10 * client.Keys
 
 // before publishes to viewers that are there.
 func (r *run) before() {
 	r.eachHas("is ready", func(p *program) bool { return p.count("ready") > 0 })
 	ctx := r.t.Context()
 	if r.subject.keeps {
-		r.first = publish(ctx, r.held, 0, r.node.URL, r.topic)
+		r.first = client.Publish(ctx, r.held, 0, r.node.URL, r.topic)
 		// Another node goes on while the first one is down.
-		r.publishers = []*publisher{r.first, publish(ctx, r.held, 1, r.subject.start(r.t, 0).URL, r.topic)}
+		r.publishers = []*client.Publisher{r.first, client.Publish(ctx, r.held, 1, r.subject.start(r.t, 0).URL, r.topic)}
 	} else {
-		r.first = publish(ctx, r.broken, 0, r.node.URL, r.topic)
+		r.first = client.Publish(ctx, r.broken, 0, r.node.URL, r.topic)
 	}
 	r.eachHas("sees messages", func(p *program) bool { return p.count("message") > enough })
 }
@@ -81,14 +82,14 @@ func (r *run) restart() {
 	r.node.Kill()
 	if r.subject.keeps {
 		other := r.publishers[1]
-		already := len(other.confirmed())
-		brokers.Eventually(r.t, patience, "messages come while the node is down", func() bool { return len(other.confirmed()) > already+enough })
+		already := len(other.Confirmed())
+		brokers.Eventually(r.t, patience, "messages come while the node is down", func() bool { return len(other.Confirmed()) > already+enough })
 	} else {
-		r.first.finish()
+		r.first.Finish()
 	}
 	r.node = r.subject.start(r.t, r.port)
 	if !r.subject.keeps {
-		r.publishers = []*publisher{publish(r.t.Context(), r.held, 1, r.node.URL, r.topic)}
+		r.publishers = []*client.Publisher{client.Publish(r.t.Context(), r.held, 1, r.node.URL, r.topic)}
 	}
 }
 
@@ -102,8 +103,8 @@ func (r *run) after() {
 	r.eachHas("sees messages again", func(p *program) bool { return p.count("message") > came[p]+enough })
 	var all []string
 	for _, p := range r.publishers {
-		p.finish()
-		for _, n := range p.confirmed() {
+		p.Finish()
+		for _, n := range p.Confirmed() {
 			all = append(all, n.String())
 		}
 	}
@@ -216,7 +217,7 @@ func (w *witness) message(text string) {
 	}
 	w.seen[n] = true
 	switch {
-	case !w.r.subject.keeps && n.Publisher == w.r.first.number:
+	case !w.r.subject.keeps && n.Publisher == w.r.first.Number:
 		w.broken.Saw(n)
 		if w.gap {
 			t.Errorf("%s saw %v after the gap", w.p.name, n)

@@ -1,4 +1,4 @@
-package clients
+package client
 
 import (
 	"context"
@@ -7,13 +7,14 @@ import (
 	"sync"
 	"time"
 
-	"culvert/tests/client"
 	"culvert/tests/oracle"
 )
 
-// publisher injects numbered messages over HTTP until it is told to stop. What is not confirmed it does not send again.
-type publisher struct {
-	number int
+// Publisher injects numbered messages over HTTP until it is told to stop. What is not confirmed it does not send again.
+type Publisher struct {
+	// Number is the publisher's in the messages' notes.
+	Number int
+
 	url    string // of the topic's messages
 	oracle *oracle.Oracle
 	stop   chan struct{}
@@ -23,15 +24,16 @@ type publisher struct {
 	acked []oracle.Note
 }
 
-const keys = 24
+// Keys is how many keys a Publisher's messages have in turn.
+const Keys = 24
 
-// publish starts a publisher.
-func publish(ctx context.Context, o *oracle.Oracle, number int, base, topic string) *publisher {
-	p := &publisher{
-		number: number, url: base + "/v1/topics/" + topic + "/messages", oracle: o,
+// Publish starts a publisher of some 480 messages a second. It ends with ctx if nobody ends it before.
+func Publish(ctx context.Context, o *oracle.Oracle, number int, base, topic string) *Publisher {
+	p := &Publisher{
+		Number: number, url: base + "/v1/topics/" + topic + "/messages", oracle: o,
 		stop: make(chan struct{}), ended: make(chan struct{}),
 	}
-	// Ends with finish, or with ctx.
+	// Ends with Finish, or with ctx.
 	go func() {
 		defer close(p.ended)
 		tick := time.NewTicker(50 * time.Millisecond)
@@ -51,7 +53,7 @@ func publish(ctx context.Context, o *oracle.Oracle, number int, base, topic stri
 }
 
 // send injects the n-th message of each key.
-func (p *publisher) send(ctx context.Context, n int) {
+func (p *Publisher) send(ctx context.Context, n int) {
 	type message struct {
 		Key  string `json:"key"`
 		Text string `json:"text"`
@@ -60,8 +62,8 @@ func (p *publisher) send(ctx context.Context, n int) {
 		Messages []message `json:"messages"`
 	}
 	var notes []oracle.Note
-	for k := range keys {
-		note := oracle.Note{Publisher: p.number, Key: fmt.Sprint("k", k), N: n}
+	for k := range Keys {
+		note := oracle.Note{Publisher: p.Number, Key: fmt.Sprint("k", k), N: n}
 		notes = append(notes, note)
 		batch.Messages = append(batch.Messages, message{note.Key, note.String()})
 		p.oracle.Sent(note)
@@ -71,10 +73,10 @@ func (p *publisher) send(ctx context.Context, n int) {
 		panic(err) // strings can be marshalled
 	}
 	var answer struct {
-		Results []client.Frame `json:"results"`
+		Results []Frame `json:"results"`
 	}
 	// A bridge that is gone confirms nothing.
-	err = client.Post(ctx, p.url, "application/vnd.culvert.batch+json", body, &answer)
+	err = Post(ctx, p.url, "application/vnd.culvert.batch+json", body, &answer)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i, note := range notes {
@@ -86,15 +88,15 @@ func (p *publisher) send(ctx context.Context, n int) {
 	}
 }
 
-// confirmed are the messages that the broker has.
-func (p *publisher) confirmed() []oracle.Note {
+// Confirmed are the messages that the broker has.
+func (p *Publisher) Confirmed() []oracle.Note {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.acked[:len(p.acked):len(p.acked)]
 }
 
-// finish stops the publisher, and returns when the last message was answered.
-func (p *publisher) finish() {
+// Finish stops the publisher, and returns when the last message was answered.
+func (p *Publisher) Finish() {
 	close(p.stop)
 	<-p.ended
 }

@@ -1,0 +1,215 @@
+package browser
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"culvert/tests/bridge"
+	"culvert/tests/brokers"
+	"culvert/tests/client"
+	"culvert/tests/oracle"
+)
+
+// Pages come back by themselves after the bridge was killed, and have seen every message once: where the broker keeps a log nothing is missing, and where the log was the bridge's own they are
+// told so, and miss nothing that came after. When the bridge is then stopped as it should be, they hear of it.
+func TestPagesGoOnOverARestart(t *testing.T) {
+	for _, s := range []subject{
+		{name: "inproc", environment: func(*testing.T) []string { return []string{"CULVERT_BROKER=inproc"} }, topic: func(t *testing.T) string { return brokers.Topic(t) }},
+		{name: "kafka", environment: kafka, topic: kafkaTopic, keeps: true},
+	} {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRun(t, s)
+			r.before()
+			r.restart()
+			r.after()
+			r.judge()
+		})
+	}
+}
+
+// subject is a broker that the bridge is run with.
+type subject struct {
+	name string
+	// environment has the bridge use the broker.
+	environment func(t *testing.T) []string
+	topic       func(t *testing.T) string
+	// keeps says that the broker has what was published when the bridge is gone, and that other bridges reach it.
+	keeps bool
+}
+
+func kafka(t *testing.T) []string {
+	return []string{"CULVERT_BROKER=kafka", "CULVERT_KAFKA_BROKERS=" + brokers.Kafka(t).Bootstrap()}
+}
+
+// kafkaTopic makes a topic whose cursors are so short that each message has one.
+func kafkaTopic(t *testing.T) string {
+	topic := brokers.Topic(t)
+	brokers.CreateTopic(t, brokers.Kafka(t), topic, 3)
+	return topic
+}
+
+// run is one restart under pages.
+type run struct {
+	t       *testing.T
+	subject subject
+	profile *profile
+	port    int
+	topic   string
+	node    *bridge.Bridge // the one that is killed
+	pages   []*tab
+
+	held   *oracle.Oracle // of messages that every page must see
+	broken *oracle.Oracle // of those that may be lost with the bridge, if it says so
+	first  *client.Publisher
+	last   *client.Publisher // of messages that are held; may be the first
+}
+
+func newRun(t *testing.T, s subject) *run {
+	r := &run{t: t, subject: s, profile: open(t), port: brokers.FreePorts(t, 1)[0], topic: s.topic(t), held: oracle.New(), broken: oracle.New()}
+	r.node = r.start(r.port)
+	events := r.node.URL + "/v1/topics/" + r.topic + "/events"
+	r.pages = []*tab{
+		r.profile.tab("eventsource.html", "url", events),
+	}
+	return r
+}
+
+// start runs a bridge that listens on port, 0 for any.
+func (r *run) start(port int) *bridge.Bridge {
+	r.t.Helper()
+	return bridge.Start(r.t, append(r.subject.environment(r.t),
+		fmt.Sprintf("CULVERT_LISTEN=127.0.0.1:%d", port), "CULVERT_HTTP_ORIGINS="+r.profile.origin, "CULVERT_SSE_RETRY=200ms")...)
+}
+
+// enough are so many messages that what comes next happens in the midst of them.
+const enough = 5 * client.Keys
+
+// before publishes to pages that are there.
+func (r *run) before() {
+	r.each("is ready", "count('ready') === 1")
+	if r.subject.keeps {
+		// Another node goes on while the first one is down.
+		r.first = client.Publish(r.t.Context(), r.held, 0, r.start(0).URL, r.topic)
+		r.last = r.first
+	} else {
+		r.first = client.Publish(r.t.Context(), r.broken, 0, r.node.URL, r.topic)
+	}
+	r.each("sees messages", fmt.Sprintf("count('message') > %d", enough))
+}
+
+// restart kills the node in the midst of messages, and starts it again where it was.
+func (r *run) restart() {
+	r.node.Kill()
+	if r.subject.keeps {
+		already := len(r.last.Confirmed())
+		brokers.Eventually(r.t, patience, "messages come while the node is down", func() bool { return len(r.last.Confirmed()) > already+enough })
+	} else {
+		r.first.Finish()
+	}
+	r.node = r.start(r.port)
+	if !r.subject.keeps {
+		r.last = client.Publish(r.t.Context(), r.held, 1, r.node.URL, r.topic)
+	}
+}
+
+// after publishes to pages that came back, until they have seen what they must.
+func (r *run) after() {
+	r.each("came back", "count('ready') === 2")
+	r.each("sees messages again", fmt.Sprintf("shown.slice(shown.findLastIndex(s => s.event === 'ready')).length > %d", enough))
+	r.last.Finish()
+	var all []string
+	for _, n := range r.last.Confirmed() {
+		all = append(all, n.String())
+	}
+	text, err := json.Marshal(all)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.each("has seen all", fmt.Sprintf("new Set(%s).isSubsetOf(new Set(shown.map(s => s.data)))", text))
+	if err := r.node.Stop(); err != nil {
+		r.t.Errorf("culvert left with %v", err)
+	}
+	r.each("hears that the bridge goes", "parted()")
+}
+
+func (r *run) each(what, holds string) {
+	r.t.Helper()
+	for _, p := range r.pages {
+		p.until(what, holds)
+	}
+}
+
+// judge tells all that was not as promised.
+func (r *run) judge() {
+	for _, p := range r.pages {
+		r.hear(p)
+	}
+	for _, fault := range append(r.held.Judge(), r.broken.Judge()...) {
+		r.t.Error(fault)
+	}
+}
+
+// hear tells the oracles what one page was shown.
+func (r *run) hear(p *tab) {
+	held, broken := r.held.Viewer(p.name), r.broken.Viewer(p.name)
+	readies, gap := 0, false
+	for _, l := range p.shown() {
+		switch l.Event {
+		case "message":
+			n, err := oracle.ParseNote(l.Data)
+			switch {
+			case err != nil:
+				r.t.Errorf("%s: %v", p.name, err)
+			case !r.subject.keeps && n.Publisher == r.first.Number:
+				broken.Saw(n)
+			default:
+				held.Saw(n)
+			}
+			if !r.subject.keeps && gap != (n.Publisher == r.last.Number) {
+				r.t.Errorf("%s was shown %v, and a gap before it: %v", p.name, n, gap)
+			}
+		case "ready":
+			readies++
+			r.ready(p, l, readies)
+		case "gap":
+			gap = true
+			broken.Gap(-1)
+			if says := r.says(p, l); says.Reason != "epoch" {
+				r.t.Errorf("%s was told of a gap: %s", p.name, l.Data)
+			}
+		case "delete", "binary", "binary-delete":
+			r.t.Errorf("%s was shown %+v", p.name, l)
+		}
+		if l.Cursor == "" && l.Event != "state" {
+			r.t.Errorf("%s has no cursor after %+v", p.name, l)
+		}
+	}
+	if gap == r.subject.keeps {
+		r.t.Errorf("%s was told of a gap: %v", p.name, gap)
+	}
+}
+
+func (r *run) ready(p *tab, l line, nth int) {
+	says := r.says(p, l)
+	if nth == 1 {
+		return
+	}
+	if says.Resumed != r.subject.keeps || !says.Resumed && says.Reason != "epoch" {
+		r.t.Errorf("%s came back and was told %s", p.name, l.Data)
+	}
+}
+
+// told is what the bridge says of a stream.
+type told struct {
+	Resumed bool
+	Reason  string
+}
+
+func (r *run) says(p *tab, l line) (says told) {
+	if err := json.Unmarshal([]byte(l.Data), &says); err != nil {
+		r.t.Errorf("%s was told %s: %v", p.name, l.Data, err)
+	}
+	return says
+}

@@ -1,0 +1,31 @@
+// What a page was shown, in order, for the test to read.
+const shown = []
+
+function show(event, data, cursor) {
+  shown.push({ event, data, cursor })
+}
+
+// count is how many events of a name there were.
+function count(event) {
+  return shown.filter(s => s.event === event).length
+}
+
+// until resolves when holds() does.
+function until(holds) {
+  return new Promise((resolve, reject) => {
+    const look = () => {
+      try {
+        if (holds()) resolve(true)
+        else setTimeout(look, 20)
+      } catch (error) {
+        reject(error)
+      }
+    }
+    look()
+  })
+}
+
+// parameter is one that the test gave the page.
+function parameter(name) {
+  return new URLSearchParams(location.search).get(name)
+}
