@@ -181,7 +181,11 @@ func (a *App) makeListeners() (err error) {
 	if err != nil {
 		return err
 	}
-	a.public = newListener("listen", a.cfg.Listen, public.Handler(), a.cfg, a.held("listen", a.shares.public), a.log)
+	certificate, err := a.certificate("http.tls", a.cfg.HTTP.TLS)
+	if err != nil {
+		return err
+	}
+	a.public = newListener("listen", a.cfg.Listen, public.Handler(), a.cfg, certificate, a.held("listen", a.shares.public), a.log)
 	if a.cfg.Admin.Listen == "" {
 		return nil
 	}
@@ -193,8 +197,19 @@ func (a *App) makeListeners() (err error) {
 	if err != nil {
 		return err
 	}
-	a.admin = newListener("admin.listen", a.cfg.Admin.Listen, a.operate(operators.Handler()), a.cfg, a.held("admin.listen", a.shares.operators), a.log)
+	if certificate, err = a.certificate("admin.tls", a.cfg.Admin.TLS); err != nil {
+		return err
+	}
+	a.admin = newListener("admin.listen", a.cfg.Admin.Listen, a.operate(operators.Handler()), a.cfg, certificate, a.held("admin.listen", a.shares.operators), a.log)
 	return nil
+}
+
+// certificate is what a section of the configuration names; nil where it names nothing.
+func (a *App) certificate(section string, files edge.TLS) (*edge.Certificate, error) {
+	if !files.Enabled() {
+		return nil, nil
+	}
+	return edge.LoadCertificate(section, files, a.log)
 }
 
 // server is an edge server for one address. Each has room of its own for so many streams and sockets, so that strangers cannot lock operators out.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"reflect"
 	"slices"
@@ -59,6 +60,8 @@ type Admin struct {
 	Listen string `mapstructure:"listen"`
 	// PProf serves profiles of the program below /debug/pprof/.
 	PProf bool `mapstructure:"pprof"`
+	// TLS is its certificate. It has one of its own, since probes and scrapers may rather come by plain HTTP.
+	TLS edge.TLS `mapstructure:"tls"`
 }
 
 // HTTP is what both listeners do with connections.
@@ -71,6 +74,12 @@ type HTTP struct {
 	IdleTimeout time.Duration `mapstructure:"idle_timeout"`
 	// HeaderBytes is how long a request's head may be, beside the URL.
 	HeaderBytes int `mapstructure:"header_bytes"`
+	// TLS is the certificate of the public listener.
+	TLS edge.TLS `mapstructure:"tls"`
+	// Streams is how many requests one connection of HTTP/2 may have under way.
+	Streams int `mapstructure:"streams"`
+	// PingInterval is the silence after which a client of HTTP/2 is asked whether it is there, and how long it may take to answer.
+	PingInterval time.Duration `mapstructure:"ping_interval"`
 }
 
 // Limits bound what strangers control, and with it what the process needs of its machine.
@@ -156,6 +165,8 @@ func Default() Config {
 			ReadHeaderTimeout: 10 * time.Second,
 			IdleTimeout:       2 * time.Minute,
 			HeaderBytes:       64 << 10,
+			Streams:           250,
+			PingInterval:      25 * time.Second,
 		},
 		SSE:       sse.DefaultConfig(),
 		WS:        ws.DefaultConfig(),
@@ -180,6 +191,7 @@ func (c Config) Validate() error {
 	problems := []error{
 		c.validateListeners(),
 		c.HTTP.validate(),
+		c.Admin.TLS.Validate("admin.tls"),
 		c.SSE.Validate(),
 		c.WS.Validate(),
 		c.REST.Validate(),
@@ -220,8 +232,12 @@ func (h HTTP) validate() error {
 		return fmt.Errorf("http.idle_timeout is %s: it must be more than 0, or idle strangers hold connections for ever", h.IdleTimeout)
 	case h.HeaderBytes < 4096:
 		return fmt.Errorf("http.header_bytes is %d: browsers send heads of up to 4096", h.HeaderBytes)
+	case h.Streams < 1 || h.Streams > math.MaxInt32:
+		return fmt.Errorf("http.streams is %d: it must be at least 1; browsers expect 100", h.Streams)
+	case h.PingInterval < time.Second:
+		return fmt.Errorf("http.ping_interval is %s: it must be at least 1s, or clients far away are taken for dead", h.PingInterval)
 	}
-	return errors.Join(h.Config.Validate(), h.Sending.Validate())
+	return errors.Join(h.Config.Validate(), h.Sending.Validate(), h.TLS.Validate("http.tls"))
 }
 
 func (l Log) validate() error {

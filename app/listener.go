@@ -19,11 +19,13 @@ type listener struct {
 	sending edge.Sending
 	sockets *edge.Sockets
 	server  *http.Server
+	secured bool
 	bound   net.Listener // nil until it listens
 }
 
-func newListener(what, address string, handler http.Handler, cfg Config, sockets *edge.Sockets, log *slog.Logger) *listener {
-	return &listener{what: what, address: address, sending: cfg.HTTP.Sending, sockets: sockets, server: &http.Server{
+// newListener makes one that shows certificate; nil: it is plain.
+func newListener(what, address string, handler http.Handler, cfg Config, certificate *edge.Certificate, sockets *edge.Sockets, log *slog.Logger) *listener {
+	l := &listener{what: what, address: address, sending: cfg.HTTP.Sending, sockets: sockets, secured: certificate != nil, server: &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: cfg.HTTP.ReadHeaderTimeout,
 		IdleTimeout:       cfg.HTTP.IdleTimeout,
@@ -33,8 +35,28 @@ func newListener(what, address string, handler http.Handler, cfg Config, sockets
 		WriteTimeout:   cfg.HTTP.WriteTimeout,
 		MaxHeaderBytes: cfg.HTTP.HeaderBytes + cfg.Limits.URLBytes,
 		// What strangers do wrong below HTTP is not worth more.
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ErrorLog:  slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		Protocols: new(http.Protocols),
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: cfg.HTTP.Streams,
+			// One stream that is not read, since its messages are more than the broker takes, shall leave room for others.
+			MaxReceiveBufferPerConnection: 1 << 20,
+			MaxReceiveBufferPerStream:     1 << 18,
+			// A client that went away without a word is found, whatever its streams are doing.
+			SendPingTimeout: cfg.HTTP.PingInterval,
+			PingTimeout:     cfg.HTTP.PingInterval,
+			// What a whole connection may take nothing for.
+			WriteByteTimeout: cfg.HTTP.WriteTimeout,
+		},
 	}}
+	l.server.Protocols.SetHTTP1(true)
+	if l.secured {
+		l.server.Protocols.SetHTTP2(true)
+		l.server.TLSConfig = certificate.Config()
+	} else {
+		l.server.Protocols.SetUnencryptedHTTP2(true)
+	}
+	return l
 }
 
 // listen binds the address.
@@ -49,7 +71,11 @@ func (l *listener) listen(ctx context.Context) error {
 
 // serve answers requests until stop. A nil error says that it was stopped.
 func (l *listener) serve() error {
-	if err := l.server.Serve(l.bound); !errors.Is(err, http.ErrServerClosed) {
+	serve := l.server.Serve
+	if l.secured {
+		serve = func(on net.Listener) error { return l.server.ServeTLS(on, "", "") }
+	}
+	if err := serve(l.bound); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("%s: %w", l.what, err)
 	}
 	return nil
@@ -74,5 +100,9 @@ func (l *listener) url() string {
 	if address.IP.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, strconv.Itoa(address.Port))
+	scheme := "http://"
+	if l.secured {
+		scheme = "https://"
+	}
+	return scheme + net.JoinHostPort(host, strconv.Itoa(address.Port))
 }

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 )
 
@@ -46,6 +47,9 @@ func (l *listener) furnish(c *net.TCPConn) {
 // ConnContext is that of an http.Server on a Listen: the contexts of a connection's requests end with Slow for their cause
 // where a write found that the client takes nothing, and know the connection.
 func ConnContext(ctx context.Context, c net.Conn) context.Context {
+	if secured, ok := c.(*tls.Conn); ok {
+		c = secured.NetConn()
+	}
 	p, ok := c.(*patient)
 	if !ok {
 		return ctx

@@ -53,8 +53,8 @@ func (s *Server) Mount(routes ...Routes) {
 	}
 }
 
-// Handler serves all routes. It may be served on several addresses.
-func (s *Server) Handler() http.Handler { return s.echo }
+// Handler serves all routes, over HTTP/1 and HTTP/2. It may be served on several addresses.
+func (s *Server) Handler() http.Handler { return overHTTP2(s.echo) }
 
 // Handler answers one request. Errors may be returned as long as nothing was written, and become problems; those that are returned later are
 // only logged. Parameters of the path are r.PathValue.

@@ -69,6 +69,7 @@ type seat struct {
 	visits  bool
 	end     *time.Timer // of a visit; else nil
 	left    atomic.Bool
+	streams atomic.Int32 // requests under way, where there may be several: over HTTP/2
 }
 
 // take counts c in, with place for its own. Where it may not be held it is disconnected.
@@ -114,5 +115,21 @@ func (s *seat) admit() error {
 	return domain.Errorf(domain.TooManyRequests, "this node holds %d connections, as many as it may have descriptors for; come back later, another node may answer", s.sockets.most)
 }
 
-// brief reports whether the connection is to end with its request.
-func (s *seat) brief() bool { return s != nil && (s.visits || s.sockets.scarce()) }
+// begin counts a request in that shares the connection with others.
+func (s *seat) begin() {
+	if s != nil {
+		s.streams.Add(1)
+	}
+}
+
+// done counts it out.
+func (s *seat) done() {
+	if s != nil {
+		s.streams.Add(-1)
+	}
+}
+
+// brief reports whether the connection is to end with the request that is answered: not while it has others, since their client would open another one beside it.
+func (s *seat) brief() bool {
+	return s != nil && (s.visits || s.sockets.scarce() && s.streams.Load() <= 1)
+}

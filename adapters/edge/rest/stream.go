@@ -108,14 +108,17 @@ type beginning struct {
 }
 
 // begin sends the header of the answer at once, or, where the client waits to be told to send its body, after the first
-// read, which tells it. The connection ends with the answer: when a body breaks off, the header is out already, and what still comes of the body must not be
+// read, which tells it. Over HTTP/1 the connection ends with the answer: when a body breaks off, the header is out already, and what still comes of the body must not be
 // taken for the next request.
 func begin(w http.ResponseWriter, r *http.Request, body io.Reader) io.Reader {
 	h := w.Header()
 	h.Set("Content-Type", typeLines)
 	h.Set("Cache-Control", "no-cache, no-transform")
 	h.Set("X-Accel-Buffering", "no")
-	h.Set("Connection", "close")
+	edge.Stays(h, r)
+	if r.ProtoMajor == 1 {
+		h.Set("Connection", "close")
+	}
 	b := &beginning{Reader: body, w: w}
 	if r.Header.Get("Expect") == "" {
 		b.send()

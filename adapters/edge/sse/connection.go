@@ -14,6 +14,7 @@ type connection struct {
 	flush   *http.ResponseController
 	timeout time.Duration
 	buffers *sync.Pool
+	lost    bool // a write has failed
 }
 
 // coalesceBytes is how much is copied into one write rather than written part by part.
@@ -87,6 +88,7 @@ func (c *connection) put(b []byte) error {
 		return err
 	}
 	_, err := c.w.Write(b)
+	c.lost = c.lost || err != nil
 	return err
 }
 
@@ -98,8 +100,8 @@ func (c *connection) deadline() error {
 func (c *connection) buffer() *[]byte { return c.buffers.Get().(*[]byte) }
 
 func (c *connection) release(buf *[]byte) {
-	// A buffer that one large message has stretched is not kept.
-	if cap(*buf) <= 2*coalesceBytes {
+	// A buffer that one large message has stretched is not kept; nor is one whose write has failed: over HTTP/2 net/http may be busy with it still, and it would be another client's.
+	if cap(*buf) <= 2*coalesceBytes && !c.lost {
 		*buf = (*buf)[:0]
 		c.buffers.Put(buf)
 	}

@@ -65,6 +65,7 @@ func (e *Edge) serve(w http.ResponseWriter, r *http.Request, join ports.Join, ac
 		}
 		return e.refuse(w, wire, err, strict, domain.Cursor{})
 	}
+	edge.Stays(w.Header(), r)
 	c, err := e.open(w, wire.contentType())
 	if err != nil {
 		return nil // the client is gone

@@ -45,6 +45,7 @@ func (s *showing) open(w http.ResponseWriter, r *http.Request, gone context.Canc
 	}
 	s.choose(false)
 	s.ended = make(chan struct{})
+	edge.Stays(w.Header(), r)
 	c, err := s.edge.open(w, s.wire.contentType())
 	if err != nil {
 		return err

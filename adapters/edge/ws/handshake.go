@@ -99,21 +99,29 @@ func spokenAt(names []string) []string {
 
 // checkHandshake refuses what is no handshake of RFC 6455 §4.2.1.
 func checkHandshake(h http.Header, r *http.Request) error {
+	if r.ProtoMajor > 1 {
+		// Upgrade is a field of HTTP/1 (RFC 9113 §8.2.2).
+		return domain.Errorf(domain.UpgradeRequired, "this URL is a WebSocket, which is spoken here over HTTP/1.1 (RFC 6455): open it on a connection of its own")
+	}
 	if !websocket.IsWebSocketUpgrade(r) {
-		h.Set("Upgrade", "websocket")
-		h.Set("Connection", "Upgrade")
+		askForUpgrade(h)
 		return domain.Errorf(domain.UpgradeRequired, "this URL is a WebSocket: a request needs Connection: Upgrade and Upgrade: websocket")
 	}
 	if version := strings.TrimSpace(r.Header.Get("Sec-WebSocket-Version")); version != "13" {
+		askForUpgrade(h)
 		h.Set("Sec-WebSocket-Version", "13")
-		h.Set("Upgrade", "websocket")
-		h.Set("Connection", "Upgrade")
 		return domain.Errorf(domain.UpgradeRequired, "Sec-WebSocket-Version must be 13")
 	}
 	if key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key")); err != nil || len(key) != 16 {
 		return domain.Errorf(domain.InvalidRequest, "Sec-WebSocket-Key must be 16 bytes in base64")
 	}
 	return nil
+}
+
+// askForUpgrade names what an answer with 426 has to name (RFC 9110 §15.5.22).
+func askForUpgrade(h http.Header) {
+	h.Set("Upgrade", "websocket")
+	h.Set("Connection", "Upgrade")
 }
 
 // serve answers the handshake, and serves the socket until it has ended.
