@@ -61,7 +61,7 @@ func start(t testing.TB, build func() (string, error), environment []string) *Br
 		t.Fatal(err)
 	}
 	write.Close()
-	forget, err := outlive(killProcess, strconv.Itoa(b.process.Process.Pid))
+	forget, err := Outlive(killProcess, strconv.Itoa(b.process.Process.Pid))
 	if err != nil {
 		b.process.Process.Kill()
 		t.Fatal(err)
@@ -191,7 +191,7 @@ func buildBinary(raced bool) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if _, err := outlive(removeFolder, folder); err != nil {
+	if _, err := Outlive(removeFolder, folder); err != nil {
 		os.Remove(folder)
 		return "", err
 	}

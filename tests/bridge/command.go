@@ -15,3 +15,9 @@ func (b *Bridge) Command(ctx context.Context, t testing.TB, arguments ...string)
 	c.Env = append(withoutCulvert(os.Environ()), "CULVERT_URL="+b.URL, "GORACE=atexit_sleep_ms=0")
 	return c
 }
+
+// Program is the path of the binary, which is built where it is not there yet.
+func Program(t testing.TB) string {
+	t.Helper()
+	return binary(t, build)
+}

@@ -5,12 +5,12 @@ import (
 	"sync"
 )
 
-// waiting holds the shells of outlive, whose pipes would close if they were collected.
+// waiting holds the shells of Outlive, whose pipes would close if they were collected.
 var waiting sync.Map
 
-// outlive runs a line of shell when this process ends, however it ends: a panic, a time-out and a kill run no clean-up of ours, but close the pipe that
+// Outlive runs a line of shell when this process ends, however it ends: a panic, a time-out and a kill run no clean-up of ours, but close the pipe that
 // the shell waits on. args are the line's $1, $2, …. forget takes it back.
-func outlive(line string, args ...string) (forget func(), err error) {
+func Outlive(line string, args ...string) (forget func(), err error) {
 	shell := exec.Command("sh", append([]string{"-c", "trap '' INT; read -r nothing; " + line, "outlive"}, args...)...)
 	life, err := shell.StdinPipe()
 	if err != nil {

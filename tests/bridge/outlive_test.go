@@ -32,10 +32,10 @@ func doomed(folder string) {
 	if err := process.Start(); err != nil {
 		panic(err)
 	}
-	if _, err := outlive(killProcess, strconv.Itoa(process.Process.Pid)); err != nil {
+	if _, err := Outlive(killProcess, strconv.Itoa(process.Process.Pid)); err != nil {
 		panic(err)
 	}
-	if _, err := outlive(removeFolder, folder); err != nil {
+	if _, err := Outlive(removeFolder, folder); err != nil {
 		panic(err)
 	}
 	fmt.Println("ready")
@@ -83,7 +83,7 @@ func TestNothingOutlivesATestThatIsKilled(t *testing.T) {
 // The folder of the built program went in the middle of a run: nobody held the pipe, so it was collected and closed.
 func TestNothingGoesBeforeTheTestDoes(t *testing.T) {
 	folder := t.TempDir()
-	if _, err := outlive(removeFolder, folder); err != nil {
+	if _, err := Outlive(removeFolder, folder); err != nil {
 		t.Fatal(err)
 	}
 	for range 100 {

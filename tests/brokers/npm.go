@@ -23,13 +23,7 @@ var npmFiles embed.FS
 // standard input ends, and takes nothing from it; the caller gives it a pipe. Where Node or its packages cannot be had the test ends: see the package comment.
 func Node(ctx context.Context, t testing.TB, file string, args ...string) *exec.Cmd {
 	t.Helper()
-	if err := checkNode(); err != nil {
-		Without(t, "Node", err)
-	}
-	packages, err := nodePackages(ctx, io.Discard)
-	if err != nil {
-		Without(t, "packages for Node", err)
-	}
+	modules := NodeModules(ctx, t)
 	// Node looks for packages beside the program.
 	folder := t.TempDir()
 	text, err := os.ReadFile(file)
@@ -40,10 +34,23 @@ func Node(ctx context.Context, t testing.TB, file string, args ...string) *exec.
 	if err := os.WriteFile(copied, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(filepath.Join(packages, "node_modules"), filepath.Join(folder, "node_modules")); err != nil {
+	if err := os.Symlink(modules, filepath.Join(folder, "node_modules")); err != nil {
 		t.Fatal(err)
 	}
 	return program(ctx, append([]string{"node", copied}, args...)...)
+}
+
+// NodeModules is the folder node_modules of the packages which npm/package.json names. Where Node or its packages cannot be had the test ends: see the package comment.
+func NodeModules(ctx context.Context, t testing.TB) string {
+	t.Helper()
+	if err := checkNode(); err != nil {
+		Without(t, "Node", err)
+	}
+	packages, err := nodePackages(ctx, io.Discard)
+	if err != nil {
+		Without(t, "packages for Node", err)
+	}
+	return filepath.Join(packages, "node_modules")
 }
 
 // FetchNode installs Node and npm where they are missing and we may, and fetches the packages. The title says what tests have then; where something is missing the error is a MissingError.

@@ -22,6 +22,14 @@ var pypiPackages []byte
 // ends, and takes nothing from it; the caller gives it a pipe. Where Python or its packages cannot be had the test ends: see the package comment.
 func Python(ctx context.Context, t testing.TB, file string, args ...string) *exec.Cmd {
 	t.Helper()
+	cmd := program(ctx, append([]string{PythonPath(ctx, t), file}, args...)...)
+	cmd.Env = append(cmd.Environ(), "PYTHONIOENCODING=utf-8", "PYTHONDONTWRITEBYTECODE=1")
+	return cmd
+}
+
+// PythonPath is the interpreter that has the packages which pypi.txt names. Where it cannot be had the test ends: see the package comment.
+func PythonPath(ctx context.Context, t testing.TB) string {
+	t.Helper()
 	python, err := findPython(ctx)
 	if err != nil {
 		Without(t, "Python", err)
@@ -30,9 +38,7 @@ func Python(ctx context.Context, t testing.TB, file string, args ...string) *exe
 	if err != nil {
 		Without(t, "packages for Python", err)
 	}
-	cmd := program(ctx, append([]string{inVenv(packages), file}, args...)...)
-	cmd.Env = append(cmd.Environ(), "PYTHONIOENCODING=utf-8", "PYTHONDONTWRITEBYTECODE=1")
-	return cmd
+	return inVenv(packages)
 }
 
 // FetchPython installs Python with venv where it is missing and we may, and fetches the packages. The title says what tests have then; where something is missing the error is a MissingError.
