@@ -28,7 +28,7 @@ func dial(ctx context.Context, network, to string) (net.Conn, error) {
 // requester is the client for short requests with ctx.
 func requester(ctx context.Context) *http.Client {
 	if ctx.Value(addressKey{}) == nil {
-		return requests
+		return over(ctx, requests)
 	}
 	return apart
 }

@@ -38,7 +38,7 @@ func OpenSSE(ctx context.Context, url, lastID string) (*SSE, error) {
 	if lastID != "" {
 		request.Header.Set("Last-Event-ID", lastID)
 	}
-	response, err := streams.Do(request)
+	response, err := over(ctx, streams).Do(request)
 	if err != nil {
 		return nil, err
 	}

@@ -47,7 +47,7 @@ type WS struct {
 func OpenWS(ctx context.Context, url, subprotocol string) (*WS, error) {
 	conn, response, err := websocket.Dial(ctx, strings.Replace(url, "http", "ws", 1), &websocket.DialOptions{
 		Subprotocols: []string{subprotocol},
-		HTTPClient:   streams,
+		HTTPClient:   over(ctx, streams),
 	})
 	if response != nil && response.Body != nil {
 		response.Body.Close()
