@@ -14,6 +14,7 @@ import (
 	"culvert/adapters/edge/overload"
 	"culvert/adapters/edge/rest"
 	"culvert/adapters/edge/routes"
+	"culvert/adapters/edge/spec"
 	"culvert/adapters/edge/sse"
 	"culvert/adapters/edge/ws"
 	"culvert/adapters/machine"
@@ -173,11 +174,15 @@ func (a *App) makeListeners() (err error) {
 	if a.sockets, err = ws.New(m.Injector(onWS, injector), m.Viewer(onWS, viewer), m.Queues(onWS, queues), writers, sockets, a.cfg.Limits.Limits, a.log); err != nil {
 		return err
 	}
+	descriptions, err := spec.New(a.cfg.Limits.Limits)
+	if err != nil {
+		return err
+	}
 	own, err := routes.New(a.cfg.Routes, a.cfg.Limits.Limits)
 	if err != nil {
 		return err
 	}
-	public, err := a.server(a.cfg.Listen, a.cfg.Limits.Connections, a.streams, a.requests, a.sockets, own)
+	public, err := a.server(a.cfg.Listen, a.cfg.Limits.Connections, a.streams, a.requests, a.sockets, descriptions, own)
 	if err != nil {
 		return err
 	}
@@ -193,7 +198,7 @@ func (a *App) makeListeners() (err error) {
 	if err != nil {
 		return err
 	}
-	operators, err := a.server(a.cfg.Admin.Listen, min(a.cfg.Limits.Connections, a.shares.operators), a.streams, a.requests, a.sockets, page, access.Operators{})
+	operators, err := a.server(a.cfg.Admin.Listen, min(a.cfg.Limits.Connections, a.shares.operators), a.streams, a.requests, a.sockets, descriptions, page, access.Operators{})
 	if err != nil {
 		return err
 	}
