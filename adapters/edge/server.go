@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"slices"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -55,6 +57,25 @@ func (s *Server) Mount(routes ...Routes) {
 
 // Handler serves all routes, over HTTP/1 and HTTP/2. It may be served on several addresses.
 func (s *Server) Handler() http.Handler { return overHTTP2(s.echo) }
+
+// Mounted are the routes of all edges, each as its method and path, `GET /v1/topics/{topic}`, in order.
+func (s *Server) Mounted() []string {
+	var all []string
+	for _, r := range s.echo.Routes() {
+		if r.Method == echo.RouteNotFound {
+			continue
+		}
+		parts := strings.Split(r.Path, "/")
+		for i, part := range parts {
+			if name, variable := strings.CutPrefix(part, ":"); variable {
+				parts[i] = "{" + name + "}"
+			}
+		}
+		all = append(all, r.Method+" "+strings.Join(parts, "/"))
+	}
+	slices.Sort(all)
+	return all
+}
 
 // Handler answers one request. Errors may be returned as long as nothing was written, and become problems; those that are returned later are
 // only logged. Parameters of the path are r.PathValue.
