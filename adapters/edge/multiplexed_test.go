@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -220,4 +221,65 @@ func serveHTTP2(t *testing.T, l net.Listener, timeout time.Duration, s *Server) 
 		<-served
 	})
 	return &http.Client{Transport: transport}
+}
+
+// Where connections are scarce, one of HTTP/2 ends with its last answer, and not while it has streams: its client would open another one for each request.
+func TestAScarceConnectionOfHTTP2EndsWithItsLastAnswer(t *testing.T) {
+	const most = 8
+	l, err := Listen(t.Context(), "127.0.0.1:0", DefaultSending(), NewSockets(most, 4, func() {}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := make(chan struct{})
+	client := serveHTTP2(t, l, time.Minute, newServer(t, DefaultConfig(), domain.DefaultLimits(), io.Discard, routes{"/fine": fine, "/stream": func(w http.ResponseWriter, r *http.Request) error {
+		defer close(left)
+		Stays(w.Header(), r)
+		if err := http.NewResponseController(w).Flush(); err != nil {
+			return err
+		}
+		<-r.Context().Done()
+		return nil
+	}}))
+	var dialled atomic.Int32
+	client.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, to string) (net.Conn, error) {
+		dialled.Add(1)
+		return new(net.Dialer).DialContext(ctx, network, to)
+	}
+	for range most - 1 {
+		c, err := new(net.Dialer).DialContext(t.Context(), "tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	url := "http://" + l.Addr().String()
+	ask := func() {
+		a := stream(t, client, url+"/fine")
+		if all, err := io.ReadAll(a.Body); string(all) != "fine" || err != nil {
+			t.Fatalf("%q, %v", all, err)
+		}
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/stream", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Body.Close()
+	for range 20 {
+		ask()
+	}
+	if n := dialled.Load(); n != 1 {
+		t.Errorf("beside a stream there were %d connections", n)
+	}
+	leave()
+	<-left
+	for begun := time.Now(); dialled.Load() == 1; ask() {
+		if time.Since(begun) > 20*time.Second {
+			t.Fatal("a connection without a stream is kept")
+		}
+	}
 }
