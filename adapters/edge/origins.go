@@ -23,11 +23,11 @@ func newOrigins(cfg Config) origins {
 	return o
 }
 
-// What a foreign page may use besides what every page may.
+// What a foreign page may use, and read, besides what every page may.
 const (
 	corsMethods = "GET, POST, DELETE"
 	corsHeaders = "Accept, Authorization, Cache-Control, Content-Type, Culvert-Header, Culvert-Key, Culvert-Tombstone, Last-Event-ID"
-	corsExposed = "Allow, Retry-After"
+	corsExposed = "Allow, ETag, Retry-After, WWW-Authenticate"
 	corsMaxAge  = "600"
 )
 
@@ -39,10 +39,17 @@ func (o origins) check(h http.Header, r *http.Request) (preflight bool, err erro
 	if origin == "" || sameHost(origin, r.Host) {
 		return false, nil
 	}
-	if !o.any && !o.names[strings.ToLower(origin)] {
+	switch {
+	case o.names[strings.ToLower(origin)]:
+		h.Set("Access-Control-Allow-Origin", origin)
+		// What a proxy before the server wants to see: cookies, say.
+		h.Set("Access-Control-Allow-Credentials", "true")
+	case o.any:
+		// To a page that nobody knows a browser must not lend its user's credentials. It is also for pages whose origin is null, which no list can name.
+		h.Set("Access-Control-Allow-Origin", "*")
+	default:
 		return false, domain.Errorf(domain.NotAllowed, "pages of %s may not use this server (http.origins)", cut(origin, maxShown))
 	}
-	h.Set("Access-Control-Allow-Origin", origin)
 	h.Set("Access-Control-Expose-Headers", corsExposed)
 	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
 		return false, nil
@@ -50,6 +57,11 @@ func (o origins) check(h http.Header, r *http.Request) (preflight bool, err erro
 	h.Set("Access-Control-Allow-Methods", corsMethods)
 	h.Set("Access-Control-Allow-Headers", corsHeaders)
 	h.Set("Access-Control-Max-Age", corsMaxAge)
+	h.Add("Vary", "Access-Control-Request-Method, Access-Control-Request-Headers")
+	if r.Header.Get("Access-Control-Request-Private-Network") == "true" {
+		// A page on the internet asks for a server on this machine or in this network (WICG Private Network Access).
+		h.Set("Access-Control-Allow-Private-Network", "true")
+	}
 	return true, nil
 }
 
