@@ -10,6 +10,7 @@ import (
 	"culvert/adapters/broker/routing"
 	"culvert/adapters/edge"
 	"culvert/adapters/edge/access"
+	"culvert/adapters/edge/browser"
 	"culvert/adapters/edge/console"
 	"culvert/adapters/edge/overload"
 	"culvert/adapters/edge/rest"
@@ -182,7 +183,7 @@ func (a *App) makeListeners() (err error) {
 	if err != nil {
 		return err
 	}
-	public, err := a.server(a.cfg.Listen, a.cfg.Limits.Connections, a.streams, a.requests, a.sockets, descriptions, own)
+	public, err := a.server(a.cfg.Listen, a.cfg.Limits.Connections, a.streams, a.requests, a.sockets, browser.Edge{}, descriptions, own)
 	if err != nil {
 		return err
 	}
@@ -198,7 +199,7 @@ func (a *App) makeListeners() (err error) {
 	if err != nil {
 		return err
 	}
-	operators, err := a.server(a.cfg.Admin.Listen, min(a.cfg.Limits.Connections, a.shares.operators), a.streams, a.requests, a.sockets, descriptions, page, access.Operators{})
+	operators, err := a.server(a.cfg.Admin.Listen, min(a.cfg.Limits.Connections, a.shares.operators), a.streams, a.requests, a.sockets, browser.Edge{}, descriptions, page, access.Operators{})
 	if err != nil {
 		return err
 	}
