@@ -69,6 +69,8 @@ func TestWhatIsShownIsCompared(t *testing.T) {
 		{"retry: 1\ndata: 2", false},
 		{"data: …\ndata: 2", false},
 		{"ata: 2", false},
+		{"< retry: 1\n…", true},
+		{"< retry: 2", false},
 	} {
 		if got := asPattern(strings.Split(c.lines, "\n")).MatchString(shown); got != c.want {
 			t.Errorf("%q is shown: %v", c.lines, got)

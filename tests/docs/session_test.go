@@ -275,7 +275,8 @@ func (s *session) start(b block, c command, text string) *shown {
 		if serve {
 			return strings.Contains(l.shown.String(), "listening")
 		}
-		return strings.Contains(l.shown.String(), "\n") || s.connections() > before
+		// What is typed into a wscat before it has connected is lost, and npx may have warned of something long before.
+		return s.connections() > before || !isSocket.MatchString(c.text) && strings.Contains(l.shown.String(), "\n")
 	})
 	for _, line := range c.typed {
 		if _, err := io.WriteString(input, s.ours(line)+"\n"); err != nil {

@@ -57,5 +57,8 @@ var endless = regexp.MustCompile(`culvert serve\b|\bcurl (?:.* )?-N\b|\bculvert 
 // isServe tells the command that starts a bridge.
 var isServe = regexp.MustCompile(`culvert serve\b`)
 
+// isSocket tells the client of a WebSocket.
+var isSocket = regexp.MustCompile(`\bwscat\b`)
+
 // staysRunning reports whether the command goes on until its page ends: a bridge, a stream, a server, or what is marked so.
 func (c command) staysRunning(b block) bool { return b.mark == stays || endless.MatchString(c.text) }

@@ -36,6 +36,11 @@ func asPattern(lines []string) *regexp.Regexp {
 			pattern.WriteString(`(?:.*\n)*?`)
 			continue
 		}
+		if came, ok := strings.CutPrefix(line, "< "); ok {
+			// So wscat shows what comes on a terminal; elsewhere it leaves that out, but not its own prompt.
+			pattern.WriteString(`(?:[<>] )*`)
+			line = came
+		}
 		pattern.WriteString(within(line) + `[ \r]*(?:\n|\z)`)
 	}
 	return regexp.MustCompile(pattern.String())
