@@ -22,42 +22,61 @@ import (
 	"culvert/tests/client"
 )
 
-// multiplexing is a client of a bridge that speaks HTTP/2 alone, and counts its connections.
+// multiplexing is a client of a bridge that counts its connections.
 type multiplexing struct {
 	*http.Client
 	connections atomic.Int64
 }
 
-// overHTTP2 runs a test with a bridge and such a client: once with who knows that the bridge speaks HTTP/2, once over TLS.
-func overHTTP2(t *testing.T, environment []string, test func(t *testing.T, ctx context.Context, b *bridge.Bridge, c *multiplexing)) {
+// oneConnection wants that all requests went over one.
+func (c *multiplexing) oneConnection(t *testing.T) {
+	t.Helper()
+	if n := c.connections.Load(); n != 1 && !c.Transport.(*http.Transport).Protocols.HTTP1() {
+		t.Errorf("there were %d connections", n)
+	}
+}
+
+// everyWay runs a test with a bridge and a client for each way to it, but the plain HTTP/1.1 of all other tests: HTTP/2 with who knows that the bridge speaks it, and both over TLS.
+func everyWay(t *testing.T, environment []string, test func(ctx context.Context, t *testing.T, b *bridge.Bridge, c *multiplexing)) {
 	t.Run("h2c", func(t *testing.T) {
-		b := bridge.Start(t, environment...)
-		c := newMultiplexing(t, nil)
-		test(t, client.Over(deadline(t), c.Client), b, c)
+		b, c := bridge.Start(t, environment...), newMultiplexing(t, nil)
+		test(client.Over(deadline(t), c.Client), t, b, c)
 	})
-	t.Run("TLS", func(t *testing.T) {
-		certificate := bridge.NewCertificate(t, t.TempDir())
-		b := bridge.Start(t, append(certificate.Environment(), environment...)...)
-		if !strings.HasPrefix(b.URL, "https://") {
-			t.Fatalf("the bridge says that it is at %s", b.URL)
-		}
-		c := newMultiplexing(t, &tls.Config{RootCAs: certificate.Trust})
-		test(t, client.Over(deadline(t), c.Client), b, c)
+	certificate := bridge.NewCertificate(t, t.TempDir())
+	for _, way := range []struct {
+		name string
+		new  func(*testing.T, *tls.Config) *multiplexing
+	}{{"h2", newMultiplexing}, {"HTTP/1.1 over TLS", newSecured}} {
+		t.Run(way.name, func(t *testing.T) {
+			b, c := bridge.Start(t, append(certificate.Environment(), environment...)...), way.new(t, &tls.Config{RootCAs: certificate.Trust})
+			if !strings.HasPrefix(b.URL, "https://") {
+				t.Fatalf("the bridge says that it is at %s", b.URL)
+			}
+			test(client.Over(deadline(t), c.Client), t, b, c)
+		})
+	}
+}
+
+// newMultiplexing makes a client that speaks HTTP/2 alone; config is nil for one without TLS. Requests that begin at the same time, before there is a connection, may begin on connections of their own.
+func newMultiplexing(t *testing.T, config *tls.Config) *multiplexing {
+	return newClient(t, config, func(p *http.Protocols) {
+		p.SetUnencryptedHTTP2(config == nil)
+		p.SetHTTP2(config != nil)
 	})
 }
 
-// newMultiplexing makes a client; config is nil for one without TLS. Requests that begin at the same time, before there is a connection, may begin on connections of their own.
-func newMultiplexing(t *testing.T, config *tls.Config) *multiplexing {
+// newSecured makes a client that speaks HTTP/1.1 alone.
+func newSecured(t *testing.T, config *tls.Config) *multiplexing {
+	return newClient(t, config, func(p *http.Protocols) { p.SetHTTP1(true) })
+}
+
+func newClient(t *testing.T, config *tls.Config, speak func(*http.Protocols)) *multiplexing {
 	c := &multiplexing{}
 	transport := &http.Transport{TLSClientConfig: config, Protocols: new(http.Protocols), DialContext: func(ctx context.Context, network, to string) (net.Conn, error) {
 		c.connections.Add(1)
 		return new(net.Dialer).DialContext(ctx, network, to)
 	}}
-	if config == nil {
-		transport.Protocols.SetUnencryptedHTTP2(true)
-	} else {
-		transport.Protocols.SetHTTP2(true)
-	}
+	speak(transport.Protocols)
 	c.Client = &http.Client{Transport: transport}
 	t.Cleanup(transport.CloseIdleConnections)
 	return c
@@ -93,7 +112,7 @@ func viewers(ctx context.Context, t *testing.T, url string, ids []string) []*cli
 
 // A hundred streams over one connection are live, and resume where they broke.
 func TestAHundredStreamsShareAConnection(t *testing.T) {
-	overHTTP2(t, nil, func(t *testing.T, ctx context.Context, b *bridge.Bridge, c *multiplexing) {
+	everyWay(t, nil, func(ctx context.Context, t *testing.T, b *bridge.Bridge, c *multiplexing) {
 		const streams = 100
 		ids := make([]string, streams)
 		for round := range 3 {
@@ -113,16 +132,14 @@ func TestAHundredStreamsShareAConnection(t *testing.T) {
 			end() // each stream is reset, and the connection stays
 			post(ctx, t, b, "orders", numbered(round*20+20, round*20+30)...)
 		}
-		if n := c.connections.Load(); n != 1 {
-			t.Errorf("there were %d connections", n)
-		}
+		c.oneConnection(t)
 	})
 }
 
 // Of many viewers on one connection one does not read. The others have everything at once; it has it when it comes back.
 func TestAStuckStreamHoldsUpNoOtherOfItsConnection(t *testing.T) {
 	const size, messages, others = 100_000, 100, 20 // more than a stream may have under way
-	overHTTP2(t, []string{"CULVERT_SSE_WRITE_TIMEOUT=2s", "CULVERT_SUBSCRIBE_WINDOW_BYTES=2000000"}, func(t *testing.T, ctx context.Context, b *bridge.Bridge, c *multiplexing) {
+	everyWay(t, []string{"CULVERT_SSE_WRITE_TIMEOUT=2s", "CULVERT_SUBSCRIBE_WINDOW_BYTES=2000000"}, func(ctx context.Context, t *testing.T, b *bridge.Bridge, c *multiplexing) {
 		url := b.URL + "/v1/topics/large/events"
 		streams := viewers(ctx, t, url, make([]string, others+1))
 		stuck := streams[others]
@@ -166,9 +183,7 @@ func TestAStuckStreamHoldsUpNoOtherOfItsConnection(t *testing.T) {
 		if err != nil || next != messages {
 			t.Errorf("%d messages in the end, %v", next, err)
 		}
-		if n := c.connections.Load(); n != 1 {
-			t.Errorf("there were %d connections", n)
-		}
+		c.oneConnection(t)
 	})
 }
 
@@ -191,7 +206,7 @@ func await(ctx context.Context, t *testing.T, b *bridge.Bridge, are func(metrics
 
 // A member of a queue settles on the connection on which it is given messages; what it has when its stream is reset goes to another one on the same connection.
 func TestMembersShareAConnection(t *testing.T) {
-	overHTTP2(t, nil, func(t *testing.T, ctx context.Context, b *bridge.Bridge, c *multiplexing) {
+	everyWay(t, nil, func(ctx context.Context, t *testing.T, b *bridge.Bridge, c *multiplexing) {
 		url := b.URL + "/v1/topics/jobs/queues/workers/events?ack=manual&envelope=1"
 		life, leave := context.WithCancel(ctx)
 		first, err := client.OpenSSE(life, url, "")
@@ -228,15 +243,13 @@ func TestMembersShareAConnection(t *testing.T) {
 		if two, err := second.Until("message"); err != nil || !strings.Contains(two.Data, `"two"`) || !strings.Contains(two.Data, `"attempt":2`) {
 			t.Errorf("after the first has gone: %q, %v", two.Data, err)
 		}
-		if n := c.connections.Load(); n != 1 {
-			t.Errorf("there were %d connections", n)
-		}
+		c.oneConnection(t)
 	})
 }
 
 // Results come while the body goes, over HTTP/2 as well; who does not read them holds up no other request of the connection.
 func TestNDJSONOverHTTP2IsFullDuplex(t *testing.T) {
-	overHTTP2(t, []string{"CULVERT_REST_RESULT_BYTES=65536"}, func(t *testing.T, ctx context.Context, b *bridge.Bridge, c *multiplexing) {
+	everyWay(t, []string{"CULVERT_REST_RESULT_BYTES=65536"}, func(ctx context.Context, t *testing.T, b *bridge.Bridge, c *multiplexing) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		lines, results := injecting(ctx, t, b, c)
@@ -275,9 +288,7 @@ func TestNDJSONOverHTTP2IsFullDuplex(t *testing.T) {
 		}
 		cancel()
 		<-over
-		if n := c.connections.Load(); n != 1 {
-			t.Errorf("there were %d connections", n)
-		}
+		c.oneConnection(t)
 	})
 }
 
@@ -301,7 +312,7 @@ func injecting(ctx context.Context, t *testing.T, b *bridge.Bridge, c *multiplex
 
 // Whoever is on a connection is told bye before it ends, and the bridge leaves at once.
 func TestShutdownSaysByeOverHTTP2(t *testing.T) {
-	overHTTP2(t, nil, func(t *testing.T, ctx context.Context, b *bridge.Bridge, _ *multiplexing) {
+	everyWay(t, nil, func(ctx context.Context, t *testing.T, b *bridge.Bridge, _ *multiplexing) {
 		streams := viewers(ctx, t, b.URL+"/v1/topics/orders/events", make([]string, 50))
 		streams = append(streams, viewers(ctx, t, b.URL+"/v1/topics/orders/queues/workers/events", make([]string, 5))...)
 		begun := time.Now()
@@ -321,7 +332,7 @@ func TestShutdownSaysByeOverHTTP2(t *testing.T) {
 
 // Each stream of a connection counts in limits.connections, and gives its place back.
 func TestStreamsOfAConnectionAreCounted(t *testing.T) {
-	overHTTP2(t, []string{"CULVERT_LIMITS_CONNECTIONS=5"}, func(t *testing.T, ctx context.Context, b *bridge.Bridge, _ *multiplexing) {
+	everyWay(t, []string{"CULVERT_LIMITS_CONNECTIONS=5"}, func(ctx context.Context, t *testing.T, b *bridge.Bridge, _ *multiplexing) {
 		url := b.URL + "/v1/topics/orders/events"
 		streams := viewers(ctx, t, url, make([]string, 5))
 		s, err := client.OpenSSE(ctx, url, "")
@@ -339,7 +350,7 @@ func TestStreamsOfAConnectionAreCounted(t *testing.T) {
 
 // A WebSocket is a connection of HTTP/1.1 beside; over HTTP/2 its URL says so, without fields that HTTP/2 forbids.
 func TestAWebSocketBesideHTTP2(t *testing.T) {
-	overHTTP2(t, nil, func(t *testing.T, ctx context.Context, b *bridge.Bridge, c *multiplexing) {
+	everyWay(t, nil, func(ctx context.Context, t *testing.T, b *bridge.Bridge, c *multiplexing) {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, b.URL+"/v1/ws", nil)
 		if err != nil {
 			t.Fatal(err)
@@ -350,13 +361,11 @@ func TestAWebSocketBesideHTTP2(t *testing.T) {
 		}
 		defer a.Body.Close()
 		body, err := io.ReadAll(a.Body)
-		if a.StatusCode != http.StatusUpgradeRequired || !strings.Contains(string(body), "HTTP/1.1") || err != nil {
+		if a.StatusCode != http.StatusUpgradeRequired || err != nil {
 			t.Errorf("%s %s, %v", a.Status, body, err)
 		}
-		for _, name := range []string{"Connection", "Upgrade", "Keep-Alive", "Transfer-Encoding"} {
-			if value := a.Header.Get(name); value != "" {
-				t.Errorf("%s: %s", name, value)
-			}
+		if over2 := a.ProtoMajor == 2; over2 != strings.Contains(string(body), "HTTP/1.1") || over2 != (a.Header.Get("Upgrade") == "" && a.Header.Get("Connection") == "") {
+			t.Errorf("over %s: %s %q", a.Proto, body, a.Header)
 		}
 		transport := &http.Transport{TLSClientConfig: c.Transport.(*http.Transport).TLSClientConfig.Clone()}
 		defer transport.CloseIdleConnections()
@@ -408,9 +417,7 @@ func TestACertificateIsChangedUnderStreams(t *testing.T) {
 	for _, s := range streams {
 		want(t, s, "message", "one")
 	}
-	if n := old.connections.Load(); n != 1 {
-		t.Errorf("there were %d connections", n)
-	}
+	old.oneConnection(t)
 }
 
 // A client that went away without a word is found by a ping that it does not answer, though nothing is written to it.
