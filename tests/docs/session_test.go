@@ -23,7 +23,7 @@ import (
 )
 
 // patience is how long what a page tells may take.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // session is what somebody has who does what a page says, from its top to its end: a folder, and programs that run in it.
 type session struct {
@@ -39,14 +39,15 @@ type session struct {
 
 // living is a command that goes on in the background.
 type living struct {
-	text  string
-	cmd   *exec.Cmd
-	input io.Closer
-	shown *shown
-	ended chan struct{} // closed when it has
-	err   error         // how it ended
-	asked bool          // it was told to end
-	serve bool          // it is a bridge
+	text   string
+	cmd    *exec.Cmd
+	input  io.Closer
+	shown  *shown
+	ended  chan struct{} // closed when it has
+	err    error         // how it ended
+	asked  bool          // it was told to end
+	serve  bool          // it is a bridge
+	marked bool          // it is to outlive its bridge
 }
 
 func newSession(t *testing.T) *session {
@@ -239,9 +240,11 @@ func (s *session) start(b block, c command, text string) *shown {
 	s.Helper()
 	serve := isServe.MatchString(c.text)
 	if serve {
-		s.endAll() // its ports are those of the one before
+		// Its ports are those of the one before. Who is marked comes back by itself.
+		s.end(func(l *living) bool { return !l.serve && !l.marked })
+		s.end(func(l *living) bool { return l.serve })
 	}
-	l := &living{text: text, shown: &shown{}, ended: make(chan struct{}), serve: serve}
+	l := &living{text: text, shown: &shown{}, ended: make(chan struct{}), serve: serve, marked: b.mark == stays}
 	s.shown = append(s.shown, l.shown)
 	before := s.connections()
 	l.cmd = s.shell(context.WithoutCancel(s.Context()), text)
@@ -275,8 +278,14 @@ func (s *session) start(b block, c command, text string) *shown {
 		if serve {
 			return strings.Contains(l.shown.String(), "listening")
 		}
-		// What is typed into a wscat before it has connected is lost, and npx may have warned of something long before.
-		return s.connections() > before || !isSocket.MatchString(c.text) && strings.Contains(l.shown.String(), "\n")
+		switch counted, said := s.connections() > before, strings.Contains(l.shown.String(), "\n"); {
+		case showsAtOnce.MatchString(c.text): // once its stream is open, which the bridge counts a moment before
+			return said
+		case isSocket.MatchString(c.text): // what is typed into it before it has connected is lost, and npx may have warned of something long before
+			return counted
+		default:
+			return said || counted
+		}
 	})
 	for _, line := range c.typed {
 		if _, err := io.WriteString(input, s.ours(line)+"\n"); err != nil {
@@ -382,6 +391,17 @@ func (s *session) all() string {
 	return all.String()
 }
 
+// ends is the end of what every command has shown, for people.
+func (s *session) ends() string {
+	const most = 1000
+	var ends strings.Builder
+	for _, out := range s.shown {
+		text := out.String()
+		ends.WriteString("--\n" + text[max(0, len(text)-most):])
+	}
+	return ends.String()
+}
+
 // expect waits until a command has shown what the block has.
 func (s *session) expect(b block) {
 	s.Helper()
@@ -401,7 +421,7 @@ func (s *session) eventually(b block, what string, holds func() bool) {
 	defer tick.Stop()
 	for deadline := time.Now().Add(patience); !holds(); <-tick.C {
 		if time.Now().After(deadline) {
-			s.Fatalf("%s: not within %v: %s\nAll that was shown:\n%s", b.at(), patience, what, s.all())
+			s.Fatalf("%s: not within %v: %s\nThe last that was shown:\n%s", b.at(), patience, what, s.ends())
 		}
 	}
 }

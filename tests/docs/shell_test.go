@@ -54,6 +54,9 @@ func complete(text string) bool {
 
 var endless = regexp.MustCompile(`culvert serve\b|\bcurl (?:.* )?-N\b|\bculvert tail\b|-m http\.server\b|\bwscat\b`)
 
+// showsAtOnce tells the commands that write something when they have begun.
+var showsAtOnce = regexp.MustCompile(`\bcurl\b|-m http\.server\b`)
+
 // isServe tells the command that starts a bridge.
 var isServe = regexp.MustCompile(`culvert serve\b`)
 
