@@ -62,10 +62,15 @@ func TestEventSourceStopsAtTheEnd(t *testing.T) {
 // inject publishes a batch, all of which must be confirmed.
 func inject(t *testing.T, b *bridge.Bridge, topic, batch string) {
 	t.Helper()
+	injectAt(t, b.URL, topic, batch)
+}
+
+func injectAt(t *testing.T, base, topic, batch string) {
+	t.Helper()
 	var answer struct {
 		Results []client.Frame `json:"results"`
 	}
-	if err := client.Post(t.Context(), b.URL+"/v1/topics/"+topic+"/messages", "application/vnd.culvert.batch+json", []byte(batch), &answer); err != nil {
+	if err := client.Post(t.Context(), base+"/v1/topics/"+topic+"/messages", "application/vnd.culvert.batch+json", []byte(batch), &answer); err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range answer.Results {
