@@ -71,7 +71,7 @@ func (p *profile) tab(page string, parameters ...string) *tab {
 	for i := 0; i < len(parameters); i += 2 {
 		query.Add(parameters[i], parameters[i+1])
 	}
-	t := p.blank(page)
+	t := p.blank(page + " " + query.Get("options"))
 	if err := chromedp.Do(t.ctx, chromedp.Navigate(p.origin+"/"+page+"?"+query.Encode())); err != nil {
 		p.t.Fatal(err)
 	}

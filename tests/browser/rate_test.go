@@ -29,6 +29,7 @@ func TestPagesKeepUp(t *testing.T) {
 	events := b.URL + "/v1/topics/" + topic + "/events"
 	pages := []*tab{
 		p.tab("rate_eventsource.html", "url", events),
+		p.tab("rate_view.html", "url", events, "client", script(b)),
 	}
 	for _, page := range pages {
 		page.until("is ready", "ready")

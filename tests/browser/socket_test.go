@@ -66,8 +66,11 @@ func TestWebSocketRaw(t *testing.T) {
 		got[l] = true
 	}
 	for _, want := range []line{
-		{Event: "open"}, {Event: "text", Data: "+1"}, {Event: "text", Data: "+2"},
-		{Event: "text", Data: "Grüße"}, {Event: "binary", Data: "255,0"},
+		{Event: "open"},
+		{Event: "text", Data: "+1"},
+		{Event: "text", Data: "+2"},
+		{Event: "text", Data: "Grüße"},
+		{Event: "binary", Data: "255,0"},
 	} {
 		if !got[want] {
 			t.Errorf("the page was not shown %+v, but %v", want, got)

@@ -627,7 +627,7 @@ async function followShared(view, signal) {
         elect()
       }
     }
-    worker?.port.postMessage({ ...wish, name })
+    worker?.port?.postMessage({ ...wish, name })
     channel.postMessage({ hello: true })
     /** @type {any} */ const start = await new Promise((resolve) => {
       heard = (data) => (data?.here || end || signal.aborted) && resolve(data)

@@ -10,6 +10,11 @@ function count(event) {
   return shown.filter(s => s.event === event).length
 }
 
+// seen reports whether the page was shown messages with all these payloads.
+function seen(texts) {
+  return new Set(texts).isSubsetOf(new Set(shown.map(s => s.data)))
+}
+
 // until resolves when holds() does.
 function until(holds) {
   return new Promise((resolve, reject) => {
