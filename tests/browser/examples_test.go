@@ -10,6 +10,7 @@ import (
 
 	"culvert/tests/bridge"
 	"culvert/tests/brokers"
+	"culvert/tests/client"
 )
 
 const examples = "../../docs/examples"
@@ -173,4 +174,56 @@ func TestTheRoomsOfTheChat(t *testing.T) {
 	if evaluate[bool](page, "document.getElementById('talk').textContent.includes('in the lobby')") {
 		t.Error("it shows another room")
 	}
+}
+
+// All tabs of the dashboard are one stream of the bridge, also when the tab that began it is closed, and show what comes of each topic.
+func TestTheDashboard(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	inject(t, s.node, "prices", `{"messages":[{"key":"ZZZ","payload":{"symbol":"ZZZ","price":10}},{"key":"YYY","payload":{"symbol":"YYY","price":20}}]}`)
+	var tabs []*tab
+	for range 4 {
+		tabs = append(tabs, s.example("dashboard.html"))
+	}
+	each := func(what, expression string) {
+		t.Helper()
+		for _, page := range tabs {
+			page.until(what, expression)
+		}
+	}
+	shows := func(id, text string) string {
+		return fmt.Sprintf("document.getElementById(%q).textContent.includes(%q)", id, text)
+	}
+	each("is live", "document.getElementById('state').className === 'live'")
+	each("shows what was there before", shows("prices", "ZZZ10.00")+" && "+shows("prices", "YYY20.00"))
+	one := func() {
+		t.Helper()
+		brokers.Eventually(t, patience, "all tabs are one stream", func() bool {
+			metrics, err := client.Text(t.Context(), s.node.Admin+"/metrics")
+			return err == nil && strings.Contains(string(metrics), "\nculvert_connections 1\n")
+		})
+	}
+	one()
+
+	inject(t, s.node, "prices", `{"messages":[{"key":"ZZZ","payload":{"symbol":"ZZZ","price":11}},{"key":"YYY","payload":null}]}`)
+	inject(t, s.node, "orders", `{"messages":[{"key":"alice","payload":{"order":1,"items":3}}]}`)
+	inject(t, s.node, "orders.packing.dlq", `{"messages":[{"key":"bob","headers":[["culvert-dead-attempts","5"]],"payload":{"order":2,"items":0}}]}`)
+	inject(t, s.node, "chat", `{"messages":[{"key":"lobby","payload":{"name":"Ann","text":"hello <b>you</b>"}}]}`)
+	each("shows the price, and not what was deleted", shows("prices", "ZZZ11.00")+" && !"+shows("prices", "YYY"))
+	each("counts the order", "document.getElementById('minute').textContent === '1'")
+	each("shows the dead letter", shows("dead", "bob order 2: tried 5 times"))
+	each("shows the chat as text", shows("chat", "Ann hello <b>you</b>")+" && !document.querySelector('#chat b')")
+
+	tabs[0].end()
+	tabs = tabs[1:]
+	inject(t, s.node, "prices", `{"messages":[{"key":"ZZZ","payload":{"symbol":"ZZZ","price":12}}]}`)
+	each("goes on without the first tab", shows("prices", "ZZZ12.00"))
+	one()
+
+	s.node.Kill()
+	each("says that it is cut off", "document.getElementById('state').className === 'waiting' || document.getElementById('state').className === 'connecting'")
+	s.start()
+	each("is live again", "document.getElementById('state').className === 'live'")
+	inject(t, s.node, "prices", `{"messages":[{"key":"ZZZ","payload":{"symbol":"ZZZ","price":13}}]}`)
+	each("goes on", shows("prices", "ZZZ13.00"))
 }

@@ -69,10 +69,14 @@ type guide struct {
 
 // guides are those that a newcomer wants first.
 var guides = []guide{
+	{"sse.md", "view a topic live: EventSource, culvert.js"},
+	{"websocket.md", "inject and view over one socket"},
 	{"queues.md", "share work, with leases and dead letters"},
-	{"protocol.md", "what clients may rely on, to the letter"},
-	{"routes.md", "paths of your own"},
-	{"operations.md", "a bridge as a process"},
+	{"clients.md", "curl, JavaScript, Python, Go, Java"},
+	{"examples/README.md", "pages and workers to start from"},
+	{"api.md", "every route, parameter, error and close code"},
+	{"brokers.md", "choose a broker, and change it"},
+	{"operations.md", "listen, proxies, sizing, metrics"},
 }
 
 //go:embed home.html
