@@ -145,7 +145,7 @@ func (r fanOut) stage(ctx context.Context, s *Stage, o *source, dialect drive.Di
 	}, frameSize, nil
 }
 
-// affordable is how many viewers there can be where so many are wanted: a bridge gives seven eighths of seven eighths of its open files to streams and sockets (docs/limits.md), of which publishers
+// affordable is how many viewers there can be where so many are wanted: a bridge gives seven eighths of seven eighths of its open files to streams and sockets (docs/operations.md), of which publishers
 // have some.
 func (s *Stage) affordable(viewers int) int {
 	const publishers = 16

@@ -8,7 +8,7 @@ import (
 )
 
 // nginxPage has the configuration of nginx that users are told to take.
-const nginxPage = "../../docs/behind-nginx.md"
+const nginxPage = "../../docs/operations.md"
 
 // nginxEnv is what that page tells the bridges.
 var nginxEnv = []string{"CULVERT_HTTP_PROXIES=127.0.0.1"}
