@@ -420,6 +420,22 @@ func TestACertificateIsChangedUnderStreams(t *testing.T) {
 	old.oneConnection(t)
 }
 
+// Operators have a certificate of their own, or none.
+func TestTheAdminListenerHasACertificateOfItsOwn(t *testing.T) {
+	ctx, own := deadline(t), bridge.NewCertificate(t, t.TempDir())
+	b := bridge.Start(t, "CULVERT_ADMIN_TLS_CERTIFICATE="+own.File, "CULVERT_ADMIN_TLS_KEY="+own.Key)
+	if !strings.HasPrefix(b.URL, "http://") || !strings.HasPrefix(b.Admin, "https://") {
+		t.Errorf("it listens on %s, and for operators on %s", b.URL, b.Admin)
+	}
+	c := newMultiplexing(t, &tls.Config{RootCAs: own.Trust})
+	for _, path := range []string{"/readyz", "/metrics", "/", "/v1/topics"} {
+		if _, err := client.Text(client.Over(ctx, c.Client), b.Admin+path); err != nil {
+			t.Error(err)
+		}
+	}
+	c.oneConnection(t)
+}
+
 // A client that went away without a word is found by a ping that it does not answer, though nothing is written to it.
 func TestAConnectionThatAnswersNoPingIsClosed(t *testing.T) {
 	ctx := deadline(t)
