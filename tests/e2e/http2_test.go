@@ -330,6 +330,32 @@ func TestShutdownSaysByeOverHTTP2(t *testing.T) {
 	})
 }
 
+// Who takes nothing does not keep a bridge from leaving in time, nor others from hearing bye.
+func TestShutdownWithAStuckStream(t *testing.T) {
+	everyWay(t, []string{"CULVERT_SHUTDOWN_TIMEOUT=4s", "CULVERT_QUEUE_DRAIN_GRACE=1s", "CULVERT_SUBSCRIBE_WINDOW_BYTES=2000000"}, func(ctx context.Context, t *testing.T, b *bridge.Bridge, c *multiplexing) {
+		url := b.URL + "/v1/topics/large/events?overflow=resume"
+		streams := viewers(ctx, t, url, make([]string, 3))
+		reader := streams[0]
+		const messages = 200
+		for i := range messages { // more than a client's window and the system hold
+			post(ctx, t, b, "large", strings.Repeat("x", 100_000))
+			if e, err := reader.Until("message"); err != nil || len(e.Data) != 100_000 {
+				t.Fatalf("message %d: %d bytes, %v", i, len(e.Data), err)
+			}
+		}
+		begun := time.Now()
+		if err := b.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(begun); took > 6*time.Second {
+			t.Errorf("it took %s to leave", took)
+		}
+		if bye, err := reader.Until("bye"); err != nil || !strings.Contains(bye.Data, `"shutdown"`) {
+			t.Errorf("%q, %v", bye.Data, err)
+		}
+	})
+}
+
 // Each stream of a connection counts in limits.connections, and gives its place back.
 func TestStreamsOfAConnectionAreCounted(t *testing.T) {
 	everyWay(t, []string{"CULVERT_LIMITS_CONNECTIONS=5"}, func(ctx context.Context, t *testing.T, b *bridge.Bridge, _ *multiplexing) {
