@@ -41,6 +41,28 @@ func TestAHundredStreamsShareAConnection(t *testing.T) {
 	}
 }
 
+// Over HTTP/1.1 a browser has six connections to a host for all its tabs: a seventh stream waits until one of them is closed. It is for this that tabs share a connection.
+func TestASeventhStreamWaitsOverHTTP11(t *testing.T) {
+	t.Parallel()
+	p := open(t)
+	b := bridge.Start(t, "CULVERT_BROKER=inproc", "CULVERT_HTTP_ORIGINS="+p.origin)
+	door := pass(t, b)
+	url := "http://" + door.addr + "/v1/topics/" + brokers.Topic(t) + "/events"
+	page, other := p.tab("streams.html", "bridge", b.URL, "url", url), p.tab("streams.html", "bridge", b.URL, "url", url)
+
+	evaluate[any](page, "begin(6)")
+	page.until("has 6 streams", "ready.size === 6")
+	evaluate[any](other, "begin(1)")
+	if n := door.open.Load(); n != 6 {
+		t.Errorf("the browser has %d connections", n)
+	}
+	if n := evaluate[int](other, "ready.size"); n != 0 {
+		t.Error("there is a seventh stream")
+	}
+	evaluate[any](page, "sources[0].close()")
+	other.until("has its stream", "ready.size === 1")
+}
+
 // door is a way to a bridge that counts connections.
 type door struct {
 	addr string

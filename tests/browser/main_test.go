@@ -15,6 +15,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if path := os.Getenv(envDoomed); path != "" {
+		doomed(path)
+	}
 	code := m.Run()
 	if err := chromium.end(); err != nil {
 		fmt.Fprintln(os.Stderr, err)

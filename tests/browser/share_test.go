@@ -11,7 +11,7 @@ import (
 	"culvert/tests/oracle"
 )
 
-// Six tabs of one origin share one connection, and see all messages. The one that was opened first is closed: the others go on, over one connection, and miss nothing.
+// Six tabs of one origin share one connection, and see all messages, and so does one that comes late and begins with what was before. The one that was opened first is closed: the others go on, over one connection, and miss nothing.
 func TestTabsShareAConnection(t *testing.T) {
 	for name, without := range map[string]string{
 		"kept by a worker": "",
@@ -25,6 +25,7 @@ func TestTabsShareAConnection(t *testing.T) {
 			s.oneConnection()
 			publisher := client.Publish(t.Context(), s.oracle, 0, s.bridge.Admin, s.topic)
 			s.each("sees messages", fmt.Sprintf("count('message') > %d", enough))
+			s.openLate()
 			s.closeFirst()
 			s.each("goes on", fmt.Sprintf("count('message') > %d", evaluate[int](s.tabs[0], "count('message')")+enough))
 			publisher.Finish()
@@ -37,25 +38,33 @@ func TestTabsShareAConnection(t *testing.T) {
 
 // sharing are tabs that share a connection.
 type sharing struct {
-	t      *testing.T
-	bridge *bridge.Bridge
-	door   *door
-	topic  string
-	oracle *oracle.Oracle
-	tabs   []*tab
+	t       *testing.T
+	profile *profile
+	without string // what its browser lacks
+	bridge  *bridge.Bridge
+	door    *door
+	topic   string
+	oracle  *oracle.Oracle
+	tabs    []*tab
 }
 
 // newSharing opens the tabs in a browser that lacks something.
 func newSharing(t *testing.T, without string) *sharing {
 	p := open(t)
 	b := bridge.Start(t, "CULVERT_BROKER=inproc", "CULVERT_HTTP_ORIGINS="+p.origin, "CULVERT_SSE_RETRY=200ms")
-	s := &sharing{t: t, bridge: b, door: pass(t, b), topic: brokers.Topic(t), oracle: oracle.New()}
+	s := &sharing{t: t, profile: p, without: without, bridge: b, door: pass(t, b), topic: brokers.Topic(t), oracle: oracle.New()}
 	for range 6 {
-		// A worker must come from where the page does.
-		s.tabs = append(s.tabs, p.tab("view.html", "client", p.origin+"/culvert.js", "options", `{"share":true}`, "without", without,
-			"url", "http://"+s.door.addr+"/v1/topics/"+s.topic+"/events"))
+		s.open(`{"share":true}`)
 	}
 	return s
+}
+
+// open opens a tab.
+func (s *sharing) open(options string) {
+	s.t.Helper()
+	// A worker must come from where the page does.
+	s.tabs = append(s.tabs, s.profile.tab("view.html", "client", s.profile.origin+"/culvert.js", "options", options, "without", s.without,
+		"url", "http://"+s.door.addr+"/v1/topics/"+s.topic+"/events"))
 }
 
 func (s *sharing) each(what, holds string) {
@@ -69,6 +78,12 @@ func (s *sharing) each(what, holds string) {
 func (s *sharing) oneConnection() {
 	s.t.Helper()
 	brokers.Eventually(s.t, patience, "they share one connection", func() bool { return s.door.open.Load() == 1 })
+}
+
+// openLate opens a tab that wants to see what was before, too.
+func (s *sharing) openLate() {
+	s.t.Helper()
+	s.open(`{"share":true,"from":"earliest"}`)
 }
 
 // closeFirst closes the tab that was opened first, which is the one that leads where a tab does.

@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -42,6 +43,33 @@ func TestViewShowsEachKindOfMessage(t *testing.T) {
 	if state := evaluate[string](page, "messages.state"); state != "ended" {
 		t.Errorf("its state is %s", state)
 	}
+}
+
+// Without a loop messages go to listeners, as those of an EventSource do. Who closes a view has no connection any more.
+func TestViewTellsListeners(t *testing.T) {
+	t.Parallel()
+	p := open(t)
+	b := bridge.Start(t, "CULVERT_BROKER=inproc", "CULVERT_HTTP_ORIGINS="+p.origin)
+	door := pass(t, b)
+	topic := brokers.Topic(t)
+	inject(t, b, topic, `{"messages":[{"text":"one"},{"key":"GOOG","payload":null},{"key":"GOOG","payload":{"price":187.2}}]}`)
+	page := p.tab("view.html", "url", "http://"+door.addr+"/v1/topics/"+topic+"/events")
+
+	evaluate[any](page, fmt.Sprintf(`import(%q).then(({ view }) => {
+		messages = view(parameter('url'), { from: 'earliest', headers: { 'Cache-Control': 'no-cache' } })
+		messages.onmessage = e => show('message', e.data, e.lastEventId)
+		messages.addEventListener('delete', e => show('delete', e.data, e.lastEventId))
+	}).then(() => {})`, script(b)))
+	page.until("has seen all", "shown.length === 3")
+	inject(t, b, topic, `{"messages":[{"text":"two"}]}`)
+	page.until("has seen what came later", "shown.length === 4")
+	for i, want := range []line{{Event: "message", Data: "one"}, {Event: "delete", Data: "GOOG"}, {Event: "message", Data: `{"price":187.2}`}, {Event: "message", Data: "two"}} {
+		if got := page.shown()[i]; got.Event != want.Event || got.Data != want.Data || got.Cursor == "" {
+			t.Errorf("the page was shown %+v, want %+v", got, want)
+		}
+	}
+	evaluate[any](page, "messages.close()")
+	brokers.Eventually(t, patience, "its connection is closed", func() bool { return door.open.Load() == 0 })
 }
 
 // script is where b serves the browser client.
