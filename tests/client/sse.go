@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"culvert/tests/described"
 )
 
 // Event is one block of an event stream, as WHATWG HTML "server-sent events" has it.
@@ -62,10 +64,10 @@ func (e *StatusError) Error() string {
 }
 
 // streams never shares a connection: each stream has its own, as each browser has.
-var streams = &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: dial}}
+var streams = &http.Client{Transport: described.Transport(&http.Transport{DisableKeepAlives: true, DialContext: dial})}
 
 // requests are short and share connections.
-var requests = &http.Client{Timeout: time.Minute}
+var requests = &http.Client{Transport: described.Transport(http.DefaultTransport), Timeout: time.Minute}
 
 // Next blocks until a block is complete. A block that has no data is passed over, as browsers do; its id counts.
 func (s *SSE) Next() (Event, error) {

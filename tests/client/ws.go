@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/coder/websocket"
+
+	"culvert/tests/described"
 )
 
 // Frame is one JSON frame of culvert.v1.json, of which a client here needs these fields.
@@ -40,6 +42,7 @@ type Frame struct {
 // WS is an open WebSocket.
 type WS struct {
 	Conn    *websocket.Conn
+	judge   *described.Socket
 	pending []string
 }
 
@@ -56,7 +59,12 @@ func OpenWS(ctx context.Context, url, subprotocol string) (*WS, error) {
 		return nil, err
 	}
 	conn.SetReadLimit(8 << 20)
-	return &WS{Conn: conn}, nil
+	judge, err := described.NewSocket(url, conn.Subprotocol())
+	if err != nil {
+		conn.CloseNow()
+		return nil, err
+	}
+	return &WS{Conn: conn, judge: judge}, nil
 }
 
 // Send writes a frame.
@@ -68,13 +76,17 @@ func (w *WS) SendJSON(ctx context.Context, frame any) error {
 	if err != nil {
 		return err
 	}
+	w.judge.Sends(text)
 	return w.Conn.Write(ctx, websocket.MessageText, text)
 }
 
 // Text reads the next frame as it came; several in one WebSocket message are given one by one.
 func (w *WS) Text(ctx context.Context) (string, error) {
 	if len(w.pending) == 0 {
-		_, message, err := w.Conn.Read(ctx)
+		kind, message, err := w.Conn.Read(ctx)
+		if err == nil && kind == websocket.MessageText {
+			err = w.judge.Says(message)
+		}
 		if err != nil {
 			return "", err
 		}

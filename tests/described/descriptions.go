@@ -24,10 +24,10 @@ const (
 // object is one of a page.
 type object = map[string]any
 
-// descriptions are both pages, closed: what they do not name is wrong.
+// descriptions are both pages.
 type descriptions struct {
 	http     *openapi3.T
-	pages    closing
+	pages    closing             // in which what they do not name is wrong
 	channels map[string]*channel // by their addresses
 
 	mu       sync.Mutex // guards what follows
@@ -47,11 +47,8 @@ var load = sync.OnceValues(func() (*descriptions, error) {
 	}
 	d := &descriptions{pages: closing{openAPI: calls, asyncAPI: frames}, compiler: jsonschema.NewCompiler(), compiled: map[string]*jsonschema.Schema{}}
 	d.pages.all()
-	text, err := json.Marshal(calls)
-	if err != nil {
-		return nil, err
-	}
-	if d.http, err = openapi3.NewLoader().LoadFromData(text); err != nil {
+	// As it is published: kin-openapi takes a schema beside a reference for a part, which cannot know what the others name.
+	if d.http, err = openapi3.NewLoader().LoadFromData(spec.OpenAPI); err != nil {
 		return nil, fmt.Errorf("openapi.yaml: %w", err)
 	}
 	d.compiler.DefaultDraft(jsonschema.Draft2020)

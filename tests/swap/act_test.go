@@ -77,7 +77,7 @@ func (p *player) until(ctx context.Context, s *step) error {
 }
 
 // openAs opens a stream by this name.
-func (p *player) openAs(ctx context.Context, name, line, block string) (err error) {
+func (p *player) openAs(ctx context.Context, name, line, block string) error {
 	if p.open[name] != nil {
 		return fmt.Errorf("there is a stream %s already", name)
 	}
@@ -86,14 +86,20 @@ func (p *player) openAs(ctx context.Context, name, line, block string) (err erro
 		return err
 	}
 	if request.Method != "WS" {
-		p.open[name], err = openStream(request)
+		opened, err := openStream(request)
+		if opened != nil {
+			p.open[name] = opened
+		}
 		return err
 	}
 	words := strings.Fields(line)
 	if request.Host != "" && request.Host != request.URL.Host {
 		request.Header.Set("Host", request.Host)
 	}
-	p.open[name], err = openSocket(ctx, request.URL.String(), request.Header, words[2:])
+	opened, err := openSocket(ctx, request.URL.String(), request.Header, words[2:])
+	if opened != nil {
+		p.open[name] = opened
+	}
 	return err
 }
 

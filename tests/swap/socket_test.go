@@ -10,12 +10,15 @@ import (
 	"strings"
 
 	"github.com/coder/websocket"
+
+	"culvert/tests/described"
 )
 
 // socket is a WebSocket.
 type socket struct {
 	got    lanes
 	conn   *websocket.Conn
+	judge  *described.Socket
 	frames bool // whether culvert.v1.json is spoken
 	stop   context.CancelFunc
 	ended  chan struct{} // closed when the reader has ended
@@ -40,6 +43,11 @@ func openSocket(ctx context.Context, url string, header http.Header, subprotocol
 	}
 	conn.SetReadLimit(8 << 20)
 	s.conn = conn
+	if s.judge, err = described.NewSocket(url, conn.Subprotocol()); err != nil {
+		defer stop()
+		defer close(s.ended)
+		return nil, err
+	}
 	s.frames = conn.Subprotocol() == "culvert.v1.json" || conn.Subprotocol() == "" && strings.Contains(url, "/v1/ws")
 	s.got.put("", strings.TrimSpace("open "+conn.Subprotocol()))
 	go func() { // ends with the connection, which stop cuts
@@ -52,6 +60,9 @@ func openSocket(ctx context.Context, url string, header http.Header, subprotocol
 func (s *socket) read(ctx context.Context) {
 	for {
 		kind, message, err := s.conn.Read(ctx)
+		if err == nil && kind == websocket.MessageText {
+			err = s.judge.Says(message)
+		}
 		var closed websocket.CloseError
 		switch {
 		case ctx.Err() != nil: // the client left
@@ -60,7 +71,7 @@ func (s *socket) read(ctx context.Context) {
 			s.got.put("", strings.TrimSpace(fmt.Sprintf("close %d %s", closed.Code, closed.Reason)))
 			return
 		case err != nil:
-			s.got.put("", "broken off")
+			s.got.put("", "broken off by "+err.Error())
 			return
 		case kind == websocket.MessageBinary:
 			s.got.put("", "binary "+strconv.QuoteToASCII(string(message)))
@@ -99,6 +110,7 @@ func (s *socket) send(ctx context.Context, kind, data string) error {
 	if kind == "binary" {
 		return s.conn.Write(ctx, websocket.MessageBinary, []byte(data))
 	}
+	s.judge.Sends([]byte(data))
 	return s.conn.Write(ctx, websocket.MessageText, []byte(data))
 }
 

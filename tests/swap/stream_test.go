@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+
+	"culvert/tests/described"
 )
 
 // connection is a stream that the script has opened.
@@ -23,7 +25,7 @@ type connection interface {
 }
 
 // clients never share connections: each has its own, as each browser has. One that asks whether its body is wanted waits for the answer.
-var clients = &http.Client{Transport: &http.Transport{DisableKeepAlives: true, ExpectContinueTimeout: patience}}
+var clients = &http.Client{Transport: described.Transport(&http.Transport{DisableKeepAlives: true, ExpectContinueTimeout: patience})}
 
 // stream is SSE, or NDJSON in one direction or both.
 type stream struct {
@@ -77,7 +79,7 @@ func (s *stream) read(ctx context.Context, r *bufio.Reader, contentType string) 
 			if gone := ctx.Err() != nil; gone {
 				return
 			}
-			s.got.put("", "broken off after "+strings.Join(append(block, line), "\n"))
+			s.got.put("", "broken off by "+err.Error()+" after "+strings.Join(append(block, line), "\n"))
 			return
 		}
 		line = strings.TrimSuffix(line, "\n")
