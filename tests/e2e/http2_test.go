@@ -332,7 +332,7 @@ func TestShutdownSaysByeOverHTTP2(t *testing.T) {
 
 // Who takes nothing does not keep a bridge from leaving in time, nor others from hearing bye.
 func TestShutdownWithAStuckStream(t *testing.T) {
-	everyWay(t, []string{"CULVERT_SHUTDOWN_TIMEOUT=4s", "CULVERT_QUEUE_DRAIN_GRACE=1s", "CULVERT_SUBSCRIBE_WINDOW_BYTES=2000000"}, func(ctx context.Context, t *testing.T, b *bridge.Bridge, c *multiplexing) {
+	everyWay(t, []string{"CULVERT_SHUTDOWN_TIMEOUT=4s", "CULVERT_QUEUE_DRAIN_GRACE=1s", "CULVERT_SUBSCRIBE_WINDOW_BYTES=2000000"}, func(ctx context.Context, t *testing.T, b *bridge.Bridge, _ *multiplexing) {
 		url := b.URL + "/v1/topics/large/events?overflow=resume"
 		streams := viewers(ctx, t, url, make([]string, 3))
 		reader := streams[0]
