@@ -71,6 +71,8 @@ func TestWhatIsShownIsCompared(t *testing.T) {
 		{"ata: 2", false},
 		{"< retry: 1\n…", true},
 		{"< retry: 2", false},
+		{"< retry: 1\n< data: 2", true},
+		{"< data: 2\n< retry: 1", false},
 	} {
 		if got := asPattern(strings.Split(c.lines, "\n")).MatchString(shown); got != c.want {
 			t.Errorf("%q is shown: %v", c.lines, got)

@@ -30,13 +30,16 @@ const anything = "…"
 func asPattern(lines []string) *regexp.Regexp {
 	var pattern strings.Builder
 	pattern.WriteString(`(?m)^`)
-	for _, line := range lines {
+	for i, line := range lines {
 		line = strings.TrimRight(line, " ")
 		if line == anything {
 			pattern.WriteString(`(?:.*\n)*?`)
 			continue
 		}
 		if came, ok := strings.CutPrefix(line, "< "); ok {
+			if i > 0 {
+				pattern.WriteString(`(?:.*\n)*?`) // answers of a socket may overtake each other
+			}
 			// So wscat shows what comes on a terminal; elsewhere it leaves that out, but not its own prompt.
 			pattern.WriteString(`(?:[<>] )*`)
 			line = came
