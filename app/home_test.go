@@ -44,4 +44,9 @@ func TestTheFrontListsTheRoutesThatTheServerHas(t *testing.T) {
 	if !slices.Equal(told, had) {
 		t.Errorf("the front lists\n%s\nthe server has\n%s", strings.Join(told, "\n"), strings.Join(had, "\n"))
 	}
+	for what, link := range front.Links {
+		if got := ask(t, http.MethodGet, a.URL()+link, ""); got.status != http.StatusOK {
+			t.Errorf("its link to %s is %s: %d", what, link, got.status)
+		}
+	}
 }
