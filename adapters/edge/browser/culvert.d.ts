@@ -24,11 +24,12 @@ export type State = 'connecting' | 'live' | 'waiting' | 'ended'
 
 export interface StateDetail {
   state: State
-  /** Why it waits or has ended: the reason of a `bye`, the code of an error, `broken`, `silent`, or `unreachable`. */
+  /** Why it waits or has ended: the reason of a `bye`, the code of an error, or `broken`. */
   reason?: string
   /** In so many ms it tries again. */
   retryIn?: number
-  error?: Error
+  /** What the connection ended with. */
+  error?: any
 }
 
 export interface Ready {
@@ -205,7 +206,7 @@ export interface InjectOptions {
   buffer?: number
   signal?: AbortSignal
   /** An implementation, where the runtime has none. Without any it POSTs batches. */
-  WebSocket?: unknown
+  WebSocket?: any
 }
 
 export interface SendOptions {

@@ -2,6 +2,7 @@ package browser
 
 import (
 	"bytes"
+	"compress/gzip"
 	"io"
 	"log/slog"
 	"net/http"
@@ -70,5 +71,24 @@ func TestPagesOfOriginsMayImport(t *testing.T) {
 	}
 	if other := ask(t, http.MethodGet, "/culvert.js", http.Header{"Origin": {"https://elsewhere.example"}}); other.StatusCode != http.StatusForbidden {
 		t.Errorf("a page that is not let in gets %s", other.Status)
+	}
+}
+
+// A page has the client before it has anything else.
+func TestClientIsSmall(t *testing.T) {
+	const most = 8 << 10
+	var packed bytes.Buffer
+	w, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(module); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if packed.Len() >= most {
+		t.Errorf("culvert.js has %d bytes compressed, and may have less than %d", packed.Len(), most)
 	}
 }
