@@ -230,7 +230,7 @@ export interface Injector extends Target<{ state: CustomEvent<StateDetail> }> {
   readonly pending: number
   /**
    * Injects a message: a string as it is, bytes as they are, `null` with a key as a tombstone, anything else as JSON. It is fulfilled once, when the broker has confirmed the message; until then it is sent
-   * again, with the same id, where the connection breaks or what hinders it passes, so that it may be there twice. It is rejected with a CulvertError: for good, where there is no room
+   * again, with the same id, where the connection breaks or what hinders it passes, so that it may be there twice; what hinders one holds up all. It is rejected with a CulvertError: for good, where there is no room
    * (`buffer-full`), or with what hindered it where a later message of its key was confirmed meanwhile, behind which it would be out of order.
    */
   send(value: unknown, options?: SendOptions): Promise<Position>

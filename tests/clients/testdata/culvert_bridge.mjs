@@ -1,9 +1,11 @@
 // Tries the bridge's own client against a bridge: what messages look like, the three ways of a queue, and tabs that share. It prints what has passed.
 import assert from 'node:assert/strict'
+import { EventSource } from 'eventsource'
 import { WebSocket as Socket } from 'ws'
 
 const [path, base] = process.argv.slice(2)
 const { view, join, inject } = await import(path)
+globalThis.EventSource = EventSource // which Node 20 lacks
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 const topic = (name) => `${base}/v1/topics/culvert.${name}`
 
@@ -79,6 +81,22 @@ const cases = {
       for await (const m of view(name + '/events', { cursor: got[3].cursor, to: 'latest' })) rest.push(m.offset)
       assert.deepEqual(rest, [4, 5, 6, 7, 8, 9])
     }
+  },
+
+  async 'an EventSource does where it must'() {
+    const url = topic('sourced'), out = inject(url + '/ws', { WebSocket: Socket }), states = []
+    for (let n = 0; n < 300; n++) await out.send(n ? n : null, { key: 'k' })
+    const old = view(url + '/events', { transport: 'eventsource', from: 'earliest' })
+    old.onstate = ({ detail }) => states.push(detail.state)
+    let n = 0
+    for await (const m of old) {
+      assert.deepEqual([m.offset, m.value], [n, n || null])
+      if (n === 0) await sleep(200) // it has to be closed meanwhile
+      if (++n === 300) break
+    }
+    assert.ok(states.filter((state) => state === 'live').length > 1, states.join())
+    await assert.rejects(view(url + '/events?unknown=1', { transport: 'eventsource' }).next(), { code: 'refused' })
+    await out.close()
   },
 
   async 'a queue is worked off in each of the three ways'() {
