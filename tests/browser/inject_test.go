@@ -16,7 +16,7 @@ import (
 func TestInjectOverARestart(t *testing.T) {
 	t.Parallel()
 	p := open(t)
-	topic := kafkaTopic(t)
+	topic := kafkaTopic(3)(t)
 	port := brokers.FreePorts(t, 1)[0]
 	start := func() *bridge.Bridge {
 		return bridge.Start(t, append(kafka(t), fmt.Sprintf("CULVERT_LISTEN=127.0.0.1:%d", port), "CULVERT_HTTP_ORIGINS="+p.origin, "CULVERT_WS_RETRY=200ms")...)
