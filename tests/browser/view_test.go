@@ -3,6 +3,7 @@ package browser
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"culvert/tests/bridge"
@@ -70,6 +71,39 @@ func TestViewTellsListeners(t *testing.T) {
 	}
 	evaluate[any](page, "messages.close()")
 	brokers.Eventually(t, patience, "its connection is closed", func() bool { return door.open.Load() == 0 })
+}
+
+// A loop that is busy with a message lets little more be read, and is given all when it goes on.
+func TestABusyLoopStopsReading(t *testing.T) {
+	t.Parallel()
+	const (
+		messages = 20_000
+		bytes    = 2000 // each
+	)
+	p := open(t)
+	b := bridge.Start(t, "CULVERT_BROKER=inproc", "CULVERT_HTTP_ORIGINS="+p.origin, "CULVERT_INPROC_LOG_BYTES=200000000")
+	topic := brokers.Topic(t)
+	padding := strings.Repeat(".", bytes)
+	for n := 0; n < messages; n += 1000 {
+		batch := []byte(`{"messages":[`)
+		for i := range 1000 {
+			batch = fmt.Appendf(batch, `{"text":"%d %s"},`, n+i, padding)
+		}
+		inject(t, b, topic, string(append(batch[:len(batch)-1], "]}"...)))
+	}
+	path := "/v1/topics/" + topic + "/events"
+	busy := p.tab("view.html", "client", script(b), "url", b.URL+path, "options", `{"from":"earliest"}`, "gate", "1")
+	busy.until("has the first message", "given.length === 1")
+	// Another one has all in the meantime.
+	free := p.tab("view.html", "client", script(b), "url", b.URL+path, "options", `{"from":"earliest"}`)
+	all := fmt.Sprintf("given.length === %d && given.every((m, i) => parseInt(m.text) === i)", messages)
+	free.until("has all", all)
+
+	if n := evaluate[int](busy, "read"); n > messages*bytes/10 {
+		t.Errorf("%d of %d bytes were read by a page that takes none", n, messages*bytes)
+	}
+	evaluate[any](busy, "goOn()")
+	busy.until("has all", all)
 }
 
 // script is where b serves the browser client.
