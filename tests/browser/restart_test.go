@@ -67,7 +67,8 @@ type run struct {
 	held   *oracle.Oracle // of messages that every page must see
 	broken *oracle.Oracle // of those that may be lost with the bridge, if it says so
 	first  *client.Publisher
-	last   *client.Publisher // of messages that are held; may be the first
+	last   *client.Publisher   // of messages that are held; may be the first
+	more   []*client.Publisher // so many that the last message before a break has no cursor
 }
 
 func newRun(t *testing.T, s subject) *run {
@@ -99,8 +100,12 @@ func (r *run) before() {
 	r.each("is ready", "count('ready') === 1")
 	if r.subject.keeps {
 		// Another node goes on while the first one is down.
-		r.first = client.Publish(r.t.Context(), r.held, 0, r.start(0).URL, r.topic)
+		other := r.start(0).URL
+		r.first = client.Publish(r.t.Context(), r.held, 0, other, r.topic)
 		r.last = r.first
+		for n := 2; r.subject.thinned && n < 10; n++ {
+			r.more = append(r.more, client.Publish(r.t.Context(), r.held, n, other, r.topic))
+		}
 	} else {
 		r.first = client.Publish(r.t.Context(), r.broken, 0, r.node.URL, r.topic)
 	}
@@ -126,8 +131,10 @@ func (r *run) restart() {
 func (r *run) after() {
 	r.each("came back", "count('ready') > 1")
 	r.each("sees messages again", fmt.Sprintf("shown.slice(shown.findLastIndex(s => s.event === 'ready')).length > %d", enough))
-	r.last.Finish()
-	r.each("has seen all", "seen("+texts(r.t, r.last)+")")
+	for _, p := range append(r.more, r.last) {
+		p.Finish()
+		r.each("has seen all", "seen("+texts(r.t, p)+")")
+	}
 	if err := r.node.Stop(); err != nil {
 		r.t.Errorf("culvert left with %v", err)
 	}
