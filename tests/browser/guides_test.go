@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -16,8 +17,8 @@ import (
 	"culvert/tests/bridge"
 )
 
-// guides are the pages whose JavaScript is for browsers.
-var guides = []string{"sse.md", "websocket.md"}
+// guides are the pages, seen from docs, whose JavaScript is for browsers.
+var guides = []string{"../README.md", "sse.md", "websocket.md"}
 
 // snippet is a fenced block of a guide.
 type snippet struct {
@@ -26,7 +27,7 @@ type snippet struct {
 	text  string
 }
 
-func (s snippet) at() string { return fmt.Sprintf("docs/%s:%d", s.guide, s.line) }
+func (s snippet) at() string { return fmt.Sprintf("%s:%d", path.Join("docs", s.guide), s.line) }
 
 // snippets are the blocks of a language in the guides, but for those that name a file: tests/docs runs these.
 func snippets(t *testing.T, language string) []snippet {
