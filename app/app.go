@@ -48,6 +48,7 @@ type App struct {
 	memory  *machine.Memory
 	guard   overload.Guard     // heeds memory
 	unwatch context.CancelFunc // ends the watch on memory
+	demo    *show              // nil where none is asked for
 
 	servers []*edge.Server
 	public  *listener
@@ -76,7 +77,7 @@ func New(cfg Config, log *slog.Logger, options ...Option) (*App, error) {
 	for _, option := range options {
 		option(a)
 	}
-	if err := cfg.Validate(); err != nil {
+	if err := errors.Join(cfg.Validate(), a.demo.fits(cfg)); err != nil {
 		return nil, err
 	}
 	a.fit(machine.Descriptors())

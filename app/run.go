@@ -21,6 +21,7 @@ func (a *App) Start(ctx context.Context) error {
 		go func() { a.failed <- l.serve() }()
 	}
 	a.watch()
+	a.demo.begin(a)
 	a.ready.Store(true)
 	attributes := []any{slog.String("url", a.URL()), slog.String("broker", a.cfg.Broker), slog.String("version", a.version)}
 	if a.admin != nil {
@@ -87,6 +88,7 @@ func (a *App) Stop(ctx context.Context) error {
 	brokers, cancelBrokers := context.WithTimeout(ctx, a.cfg.Shutdown.forBrokers())
 	defer cancelBrokers()
 	defer a.unwatch()
+	a.demo.end()
 
 	a.ready.Store(false)
 	problems := []error{
