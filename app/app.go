@@ -6,10 +6,12 @@ import (
 	"errors"
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"culvert/adapters/broker/routing"
 	"culvert/adapters/edge"
 	"culvert/adapters/edge/access"
+	"culvert/adapters/edge/admin"
 	"culvert/adapters/edge/browser"
 	"culvert/adapters/edge/console"
 	"culvert/adapters/edge/overload"
@@ -50,6 +52,7 @@ type App struct {
 	unwatch context.CancelFunc // ends the watch on memory
 	demo    *show              // nil where none is asked for
 
+	node    node
 	servers []*edge.Server
 	public  *listener
 	admin   *listener // nil where the configuration names no address for it
@@ -83,6 +86,7 @@ func New(cfg Config, log *slog.Logger, options ...Option) (*App, error) {
 	a.fit(machine.Descriptors())
 	a.memory = newMemory(a.cfg.Limits.MemoryBytes, log)
 	a.guard = guardOf(a.memory)
+	a.node = node{App: a, started: time.Now()}
 	a.metrics = metrics.New(a.version)
 	if err := a.makeBrokers(); err != nil {
 		return nil, err
@@ -200,7 +204,11 @@ func (a *App) makeListeners() (err error) {
 	if err != nil {
 		return err
 	}
-	operators, err := a.server(a.cfg.Admin.Listen, min(a.cfg.Limits.Connections, a.shares.operators), a.streams, a.requests, a.sockets, browser.Edge{}, descriptions, page, access.Operators{})
+	running, err := admin.New(&a.node, a.cfg.Limits.Limits)
+	if err != nil {
+		return err
+	}
+	operators, err := a.server(a.cfg.Admin.Listen, min(a.cfg.Limits.Connections, a.shares.operators), a.streams, a.requests, a.sockets, browser.Edge{}, descriptions, page, running, access.Operators{})
 	if err != nil {
 		return err
 	}

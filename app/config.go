@@ -52,6 +52,8 @@ type Config struct {
 	Limits    Limits           `mapstructure:"limits"`
 	Log       Log              `mapstructure:"log"`
 	Shutdown  Shutdown         `mapstructure:"shutdown"`
+
+	said sources // nil where a program made it
 }
 
 // Admin is the listener for those who operate the bridge.

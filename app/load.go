@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/spf13/viper"
+
+	"culvert/adapters/edge/admin"
 )
 
 const (
@@ -41,13 +43,15 @@ func Load(path string, set map[string]string) (Config, error) {
 	})
 
 	var problems []error
+	said := make(sources)
 	if path != "" {
-		said, err := readFile(path)
+		text, err := readFile(path)
 		problems = append(problems, err)
-		problems = append(problems, v.MergeConfigMap(said))
+		said.file(text, "")
+		problems = append(problems, v.MergeConfigMap(text))
 	}
-	problems = append(problems, sayEnvironment(v, types)...)
-	problems = append(problems, sayFlags(v, types, set)...)
+	problems = append(problems, sayEnvironment(v, types, said)...)
+	problems = append(problems, sayFlags(v, types, set, said)...)
 	if err := errors.Join(problems...); err != nil {
 		return Config{}, err
 	}
@@ -64,6 +68,7 @@ func Load(path string, set map[string]string) (Config, error) {
 	if err := whole.UnmarshalExact(&cfg); err != nil {
 		return Config{}, err
 	}
+	cfg.said = said
 	return cfg, cfg.Validate()
 }
 
@@ -71,7 +76,7 @@ func Load(path string, set map[string]string) (Config, error) {
 const ofServices = `^CULVERT_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`
 
 // sayEnvironment lets the variable of each path count. A variable that begins like ours and is none is refused: it was meant to say something.
-func sayEnvironment(v *viper.Viper, types map[string]reflect.Type) (problems []error) {
+func sayEnvironment(v *viper.Viper, types map[string]reflect.Type, said sources) (problems []error) {
 	services := regexp.MustCompile(ofServices)
 	known := make(map[string]string, len(types))
 	for path := range types {
@@ -92,12 +97,13 @@ func sayEnvironment(v *viper.Viper, types map[string]reflect.Type) (problems []e
 			continue
 		}
 		problems = append(problems, say(v, path, text, types[path], name))
+		said.by(path, admin.SourceEnvironment)
 	}
 	return problems
 }
 
 // sayFlags lets what flags say count.
-func sayFlags(v *viper.Viper, types map[string]reflect.Type, set map[string]string) (problems []error) {
+func sayFlags(v *viper.Viper, types map[string]reflect.Type, set map[string]string, said sources) (problems []error) {
 	for _, path := range slices.Sorted(maps.Keys(set)) {
 		t, ok := types[path]
 		if !ok {
@@ -105,6 +111,7 @@ func sayFlags(v *viper.Viper, types map[string]reflect.Type, set map[string]stri
 			continue
 		}
 		problems = append(problems, say(v, path, set[path], t, path))
+		said.by(path, admin.SourceFlag)
 	}
 	return problems
 }

@@ -23,12 +23,13 @@ func guardOf(m *machine.Memory) overload.Guard {
 	}
 }
 
-// watch begins to watch memory and its garbage, until unwatch.
+// watch begins to watch memory and its garbage, and what comes and goes, until unwatch.
 func (a *App) watch() {
 	ctx, cancel := context.WithCancel(context.Background())
 	var watches sync.WaitGroup
-	watches.Go(func() { a.memory.Watch(ctx) }) // both end with ctx, which unwatch ends
+	watches.Go(func() { a.memory.Watch(ctx) }) // all end with ctx, which unwatch ends
 	watches.Go(func() { machine.NewCollector().Run(ctx) })
+	watches.Go(func() { a.node.rates.watch(ctx, a.totals) })
 	a.unwatch = func() {
 		cancel()
 		watches.Wait()

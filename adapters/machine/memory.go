@@ -67,6 +67,9 @@ func (m *Memory) Load() Load { return Load(m.load.Load()) }
 // Used is how many bytes were in use when that was last measured: what is alive on the heap, and all that is not the heap.
 func (m *Memory) Used() int64 { return m.used.Load() }
 
+// Limit is how many bytes the process shall have, or NoLimit.
+func (m *Memory) Limit() int64 { return m.limit }
+
 // Watch makes the runtime keep to the limit as far as it can, and measures, until ctx ends; then the runtime's limit is what it was before. Without a limit it returns at once.
 func (m *Memory) Watch(ctx context.Context) {
 	if m.limit == NoLimit {

@@ -3,6 +3,7 @@ package metrics
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,6 +23,7 @@ func (m *Metrics) Injector(edge string, next ports.Injector) ports.Injector {
 		open:    m.injections.WithLabelValues(edge),
 		answers: m.injected.MustCurryWith(prometheus.Labels{"edge": edge}),
 		ok:      m.injected.WithLabelValues(edge, resultOK),
+		all:     &m.confirmed,
 		bytes:   m.injectedBytes.WithLabelValues(edge),
 		seconds: m.injectSeconds.WithLabelValues(edge),
 	}
@@ -33,6 +35,7 @@ type injector struct {
 	open    prometheus.Gauge
 	answers *prometheus.CounterVec
 	ok      prometheus.Counter
+	all     *atomic.Int64 // as ok, of all edges
 	bytes   prometheus.Counter
 	seconds prometheus.Observer
 }
@@ -111,4 +114,5 @@ func (w *injection) answered(outcomes []ports.Outcome) {
 		}
 	}
 	w.ok.Add(float64(confirmed))
+	w.all.Add(int64(confirmed))
 }

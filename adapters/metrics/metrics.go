@@ -10,6 +10,7 @@ package metrics
 import (
 	"context"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -36,7 +37,12 @@ type Metrics struct {
 	slow            *prometheus.CounterVec
 
 	lags *lags // nil where no queues are observed
+
+	confirmed, given atomic.Int64
 }
+
+// Totals are how many messages brokers have confirmed and how many were given to clients, on all edges, so far.
+func (m *Metrics) Totals() (confirmed, given int64) { return m.confirmed.Load(), m.given.Load() }
 
 // New makes the series, with those of the process and the Go runtime beside them, and culvert_build_info with version as its label.
 func New(version string) *Metrics {

@@ -86,7 +86,7 @@ func (m *member) Next(ctx context.Context, most int) ([]domain.Event, error) {
 			again++
 		}
 	}
-	m.queues.out.messages.Add(float64(messages))
+	m.queues.out.give(messages)
 	m.queues.redelivered.Add(float64(again))
 	return events, err
 }

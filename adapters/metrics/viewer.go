@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -100,7 +101,7 @@ func (s *stream) written() {
 	if messages == 0 {
 		return
 	}
-	s.viewer.out.messages.Add(float64(messages))
+	s.viewer.out.give(messages)
 	if !oldest.IsZero() {
 		s.viewer.seconds.Observe(time.Since(oldest).Seconds())
 	}
@@ -109,6 +110,7 @@ func (s *stream) written() {
 // outgoing are the series of what is given to clients.
 type outgoing struct {
 	messages   prometheus.Counter
+	all        *atomic.Int64 // as messages, of all edges and modes
 	gaps, lost *prometheus.CounterVec
 }
 
@@ -116,9 +118,15 @@ func (m *Metrics) outgoing(edge, mode string) outgoing {
 	labels := prometheus.Labels{"edge": edge}
 	return outgoing{
 		messages: m.delivered.WithLabelValues(edge, mode),
+		all:      &m.given,
 		gaps:     m.gaps.MustCurryWith(labels),
 		lost:     m.lost.MustCurryWith(labels),
 	}
+}
+
+func (o outgoing) give(messages int) {
+	o.messages.Add(float64(messages))
+	o.all.Add(int64(messages))
 }
 
 func (o outgoing) gap(g *domain.Gap) {

@@ -1,0 +1,67 @@
+// Package admin tells operators, and the console, of the node: what it is, how it fares, by which settings it runs. It is served on the operators' listener only.
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"github.com/labstack/echo/v4"
+
+	"culvert/adapters/edge"
+	"culvert/domain"
+)
+
+// Node is what is known of the process as a whole. Its methods may be called from any goroutine.
+type Node interface {
+	Info() Info
+	// Health asks the brokers, for about a second at most.
+	Health(ctx context.Context) Health
+	// Settings are all values of the configuration, in the order of its file, without secrets.
+	Settings() []Setting
+}
+
+// Edge implements edge.Routes.
+type Edge struct {
+	node   Node
+	limits domain.Limits
+}
+
+var _ edge.Routes = (*Edge)(nil)
+
+// New makes the edge.
+func New(node Node, limits domain.Limits) (*Edge, error) {
+	return &Edge{node: node, limits: limits}, limits.Validate()
+}
+
+// Register implements edge.Routes.
+func (e *Edge) Register(r *echo.Echo) {
+	documents := []string{http.MethodGet, http.MethodHead}
+	r.Match(documents, "/admin/info", edge.Handle(e.plain(func(context.Context) any { return e.node.Info() })))
+	r.Match(documents, "/admin/health", edge.Handle(e.plain(func(ctx context.Context) any { return e.node.Health(ctx) })))
+	r.Match(documents, "/admin/config", edge.Handle(e.plain(func(context.Context) any { return e.node.Settings() })))
+}
+
+// plain answers with a document that has no parameters.
+func (e *Edge) plain(document func(ctx context.Context) any) edge.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if err := edge.QueryParams(r.URL.RawQuery, e.limits).Err(); err != nil {
+			return err
+		}
+		return respond(w, document(r.Context()))
+	}
+}
+
+func respond(w http.ResponseWriter, document any) error {
+	body, err := json.Marshal(document)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)+1)) // for a HEAD too
+	// A client that is gone by now needs no answer.
+	_, _ = w.Write(append(body, '\n'))
+	return nil
+}
