@@ -29,7 +29,7 @@ func (n *node) Info() admin.Info {
 	if err != nil {
 		host = "unknown"
 	}
-	info := admin.Info{Version: n.version, Started: admin.Time{Time: n.started}, Node: host, URL: n.URL()}
+	info := admin.Info{Version: n.version, Started: admin.Time{Time: n.started}, Node: host, URL: n.URL(), Demo: n.demo != nil}
 	for _, name := range n.cfg.usedBrokers() {
 		info.Brokers = append(info.Brokers, admin.Kind{Name: name, Kind: n.kindOf(name)})
 	}

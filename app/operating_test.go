@@ -41,6 +41,9 @@ func TestInfo(t *testing.T) {
 	if want := []admin.Kind{{Name: "inproc", Kind: "inproc"}, {Name: "second", Kind: "inproc"}}; len(info.Brokers) != 2 || info.Brokers[0] != want[0] || info.Brokers[1] != want[1] {
 		t.Errorf("its brokers are %+v", info.Brokers)
 	}
+	if info := told[map[string]any](t, start(t, OnFreePorts(), WithDemo()), "/admin/info"); info["demo"] != true {
+		t.Errorf("a demo says %v", info)
+	}
 }
 
 // health is what GET /admin/health says.
