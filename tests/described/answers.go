@@ -17,7 +17,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// Transport is next for clients of bridges. An answer that is not as it is described is an error, of the request, or of reading what is streamed: as far as it begins, see enough. So is
+// Transport is next for clients of bridges. An answer that is not as it is described is an error, of the request, or of reading what is streamed: as far as it begins, see enough, and where it is not of a kind that was judged often, see plenty. So is
 // a request that a bridge accepts, and the descriptions do not. What is not a bridge's, as a proxy's own answer, is let through.
 func Transport(next http.RoundTripper) http.RoundTripper { return &transport{next} }
 
@@ -58,14 +58,18 @@ func (d *descriptions) judge(r *http.Request, answer *http.Response) error {
 	if route == nil {
 		return d.judgeOther(r, answer)
 	}
+	contentType := contentTypeOf(answer)
+	streamed := contentType == typeSSE || contentType == typeNDJSON
+	if !streamed && d.judged.often(fmt.Sprint(r.Method, route.Path, answer.StatusCode)) {
+		return nil
+	}
 	// What is asked of a socket is refused by its close.
 	if status := answer.StatusCode; status >= http.StatusOK && status < http.StatusBadRequest {
 		if err := accepted(r, route, values); err != nil {
 			return fmt.Errorf("the request was accepted: %w", err)
 		}
 	}
-	contentType := contentTypeOf(answer)
-	if contentType == typeSSE || contentType == typeNDJSON {
+	if streamed {
 		if err := d.filter(r, answer, route, values, nil); err != nil {
 			return err
 		}

@@ -29,6 +29,7 @@ type descriptions struct {
 	http     *openapi3.T
 	pages    closing             // in which what they do not name is wrong
 	channels map[string]*channel // by their addresses
+	judged   tally
 
 	mu       sync.Mutex // guards what follows
 	compiler *jsonschema.Compiler

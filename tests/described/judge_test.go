@@ -154,3 +154,16 @@ func TestFramesAreJudged(t *testing.T) {
 		}
 	}
 }
+
+// The suite took half as long again, since each of a million messages was judged.
+func TestPlentyIsEnough(t *testing.T) {
+	var judged tally
+	for range plenty {
+		if judged.often("ack") {
+			t.Fatal("it is passed over too soon")
+		}
+	}
+	if !judged.often("ack") || judged.often("err") {
+		t.Error("what was judged often is to be passed over, and nothing else")
+	}
+}

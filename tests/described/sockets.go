@@ -48,6 +48,9 @@ func NewSocket(address, subprotocol string) (*Socket, error) {
 func (s *Socket) Sends(text []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.left <= 0 {
+		return
+	}
 	for frame := range strings.SplitSeq(string(text), "\n") {
 		var f struct{ ID string }
 		if s.frames && json.Unmarshal([]byte(frame), &f) == nil && f.ID != "" && len(s.sent) < 1000 {
@@ -89,6 +92,9 @@ func (s *Socket) raw(text []byte) error {
 }
 
 func (s *Socket) frame(frame []byte) error {
+	if s.d.judged.often("frame " + op(frame)) {
+		return nil
+	}
 	if err := among(s.channel.sent, frame); err != nil {
 		return err
 	}
