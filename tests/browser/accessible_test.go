@@ -25,7 +25,7 @@ func TestPagesAreForAll(t *testing.T) {
 	query := "?bridge=" + s.node.URL
 	for name, look := range map[string]struct{ url, ready string }{
 		"front":     {s.node.URL + "/", "!document.getElementById('live').hidden"},
-		"console":   {s.node.Admin + "/", "document.getElementById('topics').children.length === 2"},
+		"console":   {s.node.Admin + "/", "document.querySelectorAll('#panel-topics tbody tr').length === 2"},
 		"prices":    {s.origin + "/prices.html" + query, "rows.size === 2 && document.getAnimations().length === 0"},
 		"chat":      {s.origin + "/chat.html" + query, "document.querySelector('#talk li') !== null"},
 		"dashboard": {s.origin + "/dashboard.html" + query, "document.getElementById('prices').children.length === 2 && document.getElementById('chat').children.length === 1"},
