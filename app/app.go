@@ -114,7 +114,7 @@ func (a *App) makeServices() (err error) {
 
 // observe adds what the services tell of themselves to the metrics.
 func (a *App) observe() {
-	sum := func(of func(subscribe.FeedStats) float64) func() float64 {
+	sum := func(of func(ports.FeedStats) float64) func() float64 {
 		return func() (total float64) {
 			for _, f := range a.viewer.Feeds() {
 				total += of(f)
@@ -134,14 +134,14 @@ func (a *App) observe() {
 		}
 		return refused
 	})
-	a.metrics.Observe("feeds", "Topics that are read for viewers at this moment.", sum(func(subscribe.FeedStats) float64 { return 1 }))
-	a.metrics.Observe("feed_viewers", "Viewers of all feeds.", sum(func(f subscribe.FeedStats) float64 { return float64(f.Viewers) }))
+	a.metrics.Observe("feeds", "Topics that are read for viewers at this moment.", sum(func(ports.FeedStats) float64 { return 1 }))
+	a.metrics.Observe("feed_viewers", "Viewers of all feeds.", sum(func(f ports.FeedStats) float64 { return float64(f.Viewers) }))
 	a.metrics.Observe("replays", "Readers of the brokers' own logs for viewers who lack what is no longer in memory; those that wait for their turn included.", func() float64 {
 		return float64(a.viewer.Replays())
 	})
 	a.metrics.Count("replays_total", "Such readers that have begun. Viewers who come back together share them.", func() float64 { return float64(a.viewer.ReplaysBegun()) })
-	a.metrics.Observe("feed_log_messages", "Messages in the logs of all feeds.", sum(func(f subscribe.FeedStats) float64 { return float64(f.Messages) }))
-	a.metrics.Observe("feed_log_bytes", "Memory that the logs of all feeds hold, about.", sum(func(f subscribe.FeedStats) float64 { return float64(f.Bytes) }))
+	a.metrics.Observe("feed_log_messages", "Messages in the logs of all feeds.", sum(func(f ports.FeedStats) float64 { return float64(f.Messages) }))
+	a.metrics.Observe("feed_log_bytes", "Memory that the logs of all feeds hold, about.", sum(func(f ports.FeedStats) float64 { return float64(f.Bytes) }))
 	a.metrics.Observe("feed_lag_seconds", "How old the newest message was when it came into the log, by its broker's time; of the feed that is furthest behind.", func() (most float64) {
 		for _, f := range a.viewer.Feeds() {
 			most = max(most, f.Lag.Seconds())
@@ -204,7 +204,7 @@ func (a *App) makeListeners() (err error) {
 	if err != nil {
 		return err
 	}
-	running, err := admin.New(&a.node, a.cfg.Limits.Limits)
+	running, err := admin.New(admin.Services{Node: &a.node, Topics: strangers.Topics(a.routed), Queues: strangers.QueueAdmin(a.queues), Feeds: a.viewer}, a.cfg.Limits.Limits)
 	if err != nil {
 		return err
 	}

@@ -45,24 +45,29 @@ func (n *node) kindOf(broker string) string {
 	return cluster.Kind
 }
 
-// Health implements admin.Node.
-func (n *node) Health(ctx context.Context) admin.Health {
-	now := time.Now()
+// Brokers implements admin.Node.
+func (n *node) Brokers(ctx context.Context) []admin.BrokerHealth {
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
-	found := n.routed.Health(ctx)
+	all := n.health.look(n.routed.Health(ctx), time.Now())
+	for i := range all {
+		all[i].Kind.Kind = n.kindOf(all[i].Name)
+	}
+	return all
+}
+
+// Health implements admin.Node.
+func (n *node) Health(ctx context.Context) admin.Health {
 	health := admin.Health{
 		Ready:       n.ready.Load() && n.memory.Load() == machine.Light,
-		Uptime:      now.Sub(n.started).Round(time.Millisecond).Seconds(),
-		Brokers:     n.health.look(found, now),
+		Uptime:      time.Since(n.started).Round(time.Millisecond).Seconds(),
+		Brokers:     n.Brokers(ctx),
 		Memory:      admin.Memory{Heap: machine.Heap(), Overloaded: n.memory.Load() != machine.Light},
 		Goroutines:  runtime.NumGoroutine(),
 		Connections: admin.ConnectionCount{Limit: n.cfg.Limits.Connections},
 		Rates:       n.rates.now(),
 	}
-	for i := range health.Brokers {
-		broker := &health.Brokers[i]
-		broker.Kind.Kind = n.kindOf(broker.Name)
+	for _, broker := range health.Brokers {
 		health.Ready = health.Ready && broker.Reachable
 	}
 	if limit := n.memory.Limit(); limit != machine.NoLimit {

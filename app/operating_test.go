@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bufio"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -160,7 +161,7 @@ brokers: [{name: second, kind: amqp, amqp: {username: me, password: perch, manag
 // What the operators' listener tells of the node, the public one does not, nor any page from elsewhere.
 func TestOperatorsAloneAreTold(t *testing.T) {
 	a := start(t, OnFreePorts())
-	for _, path := range []string{"/admin/info", "/admin/health", "/admin/config"} {
+	for _, path := range []string{"/admin/info", "/admin/health", "/admin/config", "/admin/topics"} {
 		if got := ask(t, http.MethodGet, a.URL()+path, ""); got.status != http.StatusNotFound {
 			t.Errorf("%s on the public listener: %d", path, got.status)
 		}
@@ -177,5 +178,81 @@ func TestOperatorsAloneAreTold(t *testing.T) {
 		if got := ask(t, http.MethodHead, a.AdminURL()+path, ""); got.status != http.StatusOK || got.body != "" {
 			t.Errorf("HEAD %s: %d", path, got.status)
 		}
+	}
+}
+
+// topics is what GET /admin/topics says.
+type topics struct {
+	Topics []struct {
+		Topic, Broker, Kind          string
+		Partitions, Messages, Queues *int64
+		Rate                         *float64
+		Viewers                      int
+	}
+	Complete    bool
+	Unreachable []map[string]string
+}
+
+func TestTopicsAtWork(t *testing.T) {
+	cfg := OnFreePorts()
+	cfg.Topics = []Topic{{Name: "hidden", Allow: true, Hidden: true}, {Name: "closed"}}
+	a := start(t, cfg)
+	if empty := told[topics](t, a, "/admin/topics"); len(empty.Topics) != 0 || empty.Topics == nil || !empty.Complete || empty.Unreachable == nil || len(empty.Unreachable) != 0 {
+		t.Errorf("an empty bridge says %+v", empty)
+	}
+	for _, topic := range []string{"hidden", "orders", "orders", "orders"} {
+		if got := ask(t, http.MethodPost, a.AdminURL()+"/v1/topics/"+topic+"/messages", "x"); got.status != http.StatusOK {
+			t.Fatalf("injecting into %s: %d %s", topic, got.status, got.body)
+		}
+	}
+	lines := view(t, a.URL()+"/v1/topics/orders/events")
+	if got := ask(t, http.MethodPost, a.URL()+"/v1/topics/orders/messages", "live"); got.status != http.StatusOK {
+		t.Fatal(got.body)
+	}
+	for lines.Text() != "data: live" {
+		if !lines.Scan() {
+			t.Fatal(lines.Err())
+		}
+	}
+	view(t, a.URL()+"/v1/topics/orders/queues/billing/events")
+	is := told[topics](t, a, "/admin/topics")
+	if len(is.Topics) != 3 { // with the queue's dead letters
+		t.Fatalf("it says %+v", is)
+	}
+	hidden, orders := is.Topics[0], is.Topics[1]
+	if hidden.Topic != "hidden" || *hidden.Messages != 1 || hidden.Rate != nil || hidden.Viewers != 0 || *hidden.Queues != 0 {
+		t.Errorf("of the hidden one it says %+v", hidden)
+	}
+	if orders.Topic != "orders" || orders.Broker != "inproc" || orders.Kind != "inproc" || *orders.Partitions != 1 || *orders.Messages != 4 || orders.Rate == nil || *orders.Rate <= 0 || orders.Viewers != 1 || *orders.Queues != 1 {
+		t.Errorf("of orders it says %+v", orders)
+	}
+}
+
+// view opens a stream, which ends with the test.
+func view(t *testing.T, url string, change ...func(*http.Request)) *bufio.Scanner {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range change {
+		f(request)
+	}
+	response, err := client(t).Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { response.Body.Close() })
+	lines := bufio.NewScanner(response.Body)
+	if response.StatusCode != http.StatusOK || !lines.Scan() {
+		t.Fatalf("%s: %d, %v", url, response.StatusCode, lines.Err())
+	}
+	return lines
+}
+
+func TestTopicsOfABrokerThatIsAway(t *testing.T) {
+	is := told[topics](t, start(t, OnFreePorts(), WithBroker(newAway(t))), "/admin/topics")
+	if len(is.Unreachable) != 1 || is.Unreachable[0]["broker"] != "inproc" || is.Unreachable[0]["detail"] == "" {
+		t.Errorf("it says %+v", is)
 	}
 }

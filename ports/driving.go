@@ -41,6 +41,27 @@ type Viewer interface {
 	View(ctx context.Context, v View) (Stream, error)
 }
 
+// Feeds is the service that tells what this node reads for its viewers. Its methods do not block.
+type Feeds interface {
+	// Feeds tells of all topics that are read, in no order.
+	Feeds() []FeedStats
+	// Behind is how many offsets a viewer at place lacks of what this node has read of topic, and for how long the oldest of them has been here, which is negative where it is not in memory any more.
+	// known is false where the topic is not read, or place is of another time of it.
+	Behind(topic domain.Topic, place *domain.Vector) (messages int64, age time.Duration, known bool)
+}
+
+// FeedStats tells of one topic that is read.
+type FeedStats struct {
+	Topic    domain.Topic
+	Viewers  int
+	Messages int // in memory
+	Bytes    int // in memory, about
+	// Lag is how old the newest message was when it came, by the broker's time.
+	Lag time.Duration
+	// Rate is how many messages come a second, over the last seconds.
+	Rate float64
+}
+
 // View is what a viewer asks for.
 type View struct {
 	// Topics are those to show, at least one. The topics that a pattern names join as they appear.

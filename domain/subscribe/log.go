@@ -1,6 +1,7 @@
 package subscribe
 
 import (
+	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -26,6 +27,7 @@ type log struct {
 	bells  *bells // of those who wait for more
 	blocks domain.Blocks
 	origin *domain.Vector // where it began
+	rate   domain.Rate    // of messages that are appended
 
 	mu   sync.RWMutex // guards what follows
 	runs []entry
@@ -83,6 +85,7 @@ func (l *log) add(c domain.Chunk, now time.Time) {
 		rest = rest[l.appendSome(c.Partition, rest, now):]
 	}
 	if n := len(c.Messages); n > 0 {
+		l.rate.Add(n, now)
 		if t := c.Messages[n-1].Time; !t.IsZero() {
 			l.lag = now.Sub(t)
 		}
@@ -234,6 +237,42 @@ func (l *log) stats() (messages, bytes int, lag time.Duration) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	return l.messages, l.bytes, l.lag
+}
+
+// behind tells what who is at place lacks, as ports.Feeds says.
+func (l *log) behind(place *domain.Vector, now time.Time) (offsets int64, age time.Duration, known bool) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if place.Epoch != l.head.Epoch {
+		return 0, 0, false
+	}
+	if offsets = lacks(place, l.head); offsets == 0 {
+		return 0, 0, true
+	}
+	if lacks(place, l.tail) > 0 {
+		return offsets, -1, true
+	}
+	oldest := now
+	for _, r := range slices.Backward(l.runs) {
+		if lacks(place, r.After) == 0 {
+			break
+		}
+		if next := place.Next(r.Partition); next < r.After.Next(r.Partition) {
+			first := sort.Search(len(r.Messages), func(i int) bool { return r.Messages[i].Position.Offset >= next })
+			oldest = r.AppendedAt(first)
+		}
+	}
+	return offsets, now.Sub(oldest), true
+}
+
+// lacks is how many offsets lie between place and then, where that is later. A partition that place knows nothing of counts for nothing.
+func lacks(place, then *domain.Vector) (offsets int64) {
+	for _, is := range then.Places() {
+		if was, ok := place.At(is.Partition); ok && !was.Pending() {
+			offsets += max(0, is.Next-was.Next)
+		}
+	}
+	return offsets
 }
 
 // live is the place and the vector at the end, and since when numbers of runs count in this incarnation of the topic, as far as the epoch

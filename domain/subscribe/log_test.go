@@ -59,6 +59,32 @@ func TestWhereAViewerComesIn(t *testing.T) {
 }
 
 // Offsets of an epoch that has ended say nothing about those of the next.
+func TestHowFarBehindAViewerIs(t *testing.T) {
+	begun := time.Now()
+	l := newLog("t", wide, at(1, 100, 100), new(bells))
+	l.append(chunk(0, 100, 110), begun)
+	l.append(chunk(1, 100, 105), begun.Add(time.Second))
+	l.append(chunk(0, 110, 120), begun.Add(2*time.Second))
+	for name, c := range map[string]struct {
+		v       *domain.Vector
+		offsets int64
+		age     time.Duration
+		known   bool
+	}{
+		"lacks nothing":             {at(1, 120, 105), 0, 0, true},
+		"lacks all":                 {at(1, 100, 100), 25, 10 * time.Second, true},
+		"lacks one partition":       {at(1, 120, 103), 2, 9 * time.Second, true},
+		"lacks the last":            {at(1, 119, 105), 1, 8 * time.Second, true},
+		"lacks what is not in here": {at(1, 90, 105), 30, -1, true},
+		"of another epoch":          {at(2, 120, 105), 0, 0, false},
+		"knows one partition":       {at(1, 115), 5, 8 * time.Second, true},
+	} {
+		if offsets, age, known := l.behind(c.v, begun.Add(10*time.Second)); offsets != c.offsets || age != c.age || known != c.known {
+			t.Errorf("%s: %d, %s, %v; want %d, %s, %v", name, offsets, age, known, c.offsets, c.age, c.known)
+		}
+	}
+}
+
 func TestNobodyComesInBeforeANewEpoch(t *testing.T) {
 	now := time.Now()
 	l := newLog("t", wide, at(1, 0), new(bells))

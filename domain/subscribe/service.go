@@ -19,7 +19,7 @@ type Broker interface {
 	ports.Catalogue
 }
 
-// Service implements ports.Viewer.
+// Service implements ports.Viewer and ports.Feeds.
 type Service struct {
 	broker    Broker
 	cfg       Config
@@ -187,29 +187,36 @@ func (s *Service) Drain(ctx context.Context) error {
 	}
 }
 
-// FeedStats tells of one feed.
-type FeedStats struct {
-	Topic    domain.Topic
-	Viewers  int
-	Messages int // in the log
-	Bytes    int // in the log, about
-	// Lag is how old the newest message was when it came into the log, by the broker's time.
-	Lag time.Duration
-}
-
-// Feeds tells of all open feeds, in no order.
-func (s *Service) Feeds() []FeedStats {
+// Feeds implements ports.Feeds: it tells of all open feeds.
+func (s *Service) Feeds() []ports.FeedStats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	stats := make([]FeedStats, 0, len(s.feeds))
+	now := time.Now()
+	stats := make([]ports.FeedStats, 0, len(s.feeds))
 	for _, f := range s.feeds {
-		st := FeedStats{Topic: f.topic, Viewers: f.viewers}
+		st := ports.FeedStats{Topic: f.topic, Viewers: f.viewers}
 		if l := f.ready(); l != nil {
 			st.Messages, st.Bytes, st.Lag = l.stats()
+			st.Rate = l.rate.PerSecond(now)
 		}
 		stats = append(stats, st)
 	}
 	return stats
+}
+
+// Behind implements ports.Feeds.
+func (s *Service) Behind(topic domain.Topic, place *domain.Vector) (messages int64, age time.Duration, known bool) {
+	s.mu.Lock()
+	f := s.feeds[topic]
+	s.mu.Unlock()
+	if f == nil || place == nil {
+		return 0, 0, false
+	}
+	l := f.ready()
+	if l == nil {
+		return 0, 0, false
+	}
+	return l.behind(place, time.Now())
 }
 
 // streamID names a stream so that nobody guesses it.

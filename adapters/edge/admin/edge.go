@@ -11,12 +11,23 @@ import (
 
 	"culvert/adapters/edge"
 	"culvert/domain"
+	"culvert/ports"
 )
+
+// Services are what the edge asks.
+type Services struct {
+	Node   Node
+	Topics ports.Topics
+	Queues ports.QueueAdmin
+	Feeds  ports.Feeds
+}
 
 // Node is what is known of the process as a whole. Its methods may be called from any goroutine.
 type Node interface {
 	Info() Info
-	// Health asks the brokers, for about a second at most.
+	// Brokers asks the brokers whether they are there, for about a second at most.
+	Brokers(ctx context.Context) []BrokerHealth
+	// Health asks them, too.
 	Health(ctx context.Context) Health
 	// Settings are all values of the configuration, in the order of its file, without secrets.
 	Settings() []Setting
@@ -24,23 +35,24 @@ type Node interface {
 
 // Edge implements edge.Routes.
 type Edge struct {
-	node   Node
+	Services
 	limits domain.Limits
 }
 
 var _ edge.Routes = (*Edge)(nil)
 
 // New makes the edge.
-func New(node Node, limits domain.Limits) (*Edge, error) {
-	return &Edge{node: node, limits: limits}, limits.Validate()
+func New(services Services, limits domain.Limits) (*Edge, error) {
+	return &Edge{Services: services, limits: limits}, limits.Validate()
 }
 
 // Register implements edge.Routes.
 func (e *Edge) Register(r *echo.Echo) {
 	documents := []string{http.MethodGet, http.MethodHead}
-	r.Match(documents, "/admin/info", edge.Handle(e.plain(func(context.Context) any { return e.node.Info() })))
-	r.Match(documents, "/admin/health", edge.Handle(e.plain(func(ctx context.Context) any { return e.node.Health(ctx) })))
-	r.Match(documents, "/admin/config", edge.Handle(e.plain(func(context.Context) any { return e.node.Settings() })))
+	r.Match(documents, "/admin/info", edge.Handle(e.plain(func(context.Context) any { return e.Node.Info() })))
+	r.Match(documents, "/admin/health", edge.Handle(e.plain(func(ctx context.Context) any { return e.Node.Health(ctx) })))
+	r.Match(documents, "/admin/config", edge.Handle(e.plain(func(context.Context) any { return e.Node.Settings() })))
+	r.Match(documents, "/admin/topics", edge.Handle(e.plain(func(ctx context.Context) any { return e.topics(ctx) })))
 }
 
 // plain answers with a document that has no parameters.
