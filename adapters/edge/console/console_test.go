@@ -57,7 +57,7 @@ func TestThePageIsServedAsItIs(t *testing.T) {
 		switch name {
 		case "index.html":
 			path, contentType = "/", "text/html; charset=utf-8"
-		case "style.css":
+		case "style.css", "view.css":
 			contentType = "text/css; charset=utf-8"
 		}
 		answer := ask(t, http.MethodGet, path, nil)
