@@ -37,8 +37,8 @@ export function duration(ms) {
   return parts.slice(0, 2).filter(([n]) => n).map(([n, unit]) => `${n} ${unit}`).join(' ')
 }
 
-/** How long ago that was. @param {string | null | undefined} time */
-export const since = time => time ? duration(Math.max(0, Math.floor((Date.now() - Date.parse(time)) / 1000) * 1000)).replace(/^0 ms$/, 'now').replace('.0 s', ' s') : '–'
+/** How long ago that was, in whole seconds. @param {string | null | undefined} time */
+export const since = time => time ? duration(Math.max(1000, Math.floor((Date.now() - Date.parse(time)) / 1000) * 1000)).replace('.0 s', ' s') : '–'
 
 /** A time of today or any day, as it is here. @param {string | null | undefined} time */
 export const moment = time => time ? new Date(time).toLocaleString() : '–'

@@ -11,6 +11,7 @@ import { mountToasts, toast } from './toast.js'
 import { panel as topics } from './topics.js'
 import { panel as view } from './view.js'
 import { panel as inject } from './inject.js'
+import { panel as health } from './health.js'
 
 /**
  * @typedef {object} Context what a panel has of the shell
@@ -37,6 +38,7 @@ const panels = [
   topics,
   view,
   inject,
+  health,
 ]
 
 // ── the theme, which follows the system until it is told otherwise ──

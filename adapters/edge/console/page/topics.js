@@ -62,7 +62,7 @@ export const panel = {
 
     async function ask(signal) {
       try {
-        list = await ctx.api.get('/admin/topics', { signal }).catch(error => { if (error.status === 404) return ctx.api.get('/v1/topics'); throw error })
+        list = await ctx.api.get('/admin/topics', { signal })
         trouble = ''
       } catch (error) {
         if (signal.aborted) return
@@ -97,7 +97,7 @@ export const panel = {
     function drawNotices() {
       const all = [
         trouble && notice('bad', trouble),
-        ...(list?.unreachable ?? []).map(({ broker, detail }) => notice('warn', [el('strong', null, `${broker} cannot be reached`), detail ? `: ${detail}` : '', '. Its topics are not shown.'])),
+        ...(list?.unreachable ?? []).map(({ broker, detail }) => notice('warn', [el('strong', null, `${broker} cannot be reached`), detail ? `: ${detail}` : '', '. Only those of its topics are here that this node knows.'])),
         list && !list.complete && !list.unreachable?.length && notice('', 'Not every broker lists its topics: of those that do not, what this node has seen is here. Any other can be viewed by its name.'),
       ].filter(Boolean)
       const said = JSON.stringify(all.map(n => n.textContent))
