@@ -11,6 +11,7 @@ import { mountToasts, toast } from './toast.js'
 import { panel as topics } from './topics.js'
 import { panel as view } from './view.js'
 import { panel as inject } from './inject.js'
+import { panel as queues } from './queues.js'
 import { panel as health } from './health.js'
 
 /**
@@ -38,6 +39,7 @@ const panels = [
   topics,
   view,
   inject,
+  queues,
   health,
 ]
 
