@@ -52,8 +52,8 @@ func literal(s string) string {
 	return string(text)
 }
 
-// press clicks what has this text, of what the selector names.
-func (t *tab) press(selector, label string) {
+// click clicks what has this text, of what the selector names.
+func (t *tab) click(selector, label string) {
 	t.t.Helper()
 	find := fmt.Sprintf("[...document.querySelectorAll(%q)].find(e => e.textContent.trim() === %q)", selector, label)
 	t.until("has "+label, find+" !== undefined")
@@ -139,18 +139,18 @@ func TestConsoleInjects(t *testing.T) {
 			page.write("[name=key]", "k{{n}}")
 			page.write("[name=headers]", "kind: first\nkind: second, {{n}}")
 			page.write("[name=payload]", `{"n": {{n}}, "big": 12345678901234567890}`)
-			page.press("main button", "Inject")
+			page.click("main button", "Inject")
 			confirms(1)
-			page.press(".choice label", "POST")
-			page.press("main button", "Inject")
+			page.click(".choice label", "POST")
+			page.click("main button", "Inject")
 			confirms(1)
-			page.press(".choice label", "Text")
+			page.click(".choice label", "Text")
 			page.write("[name=payload]", "<b>{{n}}</b>\nzwei")
-			page.press("main button", "Inject")
+			page.click("main button", "Inject")
 			confirms(1)
-			page.press(".choice label", "WebSocket")
-			page.press(".choice label", "Tombstone")
-			page.press("main button", "Inject")
+			page.click(".choice label", "WebSocket")
+			page.click(".choice label", "Tombstone")
+			page.click("main button", "Inject")
 			confirms(1)
 			binary := make([]byte, 70_000)
 			_, _ = rand.Read(binary)
@@ -158,12 +158,12 @@ func TestConsoleInjects(t *testing.T) {
 			if err := os.WriteFile(file, binary, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			page.press(".choice label", "File")
+			page.click(".choice label", "File")
 			if err := chromedp.Do(page.ctx, chromedp.SetUploadFiles("input[type=file]", []string{file})); err != nil {
 				t.Fatal(err)
 			}
 			page.until("has read the file", "document.body.textContent.includes('68.4 KiB, byte for byte')")
-			page.press("main button", "Inject")
+			page.click("main button", "Inject")
 			confirms(1)
 
 			byKey := map[string]stored{}
@@ -194,16 +194,16 @@ func TestConsoleInjects(t *testing.T) {
 			}
 
 			// Many, and at a rate until it is stopped.
-			page.press(".choice label", "Text")
-			page.press(".choice label", "Many")
+			page.click(".choice label", "Text")
+			page.click(".choice label", "Many")
 			page.write("[name=count]", "1234")
-			page.press("main button", "Inject")
+			page.click("main button", "Inject")
 			confirms(1234)
-			page.press(".choice label", "At a rate")
+			page.click(".choice label", "At a rate")
 			page.write("[name=rate]", "200")
-			page.press("main button", "Inject")
+			page.click("main button", "Inject")
 			page.until("shows the real rate", "(rate => rate > 100 && rate < 300)(parseFloat(document.querySelector('[data-figure=rate] .value').textContent))")
-			page.press("main button", "Stop")
+			page.click("main button", "Stop")
 			page.until("has stopped", "document.querySelector('main form button.primary').disabled === false && document.querySelector('[data-figure=sent] .value').textContent === document.querySelector('[data-figure=confirmed] .value').textContent")
 			shown, err := strconv.Atoi(strings.ReplaceAll(evaluate[string](page, "document.querySelector('[data-figure=confirmed] .value').textContent"), ",", ""))
 			if err != nil {
@@ -226,7 +226,7 @@ func TestConsoleTellsWhyNothingWasInjected(t *testing.T) {
 	b := bridge.Start(t, kafka(t)...)
 	page := panelAt(p, b, "inject?topic=nowhere")
 	page.write("[name=payload]", "{\n  \"a\": 1,\n}")
-	page.press("main button", "Inject")
+	page.click("main button", "Inject")
 	page.until("says where it is no JSON", "document.getElementById('inject-wrong').textContent === 'Not JSON at line 3, column 1: unexpected \"}\"'")
 	if sent := evaluate[string](page, "document.querySelector('[data-figure=sent] .value').textContent"); sent != "0" {
 		t.Errorf("%s were sent", sent)
@@ -241,8 +241,8 @@ func TestConsoleTellsWhyNothingWasInjected(t *testing.T) {
 	want := refused.Results[0].Code + ": " + refused.Results[0].Detail
 	page.write("[name=payload]", "{}")
 	for i, way := range []string{"WebSocket", "POST"} {
-		page.press(".choice label", way)
-		page.press("main button", "Inject")
+		page.click(".choice label", way)
+		page.click("main button", "Inject")
 		page.until("says why", fmt.Sprintf("document.querySelectorAll('main tbody tr').length === %d", i+1))
 		if row := cells(page, "main tbody tr")[0]; row[2] != want {
 			t.Errorf("over %s %q is shown, where the bridge says %q", way, row[2], want)
@@ -279,9 +279,9 @@ func TestConsoleShowsItsConnection(t *testing.T) {
 	p := open(t)
 	b := bridge.Start(t, "CULVERT_BROKER=inproc")
 	page := panelAt(p, b, "inject?topic=orders&key=a&as=text&payload=it's")
-	page.press("main button", "Connect")
+	page.click("main button", "Connect")
 	page.until("is connected", "document.querySelector('main [role=status].state').textContent === 'connected'")
-	page.press("main button", "Inject")
+	page.click("main button", "Inject")
 	page.until("has the frames", `document.querySelector('.frames .sent:has(code)')?.textContent.includes('"text":"it\'s"') && [...document.querySelectorAll('.frames .got')].some(f => f.textContent.includes('"op":"ack"'))`)
 	evaluate[bool](page, "(document.querySelector('[name=ssl]').click(), true)")
 	secure := strings.Replace(b.URL, "http", "ws", 1)
@@ -294,6 +294,6 @@ func TestConsoleShowsItsConnection(t *testing.T) {
 	if state := evaluate[string](page, "document.querySelector('main [role=status].state').textContent"); state != "connected" {
 		t.Errorf("the ssl box left it %s", state)
 	}
-	page.press("main button", "Disconnect")
+	page.click("main button", "Disconnect")
 	page.until("is not connected", "document.querySelector('main [role=status].state').textContent === 'not connected' && document.querySelector('.frames').textContent.includes('closed')")
 }

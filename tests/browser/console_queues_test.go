@@ -103,7 +103,7 @@ func TestConsoleQueues(t *testing.T) {
 			brokers.Eventually(t, patience, "it is a dead letter", func() bool { return placeOf(t, queue).Lag == 0 })
 
 			page := panelAt(p, b, "queues?topic="+topic)
-			page.press("main tbody a", "billing")
+			page.click("main tbody a", "billing")
 			figure := func(name string, is int64) {
 				t.Helper()
 				page.until("shows "+name, fmt.Sprintf("document.querySelector('main [data-figure=%s]')?.textContent === %q", name, strconv.FormatInt(is, 10)))
@@ -112,8 +112,8 @@ func TestConsoleQueues(t *testing.T) {
 			figure("lag", 0)
 
 			// While it has members it stays where it is, and the page says so as the bridge does.
-			page.press("main button", "Reset …")
-			page.press("dialog button", "Reset the queue")
+			page.click("main button", "Reset …")
+			page.click("dialog button", "Reset the queue")
 			want := refusal(t, client.Post(t.Context(), queue+"/reset", "application/json", []byte(`{"to":"earliest"}`), nil))
 			page.until("tells the refusal", fmt.Sprintf("[...document.querySelectorAll('.toast.bad span')].some(e => e.textContent === %s)", literal(want)))
 
@@ -135,10 +135,10 @@ func TestConsoleQueues(t *testing.T) {
 
 			moves := func(to, effect string, lag int64) {
 				t.Helper()
-				page.press("main button", "Reset …")
-				page.press("dialog .choice label", to)
+				page.click("main button", "Reset …")
+				page.click("dialog .choice label", to)
 				page.until("says what it does", fmt.Sprintf("document.querySelector('dialog .effect').textContent === %q", effect))
-				page.press("dialog button", "Reset the queue")
+				page.click("dialog button", "Reset the queue")
 				figure("lag", lag)
 				if got := placeOf(t, queue).Lag; got != lag {
 					t.Errorf("%s: the lag is %d, not %d", effect, got, lag)
@@ -155,14 +155,14 @@ func TestConsoleQueues(t *testing.T) {
 			if letter := cells(page, `section[aria-label="Dead letters"] tbody tr`)[0]; letter[1] != "the member handed it back" || letter[2] != "1" || letter[4] != "lost" || letter[5] != `{"why":"<i>none</i>"}` {
 				t.Errorf("%q is shown", letter)
 			}
-			page.press("main button", "Send back …")
-			page.press("dialog button", "Send back")
+			page.click("main button", "Send back …")
+			page.click("dialog button", "Send back")
 			page.until("tells how many", "[...document.querySelectorAll('.toast.good span')].some(e => e.textContent === 'One letter was sent back')")
 			figure("lag", 1)
 			page.until("knows which were", "document.querySelector('section[aria-label=\"Dead letters\"] .badge')?.textContent === 'sent back'")
 
-			page.press("main button", "Delete …")
-			page.press("dialog button", "Delete the queue")
+			page.click("main button", "Delete …")
+			page.click("dialog button", "Delete the queue")
 			page.until("shows none", "document.querySelector('main .empty h2')?.textContent === 'No queues yet'")
 			var status *client.StatusError
 			if err := client.Get(t.Context(), queue, nil); !errors.As(err, &status) || status.Status != http.StatusNotFound {
