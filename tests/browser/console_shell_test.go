@@ -86,6 +86,7 @@ func TestTheConsoleByKeys(t *testing.T) {
 	p := open(t)
 	b := bridge.Start(t, "CULVERT_BROKER=inproc")
 	c := p.shell(b, "", 1280)
+	c.until("is there", "document.querySelector('#panel-topics') !== null")
 	for i, key := range []string{"v", "i", "h", "t"} {
 		c.press("g", key)
 		c.until("shows the panel of g "+key, fmt.Sprintf("document.querySelector('#panel-%s') !== null && document.activeElement.id === 'main'", []string{"view", "inject", "health", "topics"}[i]))
