@@ -14,6 +14,7 @@ import (
 	"github.com/coder/websocket"
 
 	"culvert/tests/client"
+	"culvert/tests/described"
 	"culvert/tests/oracle"
 )
 
@@ -197,6 +198,9 @@ func (l *load) unseen(marks []int) (behind []string) {
 func (l *load) parted(ctx context.Context, who string, err error) {
 	if ctx.Err() != nil {
 		return
+	}
+	if errors.Is(err, described.ErrUndescribed) {
+		l.Errorf("%s: %v", who, err)
 	}
 	var refusal *client.StatusError
 	if errors.As(err, &refusal) && refusal.Status < 500 && refusal.Status != http.StatusTooManyRequests && !unknownStream(refusal) {

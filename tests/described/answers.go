@@ -17,6 +17,9 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
+// ErrUndescribed is in the errors of clients who were given what is not in the descriptions.
+var ErrUndescribed = errors.New("it was answered as the descriptions do not say")
+
 // Transport is next for clients of bridges. An answer that is not as it is described is an error, of the request, or of reading what is streamed: as far as it begins, see enough, and where it is not of a kind that was judged often, see plenty. So is
 // a request that a bridge accepts, and the descriptions do not. What is not a bridge's, as a proxy's own answer, is let through.
 func Transport(next http.RoundTripper) http.RoundTripper { return &transport{next} }
@@ -42,7 +45,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if err := d.judge(r, answer); err != nil {
 		answer.Body.Close()
-		return nil, fmt.Errorf("%s %s was answered as the descriptions do not say: %w", r.Method, r.URL, err)
+		return nil, fmt.Errorf("%s %s: %w: %w", r.Method, r.URL, ErrUndescribed, err)
 	}
 	return answer, nil
 }
@@ -135,7 +138,7 @@ func (d *descriptions) filter(r *http.Request, answer *http.Response, route *rou
 	input := &openapi3filter.ResponseValidationInput{
 		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: r, PathParams: values, Route: route},
 		Status:                 answer.StatusCode,
-		Header:                 answer.Header,
+		Header:                 asSent(answer.Header),
 		Options:                &openapi3filter.Options{IncludeResponseStatus: true, ExcludeResponseBody: body == nil},
 	}
 	if body != nil {
@@ -146,6 +149,16 @@ func (d *descriptions) filter(r *http.Request, answer *http.Response, route *rou
 		return fmt.Errorf("%d has a body", answer.StatusCode)
 	}
 	return openapi3filter.ValidateResponse(r.Context(), input)
+}
+
+// asSent is a header as the bridge sent it: an nginx on the way obeys X-Accel-Buffering, and keeps it.
+func asSent(h http.Header) http.Header {
+	if !strings.HasPrefix(h.Get("Server"), "nginx") {
+		return h
+	}
+	h = h.Clone()
+	h.Set("X-Accel-Buffering", "no")
+	return h
 }
 
 // content is the schema that a route's answer of a content type has there.

@@ -66,7 +66,7 @@ func (s *streamed) Read(p []byte) (int, error) {
 			return n, err
 		}
 		if s.err = s.judge(piece); s.err != nil {
-			s.err = fmt.Errorf("%q came, which the descriptions do not have: %w", piece, s.err)
+			s.err = fmt.Errorf("%q came: %w: %w", piece, ErrUndescribed, s.err)
 			return 0, s.err
 		}
 		s.piece = rest

@@ -72,7 +72,7 @@ func (s *Socket) Says(text []byte) error {
 	}
 	for frame := range strings.SplitSeq(string(text), "\n") {
 		if err := s.frame([]byte(frame)); err != nil {
-			return err
+			return fmt.Errorf("%w: %w", ErrUndescribed, err)
 		}
 	}
 	return nil

@@ -39,6 +39,7 @@ func (c *multiplexing) oneConnection(t *testing.T) {
 // everyWay runs a test with a bridge and a client for each way to it, but the plain HTTP/1.1 of all other tests: HTTP/2 with who knows that the bridge speaks it, and both over TLS.
 func everyWay(t *testing.T, environment []string, test func(ctx context.Context, t *testing.T, b *bridge.Bridge, c *multiplexing)) {
 	t.Run("h2c", func(t *testing.T) {
+		t.Parallel()
 		b, c := bridge.Start(t, environment...), newMultiplexing(t, nil)
 		test(client.Over(deadline(t), c.Client), t, b, c)
 	})
@@ -48,6 +49,7 @@ func everyWay(t *testing.T, environment []string, test func(ctx context.Context,
 		new  func(*testing.T, *tls.Config) *multiplexing
 	}{{"h2", newMultiplexing}, {"HTTP/1.1 over TLS", newSecured}} {
 		t.Run(way.name, func(t *testing.T) {
+			t.Parallel()
 			b, c := bridge.Start(t, append(certificate.Environment(), environment...)...), way.new(t, &tls.Config{RootCAs: certificate.Trust})
 			if !strings.HasPrefix(b.URL, "https://") {
 				t.Fatalf("the bridge says that it is at %s", b.URL)
