@@ -71,7 +71,7 @@ func TestHealthOfANode(t *testing.T) {
 	a := start(t, OnFreePorts())
 	is := told[health](t, a, "/admin/health")
 	if !is.Ready || len(is.Brokers) != 1 || !is.Brokers[0].Reachable || is.Brokers[0].Detail != nil || is.Brokers[0].Kind != "inproc" || is.Memory.Heap == 0 || is.Memory.Overloaded || is.Goroutines == 0 ||
-		is.Connections.Limit == 0 || len(is.Rates) != 3 {
+		is.Connections.Limit == 0 || len(is.Rates) != 2 {
 		t.Errorf("it says %+v", is)
 	}
 	if again := told[health](t, a, "/admin/health"); !again.Brokers[0].Since.Equal(is.Brokers[0].Since) || again.Uptime < is.Uptime {

@@ -79,9 +79,8 @@ type ConnectionCount struct {
 
 // Rates are what came and went a second, over the last seconds.
 type Rates struct {
-	In       float64 `json:"in"`  // messages that brokers confirmed
-	Out      float64 `json:"out"` // messages that were given to clients
-	BytesOut float64 `json:"bytes_out"`
+	In  float64 `json:"in"`  // messages that brokers confirmed
+	Out float64 `json:"out"` // messages that were given to clients
 }
 
 // Setting is one value of the configuration, as it counts.

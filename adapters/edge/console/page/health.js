@@ -10,8 +10,8 @@ import { table } from './table.js'
 const room = 120 // values of a chart: four minutes
 
 // Charts go on where they were when their panel is shown again.
-/** @type {{ in: number[], out: number[], bytes_out: number[] }} */
-const went = { in: [], out: [], bytes_out: [] }
+/** @type {{ in: number[], out: number[] }} */
+const went = { in: [], out: [] }
 
 /** @type {import('./main.js').Panel} */
 export const panel = {
@@ -26,7 +26,7 @@ export const panel = {
     const state = el('span', { class: 'state', role: 'status' }, 'asking')
     const up = el('small')
     const trouble = el('p', { class: 'notice bad', hidden: true })
-    const rates = [['in', 'Injected', rate], ['out', 'Delivered', rate], ['bytes_out', 'Sent', n => `${bytes(n)}/s`]].map(([id, title, write]) => ({ id, write, ...figure(title, spark()) }))
+    const rates = [['in', 'Injected', rate], ['out', 'Delivered', rate]].map(([id, title, write]) => ({ id, write, ...figure(title, spark()) }))
     const gauges = {
       memory: gauge('Memory'), connections: gauge('Connections'), descriptors: gauge('Descriptors'), goroutines: gauge('Goroutines'),
     }
