@@ -18,7 +18,7 @@ import (
 )
 
 // panels are those of the console, in order.
-var panels = []string{"topics", "view", "inject", "health"}
+var panels = []string{"topics", "view", "inject", "queues", "health"}
 
 // shell opens the console of a bridge at a place of it, on a screen that is so wide. What its policy refuses fails the test.
 func (p *profile) shell(b *bridge.Bridge, place string, wide int64) *tab {

@@ -46,7 +46,7 @@ function mount(root, ctx) {
   const topic = el('input', { name: 'topic', required: true, pattern: '[A-Za-z0-9._\\-]{1,249}', title: 'Letters, digits, “.”, “_” and “-”', autocomplete: 'off', spellcheck: 'false', list: 'inject-topics' })
   const key = el('input', { name: 'key', autocomplete: 'off', spellcheck: 'false', 'aria-describedby': 'inject-templates' })
   const headers = el('textarea', { name: 'headers', rows: 2, class: 'short', placeholder: 'name: value', spellcheck: 'false', 'aria-describedby': 'inject-templates' })
-  const payload = el('textarea', { name: 'payload', rows: 8, spellcheck: 'false', 'aria-describedby': 'inject-wrong inject-templates' })
+  const payload = el('textarea', { name: 'payload', rows: 8, spellcheck: 'false', 'aria-label': 'Payload', 'aria-describedby': 'inject-wrong inject-templates' })
   const file = el('input', { type: 'file', name: 'file', onchange: choose })
   const sample = el('select', { 'aria-label': 'Sample', onchange: () => {
     payload.value = samples[sample.value]
@@ -90,7 +90,8 @@ function mount(root, ctx) {
   const state = el('span', { class: 'state', role: 'status' })
   const connect = el('button', { type: 'button', class: 'small', onclick: () => wire.connected ? wire.disconnect() : wire.connect() }, 'Connect')
   const ssl = el('input', { type: 'checkbox', name: 'ssl', onchange: changed })
-  const snippets = { url: el('pre'), curl: el('pre'), wscat: el('pre') }
+  const snippet = label => el('pre', { tabindex: '0', role: 'group', 'aria-label': label })
+  const snippets = { url: snippet('URL'), curl: snippet('curl'), wscat: snippet('wscat') }
   const line = (name, label) => el('div', null, el('span', { class: 'label' }, label),
     el('div', { class: 'code wrapped' }, snippets[name], el('button', { type: 'button', class: 'ghost', 'aria-label': `Copy ${label}`, onclick: () => copy(snippets[name].textContent, ctx.toast) }, icon('copy'))))
   const connected = el('section', { class: 'card form', 'aria-label': 'Connection' },
