@@ -18,7 +18,7 @@ type subject struct {
 	partitions int
 }
 
-// everyBroker runs a test once for each broker that the bridge knows, beside each other, since they wait more than they work. It is the last that a test does.
+// everyBroker runs a test once for each broker that the bridge knows.
 func everyBroker(t *testing.T, test func(t *testing.T, s subject)) {
 	for _, s := range []subject{
 		{
@@ -32,10 +32,7 @@ func everyBroker(t *testing.T, test func(t *testing.T, s subject)) {
 		kafka(),
 		amqp(),
 	} {
-		t.Run(s.name, func(t *testing.T) {
-			t.Parallel()
-			test(t, s)
-		})
+		t.Run(s.name, func(t *testing.T) { test(t, s) })
 	}
 }
 
