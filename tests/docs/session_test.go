@@ -73,7 +73,7 @@ func newSession(t *testing.T) *session {
 "build -o bin/culvert ./cmd/culvert") mkdir -p bin && exec ln -sf "$(command -v culvert)" bin/culvert ;;
 esac
 exec '` + look(t, "go") + `' "$@"`,
-		"curl":    `exec '` + look(t, "curl") + `' -sS --fail-with-body "$@"`,
+		"curl":    `exec '` + brokers.Curl(t) + `' -sS --fail-with-body "$@"`,
 		"npx":     `exec '` + look(t, "npx") + `' --yes "$@"`,
 		"python3": `exec '` + python + `' "$@"`,
 		"pip":     `exec '` + python + `' -m pip --disable-pip-version-check "$@"`,

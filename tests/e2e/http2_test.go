@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"culvert/tests/bridge"
+	"culvert/tests/brokers"
 	"culvert/tests/client"
 )
 
@@ -503,13 +504,7 @@ func TestAConnectionThatAnswersNoPingIsClosed(t *testing.T) {
 // curl has HTTP/2 of its own (nghttp2).
 func TestCurlOverHTTP2(t *testing.T) {
 	ctx := deadline(t)
-	path, err := exec.LookPath("curl")
-	if err != nil {
-		t.Skip("there is no curl")
-	}
-	if features, err := exec.CommandContext(ctx, path, "--version").Output(); err != nil || !strings.Contains(string(features), "HTTP2") {
-		t.Skipf("this curl has no HTTP/2: %v", err)
-	}
+	path := brokers.Curl(t)
 	b := bridge.Start(t)
 	post(ctx, t, b, "orders", numbered(0, 3)...)
 	for _, args := range [][]string{

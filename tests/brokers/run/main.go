@@ -89,7 +89,7 @@ func fetch(ctx context.Context, command []string) (reports []string, ok bool) {
 	for _, home := range []struct {
 		name  string
 		fetch func(context.Context, io.Writer) (string, error)
-	}{{"npm", brokers.FetchNode}, {"pypi", brokers.FetchPython}, {"nginx", brokers.FetchNginx}, {"chromium", brokers.FetchChromium}} {
+	}{{"npm", brokers.FetchNode}, {"pypi", brokers.FetchPython}, {"nginx", brokers.FetchNginx}, {"curl", brokers.FetchCurl}, {"chromium", brokers.FetchChromium}} {
 		title, err := home.fetch(ctx, os.Stderr)
 		if err != nil {
 			ok = false
