@@ -167,7 +167,8 @@ func (c Cursor) String() string {
 		}
 	}
 	raw = binary.LittleEndian.AppendUint32(raw, crc32.Checksum(raw, castagnoli))
-	return base64.RawURLEncoding.EncodeToString(raw)
+	var text [192]byte // enough for most
+	return string(base64.RawURLEncoding.AppendEncode(text[:0], raw))
 }
 
 // fingerprinted reports whether some place has a fingerprint that its text must hold.

@@ -127,16 +127,30 @@ func strideOf(long bool) int {
 // events are Events with a cursor on the last and on every so manieth of the run; stride 0: on none.
 func (s Span) events(stride int) iter.Seq2[int, Event] {
 	return func(yield func(int, Event) bool) {
+		var moving Cursor
 		for i := s.From; i < s.To; i++ {
 			cursor := ""
 			if stride > 0 && (i == s.To-1 || (i+1)%stride == 0) {
-				cursor = s.After(i).String()
+				cursor = s.move(&moving, i).String()
 			}
 			if !yield(i, s.Run.event(i, cursor)) {
 				return
 			}
 		}
 	}
+}
+
+// move gives After of event i. Within the run it uses moving for that, which is the zero Cursor at first, so that not every event costs a vector.
+func (s Span) move(moving *Cursor, i int) Cursor {
+	if s.Own != nil || i+1 >= s.Run.Len() {
+		return s.After(i)
+	}
+	if moving.Topics == nil {
+		*moving = s.After(i)
+	} else {
+		moving.Topics[0].Vector.move(s.Run.Messages[i].After())
+	}
+	return *moving
 }
 
 // After is the viewer's cursor after event i of the run.

@@ -39,6 +39,17 @@ func TestShortCursorsAreOnEveryEvent(t *testing.T) {
 	}
 }
 
+func TestEachEventHasTheCursorAfterIt(t *testing.T) {
+	r := runOf(3, 5)
+	for from := range 5 {
+		for i, e := range (domain.Span{Run: r, From: from, To: 5}).Events() {
+			if want := domain.CursorOf("t", r.VectorAt(i+1)).String(); e.Cursor != want {
+				t.Errorf("from %d: event %d has the cursor %s, want %s", from, i, e.Cursor, want)
+			}
+		}
+	}
+}
+
 func TestLongCursorsAreOnEveryFiftiethAndTheLast(t *testing.T) {
 	r := runOf(40, 120)
 	got := string(r.Frames(idFormat).Between(0, 120))

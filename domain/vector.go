@@ -90,6 +90,12 @@ func (v *Vector) With(p Place) *Vector {
 	return w
 }
 
+// move makes p the place of its partition, which has one, in v itself: nobody else may have v.
+func (v *Vector) move(p Place) {
+	i, _ := v.find(p.Partition)
+	v.places[i] = p
+}
+
 // Equal reports whether both say the same.
 func (v *Vector) Equal(w *Vector) bool {
 	return v.Epoch == w.Epoch && v.Since.Equal(w.Since) && v.Last == w.Last && slices.EqualFunc(v.places, w.places, func(a, b Place) bool {

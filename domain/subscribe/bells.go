@@ -17,8 +17,6 @@ type bell struct {
 	rung chan struct{}
 }
 
-func newBell(w ports.Waker) *bell { return &bell{waker: w, rung: make(chan struct{}, 1)} }
-
 // unheard says that nobody listens any more: the viewer polls from now on.
 func (b *bell) unheard() {
 	b.mu.Lock()

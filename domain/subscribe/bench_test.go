@@ -96,7 +96,7 @@ func crowd(b *testing.B, viewers, scribes, partitions int) (*log, []*scribe) {
 	for i := range viewers {
 		p := &polled{scribe: all[i%scribes]}
 		p.stream = newStream(service, ports.View{Waker: p}, nil)
-		p.tracks = []*track{{s: p.stream, topic: "t", feed: &feed{}, live: l, source: l, vector: l.head, hook: l.bells.hang(p.bell, nil)}}
+		p.tracks = []*track{{s: p.stream, topic: "t", feed: &feed{}, live: l, source: l, vector: l.head, hook: l.bells.hang(&p.bell, nil)}}
 	}
 	return l, all
 }
@@ -197,7 +197,7 @@ func benchmarkKeys(b *testing.B, viewers int) {
 	for i := range streams {
 		key := fmt.Appendf(nil, "k%d", i)
 		s := newStream(service, ports.View{Keys: [][]byte{key}}, nil)
-		tr := &track{s: s, topic: "t", feed: &feed{}, live: l, source: l, vector: l.head, hook: l.bells.hang(s.bell, nil)}
+		tr := &track{s: s, topic: "t", feed: &feed{}, live: l, source: l, vector: l.head, hook: l.bells.hang(&s.bell, nil)}
 		s.tracks, streams[i], byKey[string(key)] = []*track{tr}, s, s
 		if !tr.watch() {
 			b.Fatal("the log does not hold its own beginning")

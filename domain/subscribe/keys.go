@@ -12,7 +12,7 @@ func (t *track) watch() bool {
 	}
 	t.hook.takeDown()
 	t.watching = true
-	t.hook = t.live.bells.hang(t.s.bell, t.s.filter.list)
+	t.hook = t.live.bells.hang(&t.s.bell, t.s.filter.list)
 	return true
 }
 

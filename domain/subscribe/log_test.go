@@ -147,7 +147,7 @@ func bareTrack(t *testing.T, l *log) *track {
 	service := newService(t, newFakeBroker(len(l.head.Places())), nil)
 	s := newStream(service, ports.View{}, nil)
 	service.work.Add(1) // the track's part in its feed, which others view, too
-	tr := &track{s: s, topic: l.topic, feed: &feed{viewers: 2}, live: l, source: l, hook: l.bells.hang(s.bell, nil)}
+	tr := &track{s: s, topic: l.topic, feed: &feed{viewers: 2}, live: l, source: l, hook: l.bells.hang(&s.bell, nil)}
 	s.tracks, s.room = []*track{tr}, 1<<20
 	s.remember()
 	t.Cleanup(s.end)

@@ -63,7 +63,7 @@ func (s *stream) add(topic domain.Topic, from domain.Start) error {
 	if s.to != nil {
 		t.until = newUntil(*s.to, topic)
 	}
-	t.hook = f.bells.hang(s.bell, nil)
+	t.hook = f.bells.hang(&s.bell, nil)
 	s.tracks = append(s.tracks, t)
 	return nil
 }

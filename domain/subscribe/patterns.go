@@ -74,7 +74,7 @@ func (s *stream) resolve(ctx context.Context, v ports.View) (topics []domain.Top
 	if len(s.patterns) == 0 {
 		return topics, nil
 	}
-	if s.unwatch, err = s.service.watch(s.bell); err != nil {
+	if s.unwatch, err = s.service.watch(&s.bell); err != nil {
 		return nil, err
 	}
 	if v.To != nil && v.To.Time.After(time.Now()) {

@@ -20,11 +20,12 @@ type stream struct {
 	heartbeat  time.Duration
 	batchBytes int
 	left       int64 // messages that may still be given, where there is a limit
-	bell       *bell
+	bell       bell
 
 	mu     sync.Mutex // is held while anything below is in use, but not while Next waits; it is taken before all others of this package
 	closed bool
 	tracks []*track
+	first  [1]*track // memory for tracks: most streams are of one topic
 	// overflow and to are those of the view, for the topics that it is of and those that join.
 	overflow ports.Overflow
 	to       *domain.Stop
@@ -50,7 +51,7 @@ type stream struct {
 }
 
 func newStream(s *Service, v ports.View, life <-chan struct{}) *stream {
-	return &stream{
+	st := &stream{
 		service:    s,
 		life:       life,
 		client:     v.Client,
@@ -58,10 +59,12 @@ func newStream(s *Service, v ports.View, life <-chan struct{}) *stream {
 		heartbeat:  v.Heartbeat,
 		batchBytes: s.cfg.BatchBytes,
 		left:       v.Limit,
-		bell:       newBell(v.Waker),
+		bell:       bell{waker: v.Waker, rung: make(chan struct{}, 1)},
 		overflow:   v.Overflow,
 		to:         v.To,
 	}
+	st.tracks = st.first[:0]
+	return st
 }
 
 // Ready implements ports.Stream.

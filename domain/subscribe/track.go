@@ -130,7 +130,7 @@ func (t *track) begin() {
 func (t *track) follow(at uint64, v *domain.Vector, own bool) {
 	t.quit()
 	t.source, t.at, t.vector, t.own = t.live, at, v, own || t.until != nil
-	t.hook = t.live.bells.hang(t.s.bell, nil)
+	t.hook = t.live.bells.hang(&t.s.bell, nil)
 }
 
 // read goes on in the broker's own log.
@@ -141,7 +141,7 @@ func (t *track) readWith(from domain.Start, with company) {
 	_, _, checked := t.live.live()
 	t.from = from
 	t.replay, t.leave = t.s.service.replay(t.topic, from, checked, t.s.client, with)
-	t.hook = t.replay.bells.hang(t.s.bell, nil)
+	t.hook = t.replay.bells.hang(&t.s.bell, nil)
 }
 
 // quit leaves the source.
