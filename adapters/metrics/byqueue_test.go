@@ -258,6 +258,7 @@ func TestCloseWaitsNoLongerThanItMay(t *testing.T) {
 			return domain.LagUnknown
 		})
 		scrape(t, m)
+		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := m.Close(ctx); err == nil {
