@@ -54,8 +54,10 @@ type App struct {
 
 	node    node
 	servers []*edge.Server
-	public  *listener
-	admin   *listener // nil where the configuration names no address for it
+	// connections are those of all servers.
+	connections *edge.Connections
+	public      *listener
+	admin       *listener // nil where the configuration names no address for it
 
 	ready  atomic.Bool
 	failed chan error // what ended each listener
@@ -76,7 +78,7 @@ func WithVersion(version string) Option {
 
 // New makes a bridge of a configuration. Nothing is listened on yet, and no broker is asked for anything: one that cannot be reached is no reason not to start.
 func New(cfg Config, log *slog.Logger, options ...Option) (*App, error) {
-	a := &App{cfg: cfg, log: log, version: "unknown", brokers: make(map[string]ports.Broker), failed: make(chan error, 2), unwatch: func() {}, fitted: func() {}}
+	a := &App{cfg: cfg, log: log, version: "unknown", brokers: make(map[string]ports.Broker), connections: edge.NewConnections(), failed: make(chan error, 2), unwatch: func() {}, fitted: func() {}}
 	for _, option := range options {
 		option(a)
 	}
@@ -204,7 +206,7 @@ func (a *App) makeListeners() (err error) {
 	if err != nil {
 		return err
 	}
-	running, err := admin.New(admin.Services{Node: &a.node, Topics: strangers.Topics(a.routed), Queues: strangers.QueueAdmin(a.queues), Feeds: a.viewer}, a.cfg.Limits.Limits)
+	running, err := admin.New(admin.Services{Node: &a.node, Topics: strangers.Topics(a.routed), Queues: strangers.QueueAdmin(a.queues), Feeds: a.viewer, Connections: a.connections}, a.cfg.Limits.Limits)
 	if err != nil {
 		return err
 	}
@@ -237,6 +239,7 @@ func (a *App) server(address string, connections int, routes ...edge.Routes) (*e
 	}
 	s.Mount(routes...)
 	s.Heed(a.guard)
+	s.Show(a.connections)
 	a.servers = append(a.servers, s)
 	return s, nil
 }

@@ -118,17 +118,17 @@ func (h *brokersHealth) look(asked map[string]error, now time.Time) []admin.Brok
 
 // rates are what came and went over the last seconds. They are looked at once a second, so that counting costs no more than it does for the metrics.
 type rates struct {
-	in, out domain.Rate
+	in, out, bytes domain.Rate
 }
 
 // totals are what came and went so far.
 type totals struct {
-	in, out int64
+	in, out, bytes int64
 }
 
 func (r *rates) now() admin.Rates {
 	now := time.Now()
-	return admin.Rates{In: r.in.PerSecond(now), Out: r.out.PerSecond(now)}
+	return admin.Rates{In: r.in.PerSecond(now), Out: r.out.PerSecond(now), BytesOut: r.bytes.PerSecond(now)}
 }
 
 // watch looks until ctx ends.
@@ -144,6 +144,7 @@ func (r *rates) watch(ctx context.Context, look func() totals) {
 			is := look()
 			r.in.Add(int(is.in-last.in), now)
 			r.out.Add(int(is.out-last.out), now)
+			r.bytes.Add(int(is.bytes-last.bytes), now)
 			last = is
 		}
 	}
@@ -151,5 +152,5 @@ func (r *rates) watch(ctx context.Context, look func() totals) {
 
 func (a *App) totals() totals {
 	in, out := a.metrics.Totals()
-	return totals{in: in, out: out}
+	return totals{in: in, out: out, bytes: a.connections.Bytes()}
 }

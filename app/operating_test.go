@@ -71,7 +71,7 @@ func TestHealthOfANode(t *testing.T) {
 	a := start(t, OnFreePorts())
 	is := told[health](t, a, "/admin/health")
 	if !is.Ready || len(is.Brokers) != 1 || !is.Brokers[0].Reachable || is.Brokers[0].Detail != nil || is.Brokers[0].Kind != "inproc" || is.Memory.Heap == 0 || is.Memory.Overloaded || is.Goroutines == 0 ||
-		is.Connections.Limit == 0 || len(is.Rates) != 2 {
+		is.Connections.Limit == 0 || len(is.Rates) != 3 {
 		t.Errorf("it says %+v", is)
 	}
 	if again := told[health](t, a, "/admin/health"); !again.Brokers[0].Since.Equal(is.Brokers[0].Since) || again.Uptime < is.Uptime {
@@ -161,7 +161,7 @@ brokers: [{name: second, kind: amqp, amqp: {username: me, password: perch, manag
 // What the operators' listener tells of the node, the public one does not, nor any page from elsewhere.
 func TestOperatorsAloneAreTold(t *testing.T) {
 	a := start(t, OnFreePorts())
-	for _, path := range []string{"/admin/info", "/admin/health", "/admin/config", "/admin/topics"} {
+	for _, path := range []string{"/admin/info", "/admin/health", "/admin/config", "/admin/topics", "/admin/connections"} {
 		if got := ask(t, http.MethodGet, a.URL()+path, ""); got.status != http.StatusNotFound {
 			t.Errorf("%s on the public listener: %d", path, got.status)
 		}

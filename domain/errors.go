@@ -98,6 +98,7 @@ const (
 	ByeUnavailable ByeReason = "unavailable" // the broker cannot be reached
 	ByeOverload    ByeReason = "overload"    // this node has no room
 	ByeSlow        ByeReason = "slow"        // the client did not keep up
+	ByeRotate      ByeReason = "rotate"      // its connection is to be another one
 	ByeInternal    ByeReason = "internal"    // a defect of ours
 )
 

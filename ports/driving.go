@@ -19,10 +19,12 @@ type Injector interface {
 type Injection interface {
 	// Put takes a message for topic and returns its number, counting from 1. It blocks while the window is full; it fails only
 	// when ctx ends or the service shuts down (Unavailable), and then the message was not taken. A message that breaks a limit
-	// is taken and answered with its error. The message is the service's from then on.
+	// is taken and answered with its error. The message is the service's from then on, and gathers with its neighbours until Send, until there are many, or until what came before is with the broker.
 	Put(ctx context.Context, topic domain.Topic, m *domain.Message, id string) (n uint64, err error)
 	// Reject answers with err in the place of a message that could not be read, as if it had been put.
 	Reject(ctx context.Context, id string, err error) (n uint64, _ error)
+	// Send hands over what has gathered. Whoever may wait before the next Put calls it, and so does who puts no more. Put calls it before it waits for room, and Flush at once. It does not block, and may be called at any time.
+	Send()
 	// Flush returns when everything put so far has been answered, or ctx ends.
 	Flush(ctx context.Context) error
 }
@@ -136,7 +138,7 @@ type Stream interface {
 	Written()
 	// Silence is the batch that ends a silence of a stream that is polled: that of a heartbeat.
 	Silence() Batch
-	// Cursor is the place after the last batch that was given.
+	// Cursor is the place after the last batch that was given. It may be called from any goroutine.
 	Cursor() domain.Cursor
 }
 

@@ -30,6 +30,8 @@ type room struct {
 	used     atomic.Int64
 	refused  atomic.Int64
 	overload Overload
+	// connections are those that operators are shown.
+	connections *Connections
 }
 
 type roomKey struct{}
@@ -40,7 +42,7 @@ func roomOf(ctx context.Context) *room {
 	return r
 }
 
-// Admit takes a place for a stream or a socket; release gives it back, once. Where there are as many as there may be, and on a connection that may not stay, it fails with TooManyRequests; where
+// Admit takes a place for what lasts as long as a stream; release gives it back, once. Where there are as many as there may be, and on a connection that may not stay, it fails with TooManyRequests; where
 // the node is overloaded, with Unavailable.
 func Admit(ctx context.Context) (release func(), err error) {
 	r := roomOf(ctx)
@@ -50,7 +52,7 @@ func Admit(ctx context.Context) (release func(), err error) {
 	if err := r.counted(r.enter(seatOf(ctx))); err != nil {
 		return nil, err
 	}
-	return func() { r.used.Add(-1) }, nil
+	return r.leave, nil
 }
 
 // AdmitMore is Admit for a subscription on a socket, which has its place.
@@ -82,6 +84,8 @@ func (r *room) enter(s *seat) error {
 	}
 	return nil
 }
+
+func (r *room) leave() { r.used.Add(-1) }
 
 // counted is err, as one more refusal where it is one.
 func (r *room) counted(err error) error {

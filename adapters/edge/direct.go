@@ -16,25 +16,26 @@ type Direct struct {
 	Chunked bool
 }
 
-// TakeOver takes the connection of r from net/http, for an answer that begins with Open. It gives nil, and w and r are as they were, where that is not possible: over HTTP/2, over TLS, and on connections
-// that Listen has not accepted. Else the caller lets go of w and r, returns from its handler, and in the end calls Close.
+// TakeOver makes d, which is new, the connection of r, taken from net/http, for an answer that begins with Open. It gives false, and w and r are as they were, where that is not possible: over HTTP/2, over
+// TLS, and on connections that Listen has not accepted. Else the caller lets go of w and r, returns from its handler, and in the end calls Close.
 //
 // patience is how long the client may take nothing of what is written. gone is called when it has, with Slow, and when the client is gone or the connection was closed, with nil: for both where both are
 // so, from any goroutine. It must not block.
-func TakeOver(w http.ResponseWriter, r *http.Request, patience time.Duration, gone context.CancelCauseFunc) *Direct {
+func (d *Direct) TakeOver(w http.ResponseWriter, r *http.Request, patience time.Duration, gone context.CancelCauseFunc) bool {
 	p := patientOf(r.Context())
 	if p == nil || r.ProtoMajor != 1 || r.TLS != nil {
-		return nil
+		return false
 	}
 	if _, _, err := http.NewResponseController(w).Hijack(); err != nil {
 		if !errors.Is(err, http.ErrNotSupported) {
 			p.Close() // nobody else would
 		}
-		return nil
+		return false
 	}
 	p.bear(patience, gone)
 	go p.attend(gone) // ends with the connection, from whichever side that is closed
-	return &Direct{conn: p, Chunked: r.ProtoMinor > 0}
+	d.conn, d.Chunked = p, r.ProtoMinor > 0
+	return true
 }
 
 // Open sends the head of an answer with status 200 and these fields, and the beginning of its body.

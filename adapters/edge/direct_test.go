@@ -29,8 +29,8 @@ func takingOver(t *testing.T) (address string, each chan taken) {
 	each = make(chan taken, 10)
 	h := &http.Server{ReadHeaderTimeout: time.Minute, ConnContext: ConnContext, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		gone := make(chan error, 2)
-		d := TakeOver(w, r, time.Minute, func(cause error) { gone <- cause })
-		if d == nil {
+		d := new(Direct)
+		if !d.TakeOver(w, r, time.Minute, func(cause error) { gone <- cause }) {
 			t.Error("the connection was not taken over")
 			return
 		}
@@ -114,7 +114,7 @@ func TestAnAnswerThatHasItsConnectionForItself(t *testing.T) {
 
 func TestWhoeverSharesAConnectionKeepsIt(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if d := TakeOver(w, r, time.Minute, func(error) {}); d != nil {
+		if new(Direct).TakeOver(w, r, time.Minute, func(error) {}) {
 			t.Error("a connection was taken over that Listen did not accept")
 		}
 		_, _ = io.WriteString(w, "all as before")

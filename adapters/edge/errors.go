@@ -15,6 +15,7 @@ const (
 	CloseNormal    = 1000
 	CloseGoingAway = 1001
 	CloseGap       = 4002 // a hole in what a raw client reads, or a client too slow
+	CloseRotate    = 4006 // the client is to come back on another connection
 )
 
 // kind is how one code looks from outside.
@@ -87,6 +88,8 @@ func CloseCodeOfBye(reason domain.ByeReason) int {
 		return CloseCodeOf(domain.TooManyRequests)
 	case domain.ByeSlow:
 		return CloseGap
+	case domain.ByeRotate:
+		return CloseRotate
 	default:
 		return CloseCodeOf(domain.Internal)
 	}

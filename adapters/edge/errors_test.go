@@ -100,7 +100,7 @@ func TestACloseReasonIsCutBetweenRunes(t *testing.T) {
 }
 
 func TestEveryByeHasACloseCode(t *testing.T) {
-	for reason, want := range map[domain.ByeReason]int{domain.ByeEnd: 1000, domain.ByeShutdown: 4001, domain.ByeUnavailable: 4001, domain.ByeOverload: 4005, domain.ByeSlow: 4002, domain.ByeInternal: 1011} {
+	for reason, want := range map[domain.ByeReason]int{domain.ByeEnd: 1000, domain.ByeShutdown: 4001, domain.ByeUnavailable: 4001, domain.ByeOverload: 4005, domain.ByeSlow: 4002, domain.ByeRotate: 4006, domain.ByeInternal: 1011} {
 		if got := CloseCodeOfBye(reason); got != want {
 			t.Errorf("%s: %d, want %d", reason, got, want)
 		}

@@ -21,7 +21,7 @@ type patient struct {
 	*net.TCPConn
 	stalled context.CancelCauseFunc // is told Slow; may be nil
 	seat    seat
-	trial   *trial // nil before the first TryWrite
+	trial   trial
 	// awaiting is nil before the first ReadReady.
 	awaiting *awaiting
 

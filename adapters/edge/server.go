@@ -42,6 +42,7 @@ func New(cfg Config, limits domain.Limits, log *slog.Logger) (*Server, error) {
 	}
 	s := &Server{echo: echo.New(), hosts: newHosts(cfg), origins: newOrigins(cfg), limits: limits, client: clientOf(cfg), log: log}
 	s.room.most, s.room.overload = int64(limits.Connections), idle{}
+	s.room.connections = NewConnections()
 	s.echo.Logger.SetOutput(io.Discard)
 	s.echo.HTTPErrorHandler = s.fail
 	s.echo.Pre(s.guard)

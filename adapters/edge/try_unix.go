@@ -11,7 +11,7 @@ import (
 
 // trial is a write that does not wait. It belongs to who writes to the connection at the moment.
 type trial struct {
-	conn    syscall.RawConn
+	conn    syscall.RawConn // nil before the first, as is attempt
 	attempt func(fd uintptr) bool
 	b       []byte
 	n       int
@@ -37,16 +37,14 @@ func (t *trial) write(fd uintptr) bool {
 
 // TryWrite writes as much of b as the system takes at once, and tells how much that was. It is not called during Write or another TryWrite.
 func (p *patient) TryWrite(b []byte) (int, error) {
-	if p.trial == nil {
+	t := &p.trial
+	if t.conn == nil {
 		conn, err := p.SyscallConn()
 		if err != nil {
 			return 0, err
 		}
-		t := &trial{conn: conn}
-		t.attempt = t.write
-		p.trial = t
+		t.conn, t.attempt = conn, t.write
 	}
-	t := p.trial
 	t.b = b
 	err := t.conn.Write(t.attempt)
 	if errors.Is(err, os.ErrDeadlineExceeded) {

@@ -29,6 +29,7 @@ type Outlet interface {
 type Viewing struct {
 	writer    *writer
 	out       Outlet
+	conn      *Connection // its client's
 	stream    ports.Stream
 	heartbeat time.Duration
 	begun     time.Time
@@ -48,10 +49,11 @@ const (
 	over
 )
 
-// Viewing makes a viewing of a stream that is still to be opened, with the viewing for its Waker. After heartbeat without a word the client is sent what ends a silence; 0: never.
-func (w *Writers) Viewing(out Outlet, heartbeat time.Duration) *Viewing {
+// Set makes v, which is new, the viewing of a stream that is still to be opened, with v for its Waker, to be served by one of the writers. What is written is counted as conn's. After heartbeat without a word
+// the client is sent what ends a silence; 0: never.
+func (v *Viewing) Set(w *Writers, out Outlet, conn *Connection, heartbeat time.Duration) {
 	n := w.next.Add(1)
-	return &Viewing{writer: w.each[n%uint64(len(w.each))], out: out, heartbeat: heartbeat, begun: time.Now(), beat: -1}
+	v.writer, v.out, v.conn, v.heartbeat, v.begun, v.beat = w.each[n%uint64(len(w.each))], out, conn, heartbeat, time.Now(), -1
 }
 
 // Begin lets the writers serve stream, until it ends or the client takes no more. The end of the stream's own context has to be followed by a Wake.
@@ -124,6 +126,9 @@ func (v *Viewing) write(p *Parts, batch ports.Batch, now time.Time) bool {
 	last := v.out.Render(p, batch)
 	all, size := p.slices()
 	n, err := v.out.Try(all)
+	if err == nil {
+		v.conn.Pass(MessagesOf(batch), size) // also what is still to be written: else the connection ends
+	}
 	switch {
 	case err != nil:
 		v.end(err)

@@ -83,7 +83,7 @@ func (c *counting) Poll() (b ports.Batch, more bool, err error) {
 		}
 		return b, false, err
 	}
-	b.Spans = []domain.Span{{From: c.given, To: c.given + n}}
+	b.Spans = []domain.Span{{Run: new(domain.Run), From: c.given, To: c.given + n}}
 	c.given += n
 	c.open = true
 	return b, c.given < c.end || c.closed || c.does(20), nil
@@ -233,7 +233,8 @@ func playViewings(t *testing.T, seed uint64) {
 	for i := range 8 {
 		chance := rand.New(rand.NewPCG(seed, uint64(i)))
 		c := &counting{t: t, chance: chance, kind: kinds[chance.IntN(len(kinds))]}
-		v := w.Viewing(c, time.Duration(chance.IntN(2))*7*time.Millisecond)
+		v := new(Viewing)
+		v.Set(w, c, new(Connection), time.Duration(chance.IntN(2))*7*time.Millisecond)
 		c.waker = v
 		all = append(all, c)
 		c.add(chance.IntN(3)) // before it is opened

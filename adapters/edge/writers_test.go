@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -36,7 +37,7 @@ func (s *played) Poll() (ports.Batch, bool, error) {
 	if s.n == 0 {
 		return ports.Batch{}, false, s.err
 	}
-	b := ports.Batch{Spans: make([]domain.Span, s.n)}
+	b := ports.Batch{Spans: slices.Repeat([]domain.Span{{Run: new(domain.Run)}}, s.n)}
 	s.n = 0
 	return b, false, nil
 }
@@ -82,7 +83,8 @@ func TestViewingIsServedUntilItsStreamEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := NewWriters(slog.New(slog.DiscardHandler))
 		h := &heard{room: 5, slow: make(chan struct{}), over: make(chan error)}
-		v := w.Viewing(h, 10*time.Second)
+		v := new(Viewing)
+		v.Set(w, h, new(Connection), 10*time.Second)
 		s := &played{waker: v, n: 1}
 		v.Begin(s)
 		synctest.Wait()
@@ -130,11 +132,13 @@ func (s *shared) Try(parts [][]byte) (n int, err error) { return len(parts[0]), 
 func (s *shared) Finish([][]byte) error                 { return nil }
 func (s *shared) End(error)                             {}
 func (s *shared) viewing() *Viewing {
-	return NewWriters(slog.New(slog.DiscardHandler)).Viewing(s, time.Minute)
+	v := new(Viewing)
+	v.Set(NewWriters(slog.New(slog.DiscardHandler)), s, new(Connection), time.Minute)
+	return v
 }
 
 func newShared() *shared {
-	return &shared{batch: ports.Batch{Spans: make([]domain.Span, 1)}, frame: make([]byte, 100)}
+	return &shared{batch: ports.Batch{Spans: []domain.Span{{Run: new(domain.Run), To: 3}}}, frame: make([]byte, 100)}
 }
 
 func TestServingAllocatesNothing(t *testing.T) {
@@ -145,6 +149,9 @@ func TestServingAllocatesNothing(t *testing.T) {
 	now := time.Now()
 	if n := testing.AllocsPerRun(100, func() { v.serve(&p, now) }); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+	if messages, bytes := v.conn.take(); messages != 101*3 || bytes != 101*100 { // once more to warm up
+		t.Errorf("%d messages and %d bytes are counted", messages, bytes)
 	}
 }
 

@@ -82,6 +82,8 @@ func (w *injection) Reject(ctx context.Context, id string, reason error) (uint64
 	return n, err
 }
 
+func (w *injection) Send() { w.next.Send() }
+
 func (w *injection) Flush(ctx context.Context) error { return w.next.Flush(ctx) }
 
 func (w *injection) begin(n uint64) {

@@ -78,6 +78,8 @@ func (f *fakeInjector) Reject(context.Context, string, error) (uint64, error) {
 	return f.last, nil
 }
 
+func (f *fakeInjector) Send() {}
+
 func (f *fakeInjector) Flush(context.Context) error { return nil }
 
 func TestInjections(t *testing.T) {

@@ -73,6 +73,7 @@ func (s Services) trade(ctx context.Context) {
 	injection := s.Injector.Open(ctx, func([]ports.Outcome) {})
 	put := func(topic domain.Topic, m *domain.Message) {
 		_, _ = injection.Put(ctx, topic, m, "")
+		injection.Send()
 	}
 	m := newMarket(rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
 	for _, price := range m.open() {

@@ -58,7 +58,7 @@ func welcome(w io.Writer, a *app.App, cfg app.Config, demo bool) {
 	}
 	if demo {
 		fmt.Fprintf(w, `
-The demo fills the topics prices and orders. Look at them in the console, or in another terminal:
+The demo fills the topics prices and orders. Open the console in a browser, it says what to try, or see prices in another terminal:
   curl -N %s/v1/topics/prices/events
 
 `, a.URL())

@@ -79,11 +79,13 @@ func newService(t testing.TB, p ports.Publisher, change func(*inject.Config)) *i
 
 func message(payload string) *domain.Message { return &domain.Message{Payload: []byte(payload)} }
 
+// put puts a message, and sends it.
 func put(t testing.TB, i ports.Injection, topic domain.Topic, m *domain.Message) uint64 {
 	t.Helper()
 	n, err := i.Put(t.Context(), topic, m, "")
 	if err != nil {
 		t.Fatalf("put: %v", err)
 	}
+	i.Send()
 	return n
 }

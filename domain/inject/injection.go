@@ -23,6 +23,7 @@ type injection struct {
 	bytes      int        // what they hold
 	waiting    bool       // somebody waits for changed
 	lanes      map[domain.Topic]*lane
+	resting    []*lane  // those whose first batch gathers until it is sent
 	open       []*batch // batches with messages that have no outcome, in no order
 	ticking    bool     // timer runs
 
@@ -90,6 +91,7 @@ func (i *injection) acquire(ctx context.Context, size int) error {
 			i.bytes += size
 			return nil
 		}
+		i.send()
 		i.wait(ctx, i.ended, i.service.draining)
 	}
 }
@@ -131,10 +133,18 @@ func (i *injection) wait(ctx context.Context, ended, draining <-chan struct{}) {
 	i.waiting = false
 }
 
+// Send implements ports.Injection.
+func (i *injection) Send() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.send()
+}
+
 // Flush implements ports.Injection. After the end of the connection it returns when everything is with the broker.
 func (i *injection) Flush(ctx context.Context) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	i.send()
 	for i.unanswered > 0 {
 		if err := gone(ctx); err != nil {
 			return err

@@ -7,7 +7,7 @@ import (
 	"culvert/ports"
 )
 
-// lane is the way of one connection's messages to one topic: while a batch is being handed over, the next one gathers. It is
+// lane is the way of one connection's messages to one topic: while a batch is being handed over, the next one gathers, as the first one does until it is sent. It is
 // there as long as there is something to hand over.
 type lane struct {
 	topic   domain.Topic
@@ -15,6 +15,9 @@ type lane struct {
 	current *batch             // is being handed over
 	abandon context.CancelFunc // ends the context of the Publish that runs
 }
+
+// enough is how many messages of a topic no longer wait for more to come: what hands them over is then at work while more are read.
+const enough = 64
 
 // enqueue adds a message to the next batch of topic. The caller holds mu.
 func (i *injection) enqueue(topic domain.Topic, m *domain.Message, e entry) {
@@ -25,13 +28,25 @@ func (i *injection) enqueue(topic domain.Topic, m *domain.Message, e entry) {
 			i.lanes = make(map[domain.Topic]*lane, 1)
 		}
 		i.lanes[topic] = l
-		go i.pump(l)
+		i.resting = append(i.resting, l)
 	}
 	if l.next == nil {
 		l.next = i.service.batches.Get().(*batch)
 		i.open = append(i.open, l.next)
 	}
 	l.next.add(m, e)
+	if len(i.resting) > 0 && len(l.next.entries) >= enough {
+		i.send()
+	}
+}
+
+// send lets the first batches go that have gathered. The caller holds mu.
+func (i *injection) send() {
+	for _, l := range i.resting {
+		go i.pump(l)
+	}
+	clear(i.resting)
+	i.resting = i.resting[:0]
 }
 
 // pump hands over batch after batch, each when the one before was taken, and ends when there is none. The next message of the topic

@@ -96,10 +96,14 @@ func TestEachMessageHasOneOutcomeAndKeysKeepTheirOrder(t *testing.T) {
 				}
 				name := string(topic) + "/" + key
 				want[name] = append(want[name], n)
+				if rand.IntN(3) == 0 {
+					i.Send()
+				}
 				mu.Lock()
 				most = max(most, n+1-told)
 				mu.Unlock()
 			}
+			i.Send()
 			if err := s.Drain(context.Background()); err != nil {
 				t.Fatal(err)
 			}

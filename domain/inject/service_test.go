@@ -3,6 +3,7 @@ package inject_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -114,6 +115,76 @@ func TestWhatArrivesMeanwhileIsTheNextBatch(t *testing.T) {
 		settle(t, s)
 		if !slices.Equal(sizes, []int{1, 3}) {
 			t.Errorf("batches of %v, want [1 3]", sizes)
+		}
+	})
+}
+
+func TestWhatIsPutGathersUntilItIsSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		got := map[domain.Topic][]int{}
+		var mu sync.Mutex
+		s := newService(t, publisherFunc(func(ctx context.Context, topic domain.Topic, batch []*domain.Message, done func(int, domain.Ack, error)) {
+			mu.Lock()
+			defer mu.Unlock()
+			got[topic] = append(got[topic], len(batch))
+			confirm(ctx, topic, batch, done)
+		}), func(c *inject.Config) { c.Window = 5 })
+		i := s.Open(t.Context(), func([]ports.Outcome) {})
+		gather := func(topic domain.Topic, n int) {
+			t.Helper()
+			for range n {
+				if _, err := i.Put(t.Context(), topic, message("x"), ""); err != nil {
+					t.Fatal(err)
+				}
+			}
+			synctest.Wait()
+		}
+		gather("orders", 3)
+		gather("prices", 2)
+		if len(got) != 0 {
+			t.Errorf("handed over before it was sent: %v", got)
+		}
+		i.Send()
+		synctest.Wait()
+		gather("orders", 6) // one more than there is room for
+		if want := (map[domain.Topic][]int{"orders": {3, 5}, "prices": {2}}); !maps.EqualFunc(got, want, slices.Equal) {
+			t.Errorf("batches %v, want %v: what waits for room is sent", got, want)
+		}
+		if err := i.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if want := []int{3, 5, 1}; !slices.Equal(got["orders"], want) {
+			t.Errorf("batches of orders %v, want %v: a flush sends", got["orders"], want)
+		}
+		settle(t, s)
+	})
+}
+
+// Who floods would else be read and handed over by turns.
+func TestManyThatGatherAreHandedOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var sizes []int
+		s := newService(t, publisherFunc(func(ctx context.Context, topic domain.Topic, batch []*domain.Message, done func(int, domain.Ack, error)) {
+			sizes = append(sizes, len(batch))
+			confirm(ctx, topic, batch, done)
+		}), nil)
+		i := s.Open(t.Context(), func([]ports.Outcome) {})
+		for n := range 70 {
+			if _, err := i.Put(t.Context(), "orders", message("x"), ""); err != nil {
+				t.Fatal(err)
+			}
+			if n == 63 {
+				synctest.Wait()
+			}
+		}
+		synctest.Wait()
+		if want := []int{64}; !slices.Equal(sizes, want) {
+			t.Errorf("batches of %v, want %v", sizes, want)
+		}
+		i.Send()
+		settle(t, s)
+		if want := []int{64, 6}; !slices.Equal(sizes, want) {
+			t.Errorf("batches of %v, want %v", sizes, want)
 		}
 	})
 }

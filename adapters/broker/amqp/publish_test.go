@@ -179,6 +179,7 @@ func TestWhatIsPublishedIsThereInOrderWhenItIsConfirmed(t *testing.T) {
 // its first stream forgets that it has streams.
 func TestPublishingOutlivesAnOutage(t *testing.T) {
 	t.Parallel()
+	const patience = 3 * time.Minute // a server may take two to start on a busy machine
 	node := brokers.StartRabbitMQ(t)
 	b, topic := openBroker(t, node.URL(), withoutLog), domain.Topic(brokers.Topic(t))
 	queue := collecting(t, b, server(t, node.URL()), topic, nil)

@@ -80,6 +80,8 @@ func (w *window) Reject(_ context.Context, id string, err error) (uint64, error)
 	return w.n, nil
 }
 
+func (w *window) Send() {}
+
 func (w *window) Flush(context.Context) error { return nil }
 
 // queuesBehind are those of behind.

@@ -20,6 +20,8 @@ type Services struct {
 	Topics ports.Topics
 	Queues ports.QueueAdmin
 	Feeds  ports.Feeds
+	// Connections are those of all servers.
+	Connections *edge.Connections
 }
 
 // Node is what is known of the process as a whole. Its methods may be called from any goroutine.
@@ -53,6 +55,8 @@ func (e *Edge) Register(r *echo.Echo) {
 	r.Match(documents, "/admin/health", edge.Handle(e.plain(func(ctx context.Context) any { return e.Node.Health(ctx) })))
 	r.Match(documents, "/admin/config", edge.Handle(e.plain(func(context.Context) any { return e.Node.Settings() })))
 	r.Match(documents, "/admin/topics", edge.Handle(e.plain(func(ctx context.Context) any { return e.topics(ctx) })))
+	r.Match(documents, "/admin/connections", edge.Handle(e.connections))
+	r.DELETE("/admin/connections/:id", edge.Handle(e.disconnect))
 }
 
 // plain answers with a document that has no parameters.

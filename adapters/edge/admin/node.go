@@ -81,6 +81,8 @@ type ConnectionCount struct {
 type Rates struct {
 	In  float64 `json:"in"`  // messages that brokers confirmed
 	Out float64 `json:"out"` // messages that were given to clients
+	// BytesOut are those that were written to streams and sockets.
+	BytesOut float64 `json:"bytes_out"`
 }
 
 // Setting is one value of the configuration, as it counts.

@@ -32,6 +32,7 @@ func (a asks) Register(e *echo.Echo) {
 type service struct{ taken, rejected int }
 
 func (s *service) Open(context.Context, func([]ports.Outcome)) ports.Injection { return s }
+func (s *service) Send()                                                       {}
 func (s *service) Flush(context.Context) error                                 { return nil }
 
 func (s *service) Put(context.Context, domain.Topic, *domain.Message, string) (uint64, error) {

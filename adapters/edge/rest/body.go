@@ -15,7 +15,7 @@ import (
 // body reads the body of a request, with a deadline for each read. Its errors are domain.Errors, but for io.EOF.
 type body struct {
 	ended    <-chan struct{} // the end of the request
-	draining <-chan struct{} // says that nothing more is wanted; nil where what has begun is read to its end
+	unwanted <-chan struct{} // says that nothing more is wanted; nil where what has begun is read to its end
 	r        io.Reader
 	control  *http.ResponseController
 	patience time.Duration
@@ -33,8 +33,8 @@ func (b *body) Read(p []byte) (int, error) {
 	select {
 	case <-b.ended:
 		return 0, domain.Errorf(domain.Unavailable, "the request has ended")
-	case <-b.draining:
-		return 0, b.drained()
+	case <-b.unwanted:
+		return 0, b.dropped()
 	default:
 	}
 	n, err := b.r.Read(p)
@@ -45,8 +45,8 @@ func (b *body) Read(p []byte) (int, error) {
 		if err := b.control.SetReadDeadline(time.Time{}); err != nil {
 			return n, err
 		}
-	case b.drained() != nil:
-		err = b.drained()
+	case b.dropped() != nil:
+		err = b.dropped()
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		err = domain.Errorf(domain.InvalidRequest, "nothing came of the body for %s", b.patience)
 	default:
@@ -55,11 +55,11 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// drained is nil as long as the body is wanted.
-func (b *body) drained() error {
+// dropped is nil as long as the body is wanted.
+func (b *body) dropped() error {
 	select {
-	case <-b.draining:
-		return domain.Errorf(domain.Unavailable, "this server is shutting down")
+	case <-b.unwanted:
+		return domain.Errorf(domain.Unavailable, "nothing more of this is taken")
 	default:
 		return nil
 	}

@@ -78,7 +78,8 @@ type injection struct {
 	s       *services
 	answer  func([]ports.Outcome)
 	n       uint64
-	pending []ports.Outcome
+	held    []ports.Outcome // until Send
+	pending []ports.Outcome // until Flush
 }
 
 func (i *injection) Put(ctx context.Context, _ domain.Topic, m *domain.Message, id string) (uint64, error) {
@@ -118,10 +119,18 @@ func (i *injection) tell(o ports.Outcome) {
 		i.pending = append([]ports.Outcome{o}, i.pending...)
 		return
 	}
-	i.answer([]ports.Outcome{o})
+	i.held = append(i.held, o)
+}
+
+func (i *injection) Send() {
+	for _, o := range i.held {
+		i.answer([]ports.Outcome{o})
+	}
+	i.held = nil
 }
 
 func (i *injection) Flush(context.Context) error {
+	i.Send()
 	if len(i.pending) > 0 {
 		i.answer(i.pending)
 		clear(i.pending)

@@ -17,6 +17,18 @@ func newLineReader(r io.Reader, most int) *lineReader {
 	return &lineReader{r: bufio.NewReaderSize(r, 32<<10), most: most}
 }
 
+// reading calls before each time that more of the body is waited for.
+type reading struct {
+	io.Reader
+	before func()
+}
+
+// Read implements io.Reader.
+func (r reading) Read(p []byte) (int, error) {
+	r.before()
+	return r.Reader.Read(p)
+}
+
 // next reads one line, without its end, valid until the next call. A line over the limit is skipped to its end and reported as tooLong.
 // The last line needs no end. After it the error is io.EOF; what a body that broke off has left of a line is no line.
 func (l *lineReader) next() (line []byte, tooLong bool, err error) {

@@ -28,6 +28,7 @@ type results struct {
 	timeout time.Duration
 	control *http.ResponseController
 	w       http.ResponseWriter
+	conn    *edge.Connection
 	ended   <-chan struct{} // the end of the request
 	wake    chan struct{}   // there is something to write, or it is over
 	room    chan struct{}   // something was written
@@ -42,13 +43,14 @@ type results struct {
 	failed uint64
 }
 
-func newResults(ctx context.Context, w http.ResponseWriter, mode resultsMode, cfg Config) *results {
+func newResults(ctx context.Context, w http.ResponseWriter, conn *edge.Connection, mode resultsMode, cfg Config) *results {
 	return &results{
 		mode:    mode,
 		most:    cfg.ResultBytes,
 		timeout: cfg.WriteTimeout,
 		control: http.NewResponseController(w),
 		w:       w,
+		conn:    conn,
 		ended:   ctx.Done(),
 		wake:    make(chan struct{}, 1),
 		room:    make(chan struct{}, 1),
@@ -59,6 +61,7 @@ func newResults(ctx context.Context, w http.ResponseWriter, mode resultsMode, cf
 
 // take is the answer of the injection. It blocks while the client leaves too much unread.
 func (r *results) take(some []ports.Outcome) {
+	r.conn.Pass(len(some), 0)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, o := range some {
@@ -138,6 +141,7 @@ func (r *results) write() error {
 			if _, err := r.w.Write(piece[:n]); err != nil {
 				return err
 			}
+			r.conn.Pass(0, n)
 			piece = piece[n:]
 			r.wrote(n)
 		}

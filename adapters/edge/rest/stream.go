@@ -18,11 +18,11 @@ const retry = 2 * time.Second
 
 // stream takes the body as NDJSON, a pub a line, and answers with the outcomes, a line each, while the body is still coming.
 func (e *Edge) stream(w http.ResponseWriter, r *http.Request, at place, mode resultsMode) error {
-	release, err := edge.Admit(r.Context())
+	conn, err := edge.Connect(r, edge.ProtocolPostNDJSON)
 	if err != nil {
 		return err
 	}
-	defer release()
+	defer conn.Leave()
 	// net/http ends the request's context at the first read that fails, be it only late; the client is still told how the lines
 	// before it fared. That it is gone shows in reads and writes.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
@@ -31,20 +31,25 @@ func (e *Edge) stream(w http.ResponseWriter, r *http.Request, at place, mode res
 		return err
 	}
 	body := newBody(ctx, w, r, e.cfg.IdleTimeout)
-	body.draining = e.draining
+	feed := &inflow{topic: at.topic, over: make(chan struct{})}
+	body.unwanted = feed.over
 	defer edge.BoundUnread(w, r)
 	finished := make(chan struct{})
 	defer close(finished)
-	// It ends with the stream, which it ends when the server drains.
+	// It ends with the stream, which it ends when the server drains or an operator wants it.
 	go func() {
 		select {
 		case <-e.draining:
-			body.stop()
+			feed.end(edge.GoingAway())
+		case <-feed.over:
 		case <-finished:
+			return
 		}
+		body.stop()
 	}()
-	lines := newLineReader(begin(w, r, body), edge.MaxPubBytes(e.limits))
-	results := newResults(ctx, edge.Inner(w), mode, e.cfg)
+	conn.Hold(feed)
+	opened := begin(w, r, body)
+	results := newResults(ctx, edge.Inner(w), conn, mode, e.cfg)
 	written := make(chan struct{})
 	// It ends when the results are finished, or at the first write that fails, which ends the reading too.
 	go func() {
@@ -55,7 +60,8 @@ func (e *Edge) stream(w http.ResponseWriter, r *http.Request, at place, mode res
 		}
 	}()
 	injection := e.injector.Open(ctx, results.take)
-	refused, last := e.putAll(ctx, injection, at, lines)
+	lines := newLineReader(reading{opened, injection.Send}, edge.MaxPubBytes(e.limits))
+	refused, last := e.putAll(ctx, injection, at, lines, feed)
 	if injection.Flush(ctx) == nil {
 		results.finish(refused, last)
 	} else {
@@ -68,7 +74,7 @@ func (e *Edge) stream(w http.ResponseWriter, r *http.Request, at place, mode res
 
 // putAll puts line after line until the body ends. Where it ends otherwise, last is what the client is to be told of it, after the
 // outcome of the line that was refused, if there was one.
-func (e *Edge) putAll(ctx context.Context, injection ports.Injection, at place, lines *lineReader) (refused []ports.Outcome, last []byte) {
+func (e *Edge) putAll(ctx context.Context, injection ports.Injection, at place, lines *lineReader, feed *inflow) (refused []ports.Outcome, last []byte) {
 	var o edge.Object
 	for {
 		line, tooLong, err := lines.next()
@@ -76,7 +82,7 @@ func (e *Edge) putAll(ctx context.Context, injection ports.Injection, at place, 
 		case errors.Is(err, io.EOF):
 			return nil, nil
 		case domain.CodeOf(err) == domain.Unavailable:
-			return nil, e.goodbye()
+			return nil, e.goodbye(feed.why())
 		case err != nil:
 			return []ports.Outcome{{Err: err}}, nil
 		case !tooLong && len(bytes.TrimSpace(line)) == 0:
@@ -89,14 +95,13 @@ func (e *Edge) putAll(ctx context.Context, injection ports.Injection, at place, 
 			id, err = put(ctx, injection, at, &o, line)
 		}
 		if err != nil {
-			return []ports.Outcome{{ID: id, Err: err}}, e.goodbye()
+			return []ports.Outcome{{ID: id, Err: err}}, e.goodbye(feed.why())
 		}
 	}
 }
 
-// goodbye is the last line to a client whose stream ends because the server does.
-func (e *Edge) goodbye() []byte {
-	bye := &domain.Bye{Reason: domain.ByeShutdown, Reconnect: true}
+// goodbye is the last line to a client whose stream ends before its body does.
+func (e *Edge) goodbye(bye *domain.Bye) []byte {
 	return append(edge.AppendByeBody([]byte(`{"op":"bye",`), bye, edge.RetryOf(bye, retry, e.cfg.Drain), ""), '\n')
 }
 

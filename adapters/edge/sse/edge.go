@@ -104,7 +104,7 @@ func (e *Edge) enter(s *showing) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.drained != nil {
-		return &domain.Bye{Reason: domain.ByeShutdown, Reconnect: true}
+		return edge.GoingAway()
 	}
 	e.showings[s] = struct{}{}
 	return nil

@@ -53,11 +53,11 @@ func (e *Edge) serve(w http.ResponseWriter, r *http.Request, join ports.Join, ac
 	// The membership lives as long as this call: leases go to others as soon as a write fails.
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	release, err := edge.Admit(ctx)
+	conn, err := edge.Connect(r, wire.protocol())
 	if err != nil {
 		return e.refuse(w, wire, err, strict, domain.Cursor{})
 	}
-	defer release()
+	defer conn.Leave()
 	member, err := e.queues.Join(ctx, join)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -76,16 +76,21 @@ func (e *Edge) serve(w http.ResponseWriter, r *http.Request, join ports.Join, ac
 	if err := c.send(opening); err != nil {
 		return nil // the client is gone
 	}
+	conn.Pass(0, len(opening))
 	written := func(string) {}
 	if ack == edge.AckAuto {
 		written = func(receipt string) { member.DoneUpTo(receipt) }
 	}
+	// Who is rotated is asked for no more, but is a member until what it has been given is written, and settled.
+	asking, leave := context.WithCancelCause(ctx)
+	defer leave(nil)
+	conn.Hold(&membership{join, leave})
 	for {
-		events, err := member.Next(ctx, math.MaxInt)
+		events, err := member.Next(asking, math.MaxInt)
 		if err != nil {
 			return e.end(ctx, c, wire, err)
 		}
-		if err := c.give(events, wire, written); err != nil {
+		if err := c.give(events, wire, conn, written); err != nil {
 			return nil // the client is gone or does not read; what it has not settled goes to others
 		}
 	}
@@ -93,17 +98,20 @@ func (e *Edge) serve(w http.ResponseWriter, r *http.Request, join ports.Join, ac
 
 // give writes events, or what breaks the silence where there are none. Many are written piece by piece: written is told the last receipt of each, so that leases do not end while
 // messages after theirs are on their way to a slow client.
-func (c *connection) give(events []domain.Event, wire wire, written func(upto string)) error {
+func (c *connection) give(events []domain.Event, wire wire, conn *edge.Connection, written func(upto string)) error {
 	buf := c.buffer()
 	defer c.release(buf)
 	if len(events) == 0 {
-		return c.send(wire.silence(*buf, "", nil))
+		*buf = wire.silence(*buf, "", nil)
+		conn.Pass(0, len(*buf))
+		return c.send(*buf)
 	}
-	upto := ""
+	upto, messages := "", 0
 	for i, event := range events {
 		*buf = wire.append(*buf, event)
 		if event.Receipt != "" {
 			upto = event.Receipt
+			messages++
 		}
 		if last := i == len(events)-1; !last && len(*buf) < coalesceBytes {
 			continue
@@ -111,10 +119,25 @@ func (c *connection) give(events []domain.Event, wire wire, written func(upto st
 		if err := c.send(*buf); err != nil {
 			return err
 		}
-		*buf = (*buf)[:0]
+		conn.Pass(messages, len(*buf))
+		*buf, messages = (*buf)[:0], 0
 		if upto != "" {
 			written(upto)
 		}
 	}
 	return nil
 }
+
+// membership is a member's part in a queue as operators see it. It implements edge.Holder.
+type membership struct {
+	join  ports.Join
+	leave context.CancelCauseFunc
+}
+
+// Uses implements edge.Holder.
+func (m *membership) Uses() []edge.Use {
+	return []edge.Use{{Topic: domain.Pattern(m.join.Topic), Queue: m.join.Queue, Mode: edge.ModeJoin}}
+}
+
+// Rotate implements edge.Holder.
+func (m *membership) Rotate() { m.leave(edge.Rotation()) }

@@ -5,25 +5,32 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 
 	"culvert/adapters/edge"
 	"culvert/domain"
 	"culvert/ports"
 )
 
-// showing is a view on its way to one client. It implements edge.Outlet.
+// showing is a view on its way to one client. It implements edge.Outlet, and edge.Holder.
 type showing struct {
+	// What each delivery needs lies together.
+	viewing edge.Viewing
+	format  *domain.Format // of events that all see alike; nil where the wire's look is its own
+	way     way            // nil until the answer begins; guarded by the edge's mu until the showing is begun
+	direct  edge.Direct    // the way, where the connection could be taken over
+	failed  bool           // a write has failed: nothing more reaches the client
+
 	edge    *Edge
 	wire    wire
 	stream  ports.Stream
-	format  *domain.Format          // of events that all see alike; nil where the wire's look is its own
-	chunked bool                    // what is written are chunks, which net/http does not make
-	end     context.CancelCauseFunc // ends the stream
-	release func()                  // gives the place back
-	way     way                     // nil until the answer begins; guarded by the edge's mu until the showing is begun
-	failed  bool                    // a write has failed: nothing more reaches the client
-	begun   bool                    // the writers have it, and End is called when it is over
-	ended   chan struct{}           // closed when it is over; nil where nobody waits for that
+	queue   domain.Queue            // what is peeked into; empty: none
+	end     context.CancelCauseFunc // ends the stream, and wakes its viewing
+	conn    *edge.Connection
+	ended   chan struct{} // closed when it is over; nil where nobody waits for that
+	chunked bool          // what is written are chunks, which net/http does not make
+	begun   bool          // the writers have it, and End is called when it is over
+	rotated atomic.Bool   // the end is a rotation
 }
 
 // way is how bytes get to a client: over a connection of their own, or through net/http. Try and Finish are as edge.Outlet says.
@@ -36,12 +43,12 @@ type way interface {
 	Cut()
 }
 
-// open begins the answer to r with body. gone is as for edge.TakeOver; where the connection stays with net/http, it ends with r's context, and the showing is waited for.
-func (s *showing) open(w http.ResponseWriter, r *http.Request, gone context.CancelCauseFunc, body []byte) error {
-	if direct := edge.TakeOver(w, r, s.edge.cfg.WriteTimeout, gone); direct != nil {
-		s.edge.onWay(s, direct)
-		s.choose(direct.Chunked)
-		return direct.Open(head(w.Header(), s.wire.contentType()), s.framed(body, 0))
+// open begins the answer to r with body. Where the connection stays with net/http, it ends with r's context, and the showing is waited for.
+func (s *showing) open(w http.ResponseWriter, r *http.Request, body []byte) error {
+	if s.direct.TakeOver(w, r, s.edge.cfg.WriteTimeout, s.end) {
+		s.edge.onWay(s, &s.direct)
+		s.choose(s.direct.Chunked)
+		return s.direct.Open(head(w.Header(), s.wire.contentType()), s.framed(body, 0))
 	}
 	s.choose(false)
 	s.ended = make(chan struct{})
@@ -116,7 +123,7 @@ func (s *showing) Finish(rest [][]byte) error {
 // End implements edge.Outlet: the client is told why its stream has ended, if it still hears that.
 func (s *showing) End(err error) {
 	defer s.leave()
-	bye := parting(err, errors.Is(err, context.Canceled)) // as the stream says that its context has ended
+	bye := s.parting(err)
 	if s.failed || bye == nil {
 		return
 	}
@@ -131,8 +138,27 @@ func (s *showing) End(err error) {
 	if s.chunked {
 		farewell = append(farewell, edge.LastChunk...)
 	}
+	s.conn.Pass(0, len(farewell))
 	// A client that is gone by now needs no farewell.
 	_ = s.way.Finish([][]byte{farewell})
+}
+
+// parting is what to say at the end of the stream with err; nil where the client is gone.
+func (s *showing) parting(err error) *domain.Bye {
+	canceled := errors.Is(err, context.Canceled) // as the stream says that its context has ended
+	if canceled && s.rotated.Load() {
+		return edge.Rotation()
+	}
+	return parting(err, canceled)
+}
+
+// Uses implements edge.Holder.
+func (s *showing) Uses() []edge.Use { return edge.UsesOf(s.stream, s.queue) }
+
+// Rotate implements edge.Holder.
+func (s *showing) Rotate() {
+	s.rotated.Store(true)
+	s.end(edge.Rotation())
 }
 
 // leave gives back all that the showing holds. Only then those go on who wait for it.
@@ -141,7 +167,7 @@ func (s *showing) leave() {
 		s.way.Close()
 	}
 	s.end(nil)
-	s.release()
+	s.conn.Leave()
 	s.edge.leave(s)
 	if s.ended != nil {
 		close(s.ended)

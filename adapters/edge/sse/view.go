@@ -47,25 +47,26 @@ func (e *Edge) view(w http.ResponseWriter, r *http.Request, p *edge.Params, topi
 
 // show opens the view and begins the answer; the writers go on with it. It returns when they do, or, where the connection stays with net/http, when it is over.
 func (e *Edge) show(w http.ResponseWriter, r *http.Request, view edge.View, wire wire, strict bool, now time.Time) error {
-	release, err := edge.Admit(r.Context())
+	conn, err := edge.Connect(r, wire.protocol())
 	if err != nil {
 		return e.refuse(w, wire, err, strict, view.Place(now))
 	}
 	// The view lives as long as its connection, which may be longer than the request.
 	life, end := context.WithCancelCause(edge.Lasting(r.Context()))
-	s := &showing{edge: e, wire: wire, end: end, release: release}
+	s := &showing{edge: e, wire: wire, queue: view.Queue, conn: conn}
 	defer func() {
 		if !s.begun {
 			s.leave()
 		}
 	}()
-	v := e.writers.Viewing(s, e.cfg.Heartbeat)
-	gone := func(cause error) {
+	v := &s.viewing
+	v.Set(e.writers, s, conn, e.cfg.Heartbeat)
+	s.end = func(cause error) {
 		end(cause)
 		v.Wake()
 	}
 	with := r.Context()
-	part := context.AfterFunc(with, func() { gone(context.Cause(with)) })
+	part := context.AfterFunc(with, func() { s.end(context.Cause(with)) })
 	view.Waker = v
 	if s.stream, err = view.Open(life, e.viewer, e.queues); err == nil {
 		err = e.enter(s)
@@ -80,10 +81,12 @@ func (e *Edge) show(w http.ResponseWriter, r *http.Request, view edge.View, wire
 	opening := wire.control(nil, "ready", e.cfg.Retry, ready.Cursor.String(), func(dst []byte, cursor string) []byte {
 		return edge.AppendReadyBody(dst, ready, view.Queue, cursor, e.cfg.Heartbeat)
 	})
-	if err := s.open(w, r, gone, opening); err != nil {
+	if err := s.open(w, r, opening); err != nil {
 		return nil // the client is gone
 	}
 	s.begun = true
+	conn.Pass(0, len(opening))
+	conn.Hold(s)
 	if s.ended == nil {
 		part()
 		v.Begin(s.stream)

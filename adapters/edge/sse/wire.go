@@ -12,6 +12,7 @@ import (
 type wire interface {
 	// contentType is the media type of the whole.
 	contentType() string
+	protocol() edge.Protocol
 	// look is that of events, the same for all streams that look the same; nil where the stream has a look of its own, which append gives.
 	look() *look
 	append(dst []byte, e domain.Event) []byte
@@ -41,8 +42,9 @@ type eventStream struct {
 	shared *look
 }
 
-func (eventStream) contentType() string { return typeSSE }
-func (s eventStream) look() *look       { return s.shared }
+func (eventStream) contentType() string     { return typeSSE }
+func (eventStream) protocol() edge.Protocol { return edge.ProtocolSSE }
+func (s eventStream) look() *look           { return s.shared }
 
 func (eventStream) control(dst []byte, op string, retry time.Duration, cursor string, body func([]byte, string) []byte) []byte {
 	if retry > 0 {
@@ -69,8 +71,9 @@ type lines struct {
 	shared *look
 }
 
-func (lines) contentType() string { return typeNDJSON }
-func (l lines) look() *look       { return l.shared }
+func (lines) contentType() string     { return typeNDJSON }
+func (lines) protocol() edge.Protocol { return edge.ProtocolNDJSON }
+func (l lines) look() *look           { return l.shared }
 
 func (lines) append(dst []byte, e domain.Event) []byte { return appendLine(dst, e) }
 

@@ -23,7 +23,7 @@ type conversation struct {
 
 	mu   sync.Mutex // guards what follows
 	subs map[string]*subscription
-	over bool // no sub begins any more
+	over *domain.Bye // why no sub begins any more; nil while any may
 }
 
 // openConversation makes the dialect of s. params are those of its URL.
@@ -38,7 +38,7 @@ func (c *conversation) start(context.Context) {}
 // farewell implements dialect: each sub says bye, and then the socket does.
 func (c *conversation) farewell(b *domain.Bye) (code int, reason string, last []byte) {
 	c.mu.Lock()
-	c.over = true
+	c.over = b
 	live := slices.Collect(maps.Values(c.subs))
 	for _, s := range live {
 		s.leaving = true
@@ -47,7 +47,7 @@ func (c *conversation) farewell(b *domain.Bye) (code int, reason string, last []
 	for _, s := range live {
 		s.cancel(b)
 	}
-	code, reason = closeFor(errGoingAway())
+	code, reason = closeForAll(b)
 	return code, reason, appendFrame(nil, opText, edge.AppendByeBody([]byte(`{"op":"bye",`), b, edge.RetryOf(b, c.edge.cfg.Retry, c.edge.cfg.Drain), ""))
 }
 
@@ -101,6 +101,7 @@ func (c *conversation) hear(ctx context.Context, text bool, message []byte) {
 func (c *conversation) frame(ctx context.Context, text []byte) {
 	o := &c.object
 	if err := o.Parse(text); err != nil {
+		c.send()
 		if !isObject(text) {
 			c.refuse(ctx, err, nil)
 			return
@@ -114,6 +115,7 @@ func (c *conversation) frame(ctx context.Context, text []byte) {
 		c.pub(ctx, o)
 		return
 	}
+	c.send() // what follows may wait for the client
 	id, idErr := edge.DecodeID(o)
 	if err == nil {
 		err = idErr
@@ -166,6 +168,7 @@ func (c *conversation) pub(ctx context.Context, o *edge.Object) {
 
 // answers tells what became of injected messages. It blocks while the client does not read; the window fills meanwhile.
 func (c *conversation) answers(ctx context.Context, outcomes []ports.Outcome) {
+	c.socket.conn.Pass(len(outcomes), 0)
 	c.socket.reportFirst(ctx, outcomes)
 	p := newParcel(c.lines, &c.edge.buffers)
 	defer p.release()

@@ -160,6 +160,23 @@ func errGoingAway() error {
 	return domain.Errorf(domain.Unavailable, "this node is shutting down; come back, another one may answer")
 }
 
-func goingAway() *domain.Bye {
-	return &domain.Bye{Reason: domain.ByeShutdown, Reconnect: true}
+// errParting is why nothing begins on a socket that ends for cause.
+func errParting(cause error) error {
+	if rotates(cause) {
+		return domain.Errorf(domain.Unavailable, "this connection is closing; come back on another one")
+	}
+	return errGoingAway()
+}
+
+// closeForAll is the close code and the reason for a socket that ends with b as a whole.
+func closeForAll(b *domain.Bye) (int, string) {
+	if rotates(b) {
+		return closeForBye(b)
+	}
+	return closeFor(errGoingAway())
+}
+
+func rotates(cause error) bool {
+	var bye *domain.Bye
+	return errors.As(cause, &bye) && bye.Reason == domain.ByeRotate
 }

@@ -57,9 +57,13 @@ func (e *Edge) prepare(ctx context.Context, s *socket, r *http.Request, names []
 	stop := context.AfterFunc(r.Context(), func() { s.cancel(context.Cause(r.Context())) })
 	agreed, err := negotiate(r, spokenAt(names)...)
 	if err == nil {
-		var free func()
-		if free, err = edge.Admit(ctx); err == nil {
-			s.free = free
+		protocol := edge.ProtocolWSRaw
+		if agreed.spoken == protocolJSON {
+			protocol = edge.ProtocolWSJSON
+		}
+		var conn *edge.Connection
+		if conn, err = edge.Connect(r, protocol); err == nil {
+			s.conn = conn
 			err = e.open(ctx, s, r, names, agreed.spoken)
 		}
 	}

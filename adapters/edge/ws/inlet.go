@@ -24,6 +24,13 @@ func (i *inlet) window(s *socket, d answerer) ports.Injection {
 	return i.injection
 }
 
+// send implements dialect.
+func (i *inlet) send() {
+	if i.injection != nil {
+		i.injection.Send()
+	}
+}
+
 // flush implements dialect.
 func (i *inlet) flush(ctx context.Context) {
 	if i.injection != nil {

@@ -29,6 +29,7 @@ func (w *wire) Read(p []byte) (int, error) {
 	if len(w.left) > 0 {
 		return w.intake.take(p), nil
 	}
+	w.socket.heard()
 	// A deadline is set anew when an eighth of it has gone, since setting it costs more than looking at the clock.
 	if now, wait := time.Now(), w.cfg().PongWait; w.until.Sub(now) < wait-wait/8 {
 		w.until = now.Add(wait)

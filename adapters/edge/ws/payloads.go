@@ -31,7 +31,7 @@ func (d *raw) render(p *edge.Parts, batch ports.Batch) error {
 			return &hole{gap}
 		}
 		// Raw frames hold no cursor, so those of a viewer with a vector of its own are the same as everybody's.
-		p.Share(span.Run.Frames(d.socket.edge.frames).Between(span.From, span.To))
+		p.Share(span.Run.Frames(d.frames).Between(span.From, span.To))
 	}
 	return nil
 }
@@ -83,6 +83,7 @@ func (d *raw) give(ctx context.Context, events []domain.Event) (gap *domain.Gap,
 			}
 		}
 		if len(receipts) > 0 {
+			d.socket.conn.Pass(len(receipts), 0)
 			d.member.Done(receipts...)
 		}
 		frames, receipts = frames[:0], receipts[:0]
@@ -152,6 +153,8 @@ func closeForBye(b *domain.Bye) (int, string) {
 		detail = "the broker cannot be reached"
 	case domain.ByeOverload:
 		detail = "this node has no room"
+	case domain.ByeRotate:
+		detail = "the connection is old; come back on another one"
 	}
 	return edge.CloseCodeOfBye(b.Reason), string(b.Reason) + ": " + detail
 }

@@ -18,9 +18,10 @@ type broker struct {
 	join   func(j ports.Join) (*member, error)
 	peek   func(ctx context.Context, topic domain.Topic, queue domain.Queue) (domain.Start, error)
 
-	mu  sync.Mutex
-	put []*domain.Message
-	on  []domain.Topic
+	mu   sync.Mutex
+	put  []*domain.Message
+	on   []domain.Topic
+	sent int // how many of them
 }
 
 func (b *broker) taken() []*domain.Message {
@@ -43,6 +44,7 @@ func (b *broker) Open(ctx context.Context, answer func([]ports.Outcome)) ports.I
 type injection struct {
 	broker   *broker
 	n        uint64
+	held     []ports.Outcome // until Send; guarded by the broker's mu
 	slots    chan struct{}
 	outcomes chan ports.Outcome
 	done     chan struct{}
@@ -72,6 +74,9 @@ func (i *injection) run(ctx context.Context, answer func([]ports.Outcome)) {
 }
 
 func (i *injection) add(ctx context.Context, o ports.Outcome) (uint64, error) {
+	if len(i.slots) == cap(i.slots) {
+		i.Send()
+	}
 	select {
 	case i.slots <- struct{}{}:
 	case <-ctx.Done():
@@ -79,8 +84,21 @@ func (i *injection) add(ctx context.Context, o ports.Outcome) (uint64, error) {
 	}
 	i.n++
 	o.N = i.n
-	i.outcomes <- o
+	i.broker.mu.Lock()
+	defer i.broker.mu.Unlock()
+	i.held = append(i.held, o)
 	return i.n, nil
+}
+
+// Send implements ports.Injection.
+func (i *injection) Send() {
+	i.broker.mu.Lock()
+	defer i.broker.mu.Unlock()
+	for _, o := range i.held {
+		i.outcomes <- o
+	}
+	i.broker.sent += len(i.held)
+	i.held = nil
 }
 
 // Put implements ports.Injection.
@@ -105,6 +123,7 @@ func (i *injection) Reject(ctx context.Context, id string, err error) (uint64, e
 
 // Flush implements ports.Injection.
 func (i *injection) Flush(ctx context.Context) error {
+	i.Send()
 	for len(i.slots) > 0 {
 		select {
 		case <-i.done:

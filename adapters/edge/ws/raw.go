@@ -17,7 +17,9 @@ import (
 type raw struct {
 	inlet
 	socket    *socket
+	frames    *domain.Format // of what is viewed
 	topic     domain.Topic
+	queue     domain.Queue // that is joined or peeked into; empty: none
 	key       []byte       // of all that the client injects; nil: none
 	writes    bool         // it may inject
 	tells     bool         // confirmations are told, too
@@ -29,7 +31,7 @@ type raw struct {
 
 // openRaw makes the dialect of s, and opens the view or the membership that params, those of its URL, ask for. h is the head of the handshake.
 func openRaw(ctx context.Context, s *socket, at place, h http.Header, params *edge.Params) (dialect, error) {
-	d := &raw{socket: s, topic: at.topic, key: at.fixed.Key}
+	d := &raw{socket: s, frames: s.edge.frames, topic: at.topic, queue: at.queue, key: at.fixed.Key}
 	if at.queue != "" {
 		return d, d.openQueue(ctx, at, h, params)
 	}
@@ -64,7 +66,7 @@ func (d *raw) openView(ctx context.Context, h http.Header, params *edge.Params) 
 	}
 	view.Client, d.conflated = edge.Client(ctx), view.Overflow == ports.OverflowLatest
 	d.way = d.socket.newWay(0, d.render, d.shown)
-	view.Waker = d.way.viewing
+	view.Waker = &d.way.viewing
 	var err error
 	d.stream, err = view.Open(ctx, d.socket.edge.viewer, d.socket.edge.queues)
 	return err
@@ -121,7 +123,7 @@ func (d *raw) start(ctx context.Context) {
 // the same time.
 func (d *raw) farewell(b *domain.Bye) (code int, reason string, last []byte) {
 	if d.stream == nil && d.member == nil {
-		code, reason = closeFor(errGoingAway())
+		code, reason = closeForAll(b)
 	} else {
 		code, reason = closeForBye(b)
 	}
@@ -156,6 +158,7 @@ func fitted(p []byte) []byte {
 
 // answers tells what became of injected messages. It blocks while the client does not read; the window fills meanwhile.
 func (d *raw) answers(ctx context.Context, outcomes []ports.Outcome) {
+	d.socket.conn.Pass(len(outcomes), 0)
 	d.socket.reportFirst(ctx, outcomes)
 	held := d.socket.edge.buffers.Get().(*[]byte)
 	frames := *held

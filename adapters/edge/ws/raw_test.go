@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"io"
 	"strings"
 	"testing"
 
@@ -127,4 +128,32 @@ func TestRawJoin(t *testing.T) {
 			t.Errorf("what was not sent was settled: %s", <-m.calls)
 		}
 	})
+}
+
+// What a client sends at once, with the end of its socket behind it, gathers, and nothing more is waited for.
+func TestWhatComesWithTheEndIsSent(t *testing.T) {
+	for name, end := range map[string]string{
+		"a close":                "\x88\x80\x00\x00\x00\x00",
+		"what is no frame":       "\xff\x80\x00\x00\x00\x00",
+		"the end of the network": "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := &broker{}
+			h := serve(t, b)
+			conn, _ := h.bareHandshake(t, "/v1/topics/orders/ws?mode=inject")
+			if _, err := io.WriteString(conn, "\x82\x81\x00\x00\x00\x00a\x82\x81\x00\x00\x00\x00b"+end); err != nil {
+				t.Fatal(err)
+			}
+			if end != "" {
+				_, _ = io.Copy(io.Discard, conn)
+			}
+			conn.Close()
+			h.wantGone(t)
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			if len(b.put) != 2 || b.sent != 2 {
+				t.Errorf("%d messages were put and %d sent, want 2", len(b.put), b.sent)
+			}
+		})
+	}
 }

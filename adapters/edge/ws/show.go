@@ -14,7 +14,7 @@ func (s *subscription) show(ctx, life context.Context) error {
 	c := s.conversation
 	var stream ports.Stream
 	way := c.socket.newWay(c.edge.cfg.Heartbeat, s.render, func(err error) { s.shown(ctx, life, stream, err) })
-	s.view.Waker = way.viewing
+	s.view.Waker = &way.viewing
 	stream, err := s.begin(ctx, life)
 	if err != nil {
 		return err
@@ -29,6 +29,7 @@ func (s *subscription) begin(ctx, life context.Context) (ports.Stream, error) {
 	if err != nil {
 		return nil, &errRefused{err}
 	}
+	s.opened(stream)
 	ready := stream.Ready()
 	return stream, s.open(ctx, edge.AppendReadyBody(s.ready(), ready, s.view.Queue, ready.Cursor.String(), s.view.Heartbeat))
 }

@@ -24,21 +24,25 @@ type dialect interface {
 	start(ctx context.Context)
 	// hear takes one WebSocket message. While it blocks, nothing more is read. The message is the dialect's from then on.
 	hear(ctx context.Context, text bool, message []byte)
+	// send hands over what was heard. The reader calls it when it may have to wait for more, and when it ends.
+	send()
 	// flush returns when all that was heard has been answered, or ctx ends. It is not called during hear.
 	flush(ctx context.Context)
 	// farewell makes b the end of all that the socket is given, which flush waits for then, and gives the close for it, and the frames before that. It does not block.
 	farewell(b *domain.Bye) (code int, reason string, last []byte)
+	// uses are as edge.Holder says.
+	uses() []edge.Use
 }
 
-// socket is one WebSocket, from the handshake to the end of its connection.
+// socket is one WebSocket, from the handshake to the end of its connection. It implements edge.Holder.
 type socket struct {
 	edge *Edge
 	// life ends when the socket does, and outlives the handler that answered the handshake.
 	life    context.Context //nolint:containedctx // Melody's handlers are given none, and to keep a request for it costs each idle socket as much as its wire and its dialect
 	dialect dialect
-	refusal error  // why the socket is upgraded only to be closed; nil where it is not
-	entered bool   // it is among the edge's live ones
-	free    func() // gives its room back
+	refusal error // why the socket is upgraded only to be closed; nil where it is not
+	entered bool  // it is among the edge's live ones
+	conn    *edge.Connection
 	cancel  context.CancelCauseFunc
 	wire    *wire // set when up is
 
@@ -53,7 +57,7 @@ func socketOf(ms *melody.Session) *socket {
 
 // newSocket makes a socket whose life is ended by cancel.
 func newSocket(life context.Context, e *Edge, cancel context.CancelCauseFunc) *socket {
-	return &socket{edge: e, life: life, cancel: cancel, free: func() {}, entry: make(chan struct{}, 1)}
+	return &socket{edge: e, life: life, cancel: cancel, conn: new(edge.Connection), entry: make(chan struct{}, 1)}
 }
 
 // opened lets in who waits for the handshake to be answered.
@@ -81,9 +85,10 @@ func (s *socket) connected(ctx context.Context) {
 		code, reason := closeFor(s.refusal)
 		s.close(code, reason, nil)
 	case ctx.Err() != nil: // the node goes away since the socket was opened
-		s.close(s.dialect.farewell(goingAway()))
+		s.close(s.dialect.farewell(edge.GoingAway()))
 	default:
 		s.dialect.start(ctx)
+		s.conn.Hold(s)
 	}
 }
 
@@ -135,8 +140,16 @@ func (s *socket) closedByClient(code int) {
 	s.wire.Finish(appendClose(nil, code, ""))
 }
 
+// heard is called by the reader when it has given all that has come.
+func (s *socket) heard() {
+	if s.dialect != nil {
+		s.dialect.send()
+	}
+}
+
 // unreadable is called by the reader when it can read no more.
 func (s *socket) unreadable(ctx context.Context, err error) {
+	s.heard()
 	if code, reason := s.wire.Verdict(err); code != 0 && s.refusal == nil {
 		due, cancel := context.WithTimeout(ctx, s.edge.cfg.CloseTimeout)
 		defer cancel()
@@ -192,8 +205,22 @@ func (s *socket) drain(ctx context.Context, gone <-chan struct{}) {
 	if s.refusal != nil {
 		return
 	}
-	code, reason, last := s.dialect.farewell(goingAway())
+	code, reason, last := s.dialect.farewell(edge.GoingAway())
 	s.leave(ctx, code, reason, last)
+}
+
+// Uses implements edge.Holder.
+func (s *socket) Uses() []edge.Use { return s.dialect.uses() }
+
+// Rotate implements edge.Holder.
+func (s *socket) Rotate() {
+	// It ends with the socket, or after the close timeout.
+	go func() {
+		due, cancel := context.WithTimeout(s.life, s.edge.cfg.CloseTimeout)
+		defer cancel()
+		code, reason, last := s.dialect.farewell(edge.Rotation())
+		s.leave(due, code, reason, last)
+	}()
 }
 
 // cut breaks what is left of the socket.
@@ -211,7 +238,7 @@ func (s *socket) end() {
 	}
 	s.cancel(errClosed)
 	s.tasks.Wait()
-	s.free()
+	s.conn.Leave()
 	if s.entered {
 		s.edge.leave(s)
 	}

@@ -82,8 +82,8 @@ func (s *subscription) askView(ctx context.Context, topics []domain.Pattern, par
 func (c *conversation) begin(ctx context.Context, s *subscription) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.over {
-		return errGoingAway()
+	if c.over != nil {
+		return errParting(c.over)
 	}
 	if c.subs[s.name] != nil {
 		return domain.Errorf(domain.Conflict, "a sub %q is live already", shown(s.name))

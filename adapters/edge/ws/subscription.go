@@ -21,16 +21,18 @@ type subscription struct {
 	leaving      bool    // it is to end; guarded by the conversation's mu
 	credit       *credit // nil: without limit
 	sent         int64   // messages that were put into the parcel
+	passed       int64   // how many of them were written
 
 	answered chan struct{} // is closed when the frame that began it has been answered
 	answer   func()        // closes it, more than once if need be
 	gone     chan struct{} // is closed when the last has been said
 	msg, gap []byte        // the heads of such frames
 
-	view  edge.View
-	ended bool // the view was at its end before it began
-	join  ports.Join
-	ack   edge.Ack
+	view   edge.View
+	stream ports.Stream // the view's, once it is open; guarded by the conversation's mu
+	ended  bool         // the view was at its end before it began
+	join   ports.Join
+	ack    edge.Ack
 	// member is set before anything that it gave is sent.
 	member atomic.Pointer[ports.Member]
 
@@ -121,7 +123,7 @@ func (s *subscription) last(life context.Context, cursor string, err error) []by
 	var refused *errRefused
 	if errors.As(err, &refused) {
 		if cause != nil {
-			refused.error = errGoingAway() // which is what broke it off
+			refused.error = errParting(cause) // which is what broke it off
 		}
 		s.conversation.socket.report(life, "sub refused", refused.error)
 		return refusal(s.id, s.name, refused.error)
@@ -171,6 +173,8 @@ func (s *subscription) flush(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.conversation.socket.conn.Pass(int(s.sent-s.passed), 0)
+	s.passed = s.sent
 	if s.written != nil {
 		s.written()
 	}

@@ -9,8 +9,9 @@ import (
 
 // way is the way of one view to its client. The edge's writers go it, who serve many at once, so that a view needs no goroutine of its own. It is the view's edge.Outlet.
 type way struct {
+	viewing edge.Viewing // in here, at hand for each delivery
 	socket  *socket
-	viewing *edge.Viewing
+	wire    *wire // the socket's
 	render  func(p *edge.Parts, batch ports.Batch) error
 	over    func(err error)
 	begun   bool // Try has written a part
@@ -19,12 +20,13 @@ type way struct {
 // newWay makes the way of a view that is still to be opened, with the way's viewing for its Waker. render and over are what edge.Outlet has as Render and End; heartbeat is the silence that is to be ended.
 func (s *socket) newWay(heartbeat time.Duration, render func(*edge.Parts, ports.Batch) error, over func(error)) *way {
 	w := &way{socket: s, render: render, over: over}
-	w.viewing = s.edge.writers.Viewing(w, heartbeat)
+	w.viewing.Set(s.edge.writers, w, s.conn, heartbeat)
 	return w
 }
 
 // begin lets the writers serve stream, until it ends, by itself or with its context, at whose end it wakes the viewing, as ports.Stream says. The socket waits for that.
 func (w *way) begin(stream ports.Stream) {
+	w.wire = w.socket.wire
 	w.socket.tasks.Add(1)
 	w.viewing.Begin(stream)
 }
@@ -37,7 +39,7 @@ func (w *way) Try(parts [][]byte) (n int, err error) {
 	if len(parts) == 0 {
 		return 0, nil
 	}
-	n, err = w.socket.wire.Try(parts)
+	n, err = w.wire.Try(parts)
 	w.begun = n > 0
 	return n, err
 }
@@ -45,9 +47,9 @@ func (w *way) Try(parts [][]byte) (n int, err error) {
 // Finish implements edge.Outlet. It waits as long as the wire lets a client be slow.
 func (w *way) Finish(rest [][]byte) error {
 	if w.begun {
-		return w.socket.wire.Rest(rest)
+		return w.wire.Rest(rest)
 	}
-	return w.socket.wire.Send(w.socket.life, nil, rest...)
+	return w.wire.send(w.socket.life, nil, rest...)
 }
 
 // End implements edge.Outlet.

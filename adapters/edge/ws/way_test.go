@@ -71,7 +71,9 @@ func TestADeliveryAllocatesNothing(t *testing.T) {
 	e, _ := newHandler(t, b, quickConfig(), domain.DefaultLimits())
 	some := payloads(strings.Repeat("x", 100), `{"a":1}`, strings.Repeat("y", 3000))
 	for name, render := range map[string]func(s *socket) func(*edge.Parts, ports.Batch) error{
-		"raw": func(s *socket) func(*edge.Parts, ports.Batch) error { return (&raw{socket: s}).render },
+		"raw": func(s *socket) func(*edge.Parts, ports.Batch) error {
+			return (&raw{socket: s, frames: e.frames}).render
+		},
 		"json": func(s *socket) func(*edge.Parts, ports.Batch) error {
 			return newSubscription(&conversation{edge: e, socket: s}, "1", "a").render
 		},

@@ -55,6 +55,15 @@ var errClosed = errors.New("the socket is closed")
 // however slowly; a client that takes nothing for the write timeout loses its socket. before, where it is not nil, is called in the turn, before anything is written. ctx
 // ends the waiting, not the writing: once it has ended nothing is begun. An error says that the frames were not written, or not all.
 func (w *wire) Send(ctx context.Context, before func(), frames ...[]byte) error {
+	err := w.send(ctx, before, frames...)
+	if err == nil {
+		w.socket.conn.Pass(0, sizeOf(frames))
+	}
+	return err
+}
+
+// send is Send of what others count.
+func (w *wire) send(ctx context.Context, before func(), frames ...[]byte) error {
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -112,6 +121,7 @@ func (w *wire) Finish(frames []byte) {
 		return
 	}
 	w.part()
+	w.socket.conn.Pass(0, len(frames))
 	_ = w.put([][]byte{frames}) // a failure has ended the connection, which is all that was wanted
 }
 
