@@ -100,7 +100,7 @@ var homes = []struct {
 }
 
 // fence judges an import of somebody else's package. Tests of the outer packages may use any library.
-func fence(f file, library string) string {
+func fence(f file, imported string) string {
 	if within(f.dir(), "tests") || f.test {
 		return ""
 	}
@@ -108,7 +108,7 @@ func fence(f file, library string) string {
 		return "the inner packages import no library"
 	}
 	for _, place := range homes {
-		if !within(library, place.library) {
+		if !within(imported, place.library) {
 			continue
 		}
 		if !slices.ContainsFunc(place.folders, func(folder string) bool { return within(f.path, folder) }) {

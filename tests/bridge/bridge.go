@@ -38,16 +38,22 @@ func Start(t testing.TB, environment ...string) *Bridge {
 	return start(t, build, environment)
 }
 
+// StartDemo is Start of `culvert serve --demo`.
+func StartDemo(t testing.TB, environment ...string) *Bridge {
+	t.Helper()
+	return start(t, build, environment, "--demo")
+}
+
 // StartUnraced is Start without the race detector, whatever the test has: for tests that judge what thousands of clients cost, of which the detector would be nine tenths.
 func StartUnraced(t testing.TB, environment ...string) *Bridge {
 	t.Helper()
 	return start(t, buildUnraced, environment)
 }
 
-func start(t testing.TB, build func() (string, error), environment []string) *Bridge {
+func start(t testing.TB, build func() (string, error), environment []string, flags ...string) *Bridge {
 	t.Helper()
 	b := &Bridge{exited: make(chan struct{}), log: &tail{}}
-	b.process = exec.Command(binary(t, build), "serve")
+	b.process = exec.Command(binary(t, build), append([]string{"serve"}, flags...)...)
 	b.process.Env = append(withoutCulvert(os.Environ()),
 		"CULVERT_LISTEN=127.0.0.1:0", "CULVERT_ADMIN_LISTEN=127.0.0.1:0", "CULVERT_LOG_FORMAT=json")
 	b.process.Env = append(b.process.Env, environment...)

@@ -18,8 +18,8 @@ import (
 	"github.com/cenkalti/backoff/v5"
 )
 
-// startTimeout is how long a broker may take until it answers.
-const startTimeout = 60 * time.Second
+// startTimeout is how long a broker may take until it answers, where others start beside it on a busy machine.
+const startTimeout = 2 * time.Minute
 
 // process is a broker's process. It is killed when kill is called, or when this process ends, however it does: a shell between the
 // two waits for the end of its input, which the system closes with us.

@@ -21,6 +21,7 @@ import (
 // A bridge between Kafka and the command line restarts while one command publishes and another follows. Every message is confirmed and in Kafka; the
 // follower sees those of a key in order, and none twice but what was sent twice, since its outcome was lost with the connection.
 func TestCommandsOutliveTheirBridge(t *testing.T) {
+	t.Parallel()
 	const messages, restarts = 4000, 2
 	ctx := deadline(t)
 	s := kafka()
@@ -136,6 +137,7 @@ func resentIn(t *testing.T, report string) int {
 
 // Kafka tells what a topic and its queues have, and a member settles what it has shown.
 func TestCommandsTellOfKafka(t *testing.T) {
+	t.Parallel()
 	ctx := deadline(t)
 	s := kafka()
 	topic := s.topic(t)

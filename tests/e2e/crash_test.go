@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"culvert/tests/bridge"
 	"culvert/tests/oracle"
@@ -16,8 +15,8 @@ import (
 // A bridge is killed under viewers and publishers and started again at the same address. On a broker with a log the viewers go on as if nothing had
 // been; the log of the in-process broker is gone, and each viewer is told so, once, and sees all that is published from then on.
 func TestViewersOutliveTheirBridge(t *testing.T) {
-	everyBroker(t, func(t *testing.T, s subject) {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	everyBrokerInTurn(t, func(t *testing.T, s subject) {
+		ctx, cancel := context.WithTimeout(context.Background(), limit)
 		defer cancel()
 		const viewers, publishers, keys, lead, each = 50, 2, 20, 600, 1500
 		j := newJob(t, s.start(t), s.topic(t), size{keys: keys})

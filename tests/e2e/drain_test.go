@@ -17,10 +17,10 @@ import (
 // TestADrainLosesNothing sends SIGTERM to a bridge with many streams while messages are injected: everyone is told bye, with times to come back that are spread, members may still settle
 // what they hold, the bridge leaves in time, and the next one goes on with all that was confirmed and was not seen or settled.
 func TestADrainLosesNothing(t *testing.T) {
-	everyBroker(t, func(t *testing.T, s subject) {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-		defer cancel()
-		d := &drain{t: t, bridge: s.start(t, "CULVERT_SHUTDOWN_DRAIN="+drainOver.String()), topic: s.topic(t), stopping: make(chan struct{}), confirmed: map[string]bool{}, settled: map[string]bool{}}
+	everyBrokerInTurn(t, func(t *testing.T, s subject) {
+		ctx := deadline(t)
+		b := s.start(t, "CULVERT_SHUTDOWN_DRAIN="+drainOver.String(), "CULVERT_HTTP_READ_HEADER_TIMEOUT=1m") // a client among so many has its turn seldom
+		d := &drain{t: t, bridge: b, topic: s.topic(t), stopping: make(chan struct{}), confirmed: map[string]bool{}, settled: map[string]bool{}}
 		last := d.run(ctx)
 		if s.name != "inproc" { // which is gone, and its log with it
 			d.goOn(ctx, s.start(t), last)

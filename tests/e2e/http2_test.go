@@ -39,6 +39,7 @@ func (c *multiplexing) oneConnection(t *testing.T) {
 
 // everyWay runs a test with a bridge and a client for each way to it, but the plain HTTP/1.1 of all other tests: HTTP/2 with who knows that the bridge speaks it, and both over TLS.
 func everyWay(t *testing.T, environment []string, test func(ctx context.Context, t *testing.T, b *bridge.Bridge, c *multiplexing)) {
+	t.Parallel()
 	t.Run("h2c", func(t *testing.T) {
 		t.Parallel()
 		b, c := bridge.Start(t, environment...), newMultiplexing(t, nil)
@@ -421,6 +422,7 @@ func TestAWebSocketBesideHTTP2(t *testing.T) {
 
 // Who connects after the certificate's files have changed is shown the new one; the streams that there are go on.
 func TestACertificateIsChangedUnderStreams(t *testing.T) {
+	t.Parallel()
 	ctx, folder := deadline(t), t.TempDir()
 	before := bridge.NewCertificate(t, folder)
 	b := bridge.Start(t, before.Environment()...)
@@ -451,6 +453,7 @@ func TestACertificateIsChangedUnderStreams(t *testing.T) {
 
 // Operators have a certificate of their own, or none.
 func TestTheAdminListenerHasACertificateOfItsOwn(t *testing.T) {
+	t.Parallel()
 	ctx, own := deadline(t), bridge.NewCertificate(t, t.TempDir())
 	b := bridge.Start(t, "CULVERT_ADMIN_TLS_CERTIFICATE="+own.File, "CULVERT_ADMIN_TLS_KEY="+own.Key)
 	if !strings.HasPrefix(b.URL, "http://") || !strings.HasPrefix(b.Admin, "https://") {
@@ -467,6 +470,7 @@ func TestTheAdminListenerHasACertificateOfItsOwn(t *testing.T) {
 
 // A client that went away without a word is found by a ping that it does not answer, though nothing is written to it.
 func TestAConnectionThatAnswersNoPingIsClosed(t *testing.T) {
+	t.Parallel()
 	ctx := deadline(t)
 	b := bridge.Start(t, "CULVERT_HTTP_PING_INTERVAL=1s")
 	c, err := new(net.Dialer).DialContext(ctx, "tcp", strings.TrimPrefix(b.URL, "http://"))
@@ -503,6 +507,7 @@ func TestAConnectionThatAnswersNoPingIsClosed(t *testing.T) {
 
 // curl has HTTP/2 of its own (nghttp2).
 func TestCurlOverHTTP2(t *testing.T) {
+	t.Parallel()
 	ctx := deadline(t)
 	path := brokers.Curl(t)
 	b := bridge.Start(t)

@@ -80,6 +80,7 @@ func wantStatus(ctx context.Context, t *testing.T, r request, status int, code s
 
 // What a stranger can get wrong is answered with what is wrong, by the codes of the contract.
 func TestWhatStrangersGetWrong(t *testing.T) {
+	t.Parallel()
 	ctx := deadline(t)
 	b := bridge.Start(t)
 	events := b.URL + "/v1/topics/orders/events"
@@ -109,6 +110,7 @@ func TestWhatStrangersGetWrong(t *testing.T) {
 
 // The admin listener serves what operators need, and the API beside it.
 func TestTheAdminListener(t *testing.T) {
+	t.Parallel()
 	ctx := deadline(t)
 	b := bridge.Start(t)
 	post(ctx, t, b, "orders", "one")

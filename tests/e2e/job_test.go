@@ -13,7 +13,7 @@ import (
 
 // TestTheMainJob is what the bridge is for: many viewers and a queue see what publishers inject, each message as promised.
 func TestTheMainJob(t *testing.T) {
-	everyBroker(t, func(t *testing.T, s subject) {
+	everyBrokerInTurn(t, func(t *testing.T, s subject) {
 		size := jobSize()
 		// All clients share their cores with the bridge. One that has its turn seldom is not to be taken for stuck, nor for dead when a ping waits
 		// behind all that is to be read before it.

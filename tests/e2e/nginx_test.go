@@ -43,6 +43,7 @@ func behind(t *testing.T, b *bridge.Bridge, http2 bool, location string) front {
 
 // Events come through an nginx as they happen, and go on after a silence of which it would tire, with what it does by default: it speaks HTTP/1.0 to a bridge, and buffers answers.
 func TestEventsComeThroughNginxByDefault(t *testing.T) {
+	t.Parallel()
 	b := bridge.Start(t, "CULVERT_SSE_HEARTBEAT=500ms")
 	for _, c := range []struct {
 		name, location string
@@ -89,6 +90,7 @@ func TestEventsComeThroughNginxByDefault(t *testing.T) {
 
 // Without heartbeats nginx ends a stream by itself, so that the test before would fail.
 func TestNginxTiresOfSilence(t *testing.T) {
+	t.Parallel()
 	b := bridge.Start(t, "CULVERT_SSE_HEARTBEAT=1h")
 	f := behind(t, b, false, "")
 	stream, err := client.OpenSSE(client.Over(deadline(t), f.client), f.url+"/v1/topics/quiet/events", "")
@@ -109,6 +111,7 @@ func TestNginxTiresOfSilence(t *testing.T) {
 
 // A page with a hundred streams has one connection to nginx; each stream ends with its bye.
 func TestAHundredStreamsShareAConnectionToNginx(t *testing.T) {
+	t.Parallel()
 	b := bridge.Start(t)
 	f := behind(t, b, true, "")
 	ctx := client.Over(deadline(t), f.client)

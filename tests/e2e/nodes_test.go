@@ -16,21 +16,19 @@ import (
 // TestAQueueAcrossNodes lets the members of a queue come, hang and leave on nodes of which one is killed, one joins and is stopped again, while messages are injected: every message
 // is settled or dead-lettered, no node gives again what it said was settled, and dead letters that are sent back are settled then.
 func TestAQueueAcrossNodes(t *testing.T) {
-	for _, s := range []subject{kafka(), amqp()} {
-		t.Run(s.name, func(t *testing.T) {
-			start := func() *node {
-				return newNode(s.start(t, "CULVERT_KAFKA_SESSION_TIMEOUT=6s", "CULVERT_QUEUE_LEASE="+lease.String()))
-			}
-			stays, dies := start(), start()
-			n := &nodes{
-				job:   newJob(t, stays.Bridge, s.topic(t), size{publishers: 4, messages: 20_000, keys: 100, limit: 4 * time.Minute}),
-				stays: stays, settled: map[place]bool{}, finished: map[oracle.Note]bool{}, dead: map[oracle.Note]bool{},
-				milestones: make(chan struct{}, 3),
-			}
-			n.other.Store(dies)
-			n.run(start)
-		})
-	}
+	everyServerInTurn(t, func(t *testing.T, s subject) {
+		start := func() *node {
+			return newNode(s.start(t, "CULVERT_KAFKA_SESSION_TIMEOUT=6s", "CULVERT_QUEUE_LEASE="+lease.String()))
+		}
+		stays, dies := start(), start()
+		n := &nodes{
+			job:   newJob(t, stays.Bridge, s.topic(t), size{publishers: 4, messages: 20_000, keys: 100, limit: limit}),
+			stays: stays, settled: map[place]bool{}, finished: map[oracle.Note]bool{}, dead: map[oracle.Note]bool{},
+			milestones: make(chan struct{}, 3),
+		}
+		n.other.Store(dies)
+		n.run(start)
+	})
 }
 
 // lease is what members have for a message, so that what hangs is handed on soon.

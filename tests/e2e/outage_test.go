@@ -48,6 +48,7 @@ func amqpServer(t *testing.T) server {
 // While the broker is gone, streams that are open stay, new ones are told to come back with a place that misses nothing, requests fail as trouble that passes, and
 // when it is back all go on where they were.
 func TestStreamsOutliveTheBroker(t *testing.T) {
+	t.Parallel()
 	for name, start := range map[string]func(*testing.T) server{"kafka": kafkaServer, "amqp": amqpServer} {
 		t.Run(name, func(t *testing.T) { streamsOutlive(t, start(t)) })
 	}

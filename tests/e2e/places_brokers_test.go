@@ -11,6 +11,7 @@ import (
 
 // Places outlive processes: those of bridges, and those of brokers, of which a topic may lack some for a while.
 func TestPlacesOutliveProcesses(t *testing.T) {
+	t.Parallel()
 	t.Run("kafka", func(t *testing.T) {
 		t.Parallel()
 		first := brokers.StartKafka(t, nil)

@@ -10,6 +10,7 @@ import (
 // A topic that is deleted and made anew is another one: who views it, and who comes back to a place in the old one, is told so, and sees the new one from its first
 // message, be it shorter or longer than the old one was.
 func TestATopicMadeAnew(t *testing.T) {
+	t.Parallel()
 	for _, k := range keepers() {
 		for name, size := range map[string]int{"shorter": 2, "longer": 40} {
 			t.Run(k.name+"/"+name, func(t *testing.T) {

@@ -118,19 +118,7 @@ func smallLog(bytes int) []string {
 // remakeLog is keeper.remake for RabbitMQ. It is the bridge that makes a log anew, for those who view the topic.
 func remakeLog(t *testing.T, topic string) {
 	t.Helper()
-	conn, err := amqp091.Dial(brokers.RabbitMQ(t).URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	log := topic + ":$log"
-	ch, err := conn.Channel()
-	if err == nil {
-		_, err = ch.QueueDelete(log, false, false, false)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	conn, log := deleteLog(t, topic)
 	brokers.Eventually(t, 30*time.Second, "the log is there anew", func() bool {
 		ch, err := conn.Channel() // which ends where the queue is missing
 		if err != nil {
@@ -144,4 +132,23 @@ func remakeLog(t *testing.T, topic string) {
 		_, err = ch.Consume(log, "", false, false, false, false, amqp091.Table{"x-stream-offset": "first"})
 		return err == nil
 	})
+}
+
+// deleteLog deletes the log of a topic in RabbitMQ, and gives its name and a connection to the server.
+func deleteLog(t *testing.T, topic string) (conn *amqp091.Connection, log string) {
+	t.Helper()
+	conn, err := amqp091.Dial(brokers.RabbitMQ(t).URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	log = topic + ":$log"
+	ch, err := conn.Channel()
+	if err == nil {
+		_, err = ch.QueueDelete(log, false, false, false)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn, log
 }

@@ -15,6 +15,7 @@ import (
 // Who comes back to a place that retention has passed is told how much it missed, to the number, and gets all that is left. Who asks for the beginning, a time, or the last
 // messages has missed nothing: it gets what is left of them.
 func TestRetentionPassesAStoredCursor(t *testing.T) {
+	t.Parallel()
 	for _, k := range keepers() {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
@@ -106,6 +107,7 @@ func byPartition(seen []sight) map[int32][]string {
 // A viewer that reads too slowly for what the bridge has in memory, and then for what the broker keeps, is told how much it missed, to the number, and gets all the
 // rest: one that was live, and one that still read from the broker's log.
 func TestRetentionPassesASlowViewer(t *testing.T) {
+	t.Parallel()
 	for _, k := range keepers() {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()

@@ -116,6 +116,7 @@ func TestQueuesAreListed(t *testing.T) {
 
 // A broker that cannot be reached is told as what it is where nothing is known.
 func TestQueuesOfABrokerThatIsAway(t *testing.T) {
+	t.Parallel()
 	ctx := deadline(t)
 	b := bridge.Start(t, "CULVERT_BROKER=kafka", "CULVERT_KAFKA_BROKERS=127.0.0.1:1")
 	begun := time.Now()

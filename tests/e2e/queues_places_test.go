@@ -114,6 +114,7 @@ func applied(t *testing.T, topic string) []int64 {
 
 // A peek and an inspection move nothing, a reset moves to where it says, and a queue that was deleted is gone: Apache's own tool says so too.
 func TestApachesToolAgreesOnPlaces(t *testing.T) {
+	t.Parallel()
 	ctx := deadline(t)
 	s := kafka()
 	b, other, topic := s.start(t), s.start(t), s.topic(t)

@@ -17,6 +17,7 @@ import (
 // On RabbitMQ a queue has nothing of what was published before it was made. The one that sends dead letters back is there before the first letter, is told apart by nobody but the queue of
 // the letters, and goes with nothing lost, whatever queues are made of and whether the management plugin is there to count.
 func TestDeadLettersOfRabbitMQAreSentBack(t *testing.T) {
+	t.Parallel()
 	server := brokers.RabbitMQ(t)
 	for _, kind := range []string{"classic", "quorum"} {
 		for counts, management := range map[string]string{"counted": server.Management, "not counted": ""} {

@@ -11,6 +11,7 @@ import (
 // A topic by the name that the configuration has for the server's nameless exchange was taken for that: what anybody published to it was confirmed and nowhere, and
 // left a durable queue of no name in the server each time.
 func TestATopicIsNeverTheNamelessExchange(t *testing.T) {
+	t.Parallel()
 	ctx := deadline(t)
 	b := amqp().start(t)
 	for _, topic := range []string{"amq.default", "amq.direct", "amq.rabbitmq.trace"} {
@@ -39,6 +40,7 @@ func TestTheLongestTopic(t *testing.T) {
 
 // What one broker issued for a topic is honoured by no other that has one of the same name: it is read, and told to be void.
 func TestACursorOfAnotherBroker(t *testing.T) {
+	t.Parallel()
 	ctx := deadline(t)
 	topic := brokers.Topic(t)
 	brokers.CreateTopic(t, brokers.Kafka(t), topic, 1)
@@ -66,12 +68,12 @@ func TestACursorOfAnotherBroker(t *testing.T) {
 
 // A log that was deleted while nobody viewed the topic was missed by those who published: what they published from then on was confirmed, and nowhere.
 func TestALogDeletedBehindAPublisher(t *testing.T) {
+	t.Parallel()
 	ctx := deadline(t)
-	server := brokers.StartRabbitMQ(t)
-	b := bridge.Start(t, "CULVERT_BROKER=amqp", "CULVERT_AMQP_URL="+server.URL())
+	b := bridge.Start(t, "CULVERT_BROKER=amqp", "CULVERT_AMQP_URL="+brokers.RabbitMQ(t).URL)
 	topic := brokers.Topic(t)
 	post(ctx, t, b, topic, "before")
-	server.Ctl(t, "delete_queue", topic+":$log")
+	deleteLog(t, topic)
 	wantStatus(ctx, t, request{method: "POST", url: b.URL + "/v1/topics/" + topic + "/messages", body: "nowhere"}, 503, "unavailable")
 	post(ctx, t, b, topic, "after")
 	viewer := view(ctx, t, b, topic, "?from=earliest", "")

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
-	"time"
 
 	"culvert/tests/bridge"
 	"culvert/tests/brokers"
@@ -14,7 +13,7 @@ import (
 
 // deadline is the lifetime of a test's clients.
 func deadline(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -184,6 +183,7 @@ func TestShutdownSaysBye(t *testing.T) {
 
 // An unreachable broker is no reason not to start; who asks is told that it is not there.
 func TestABrokerThatIsNotThere(t *testing.T) {
+	t.Parallel()
 	ctx := deadline(t)
 	b := bridge.Start(t, "CULVERT_BROKER=kafka", "CULVERT_KAFKA_BROKERS=127.0.0.1:1")
 	stream := view(ctx, t, b, "orders", "", "")
@@ -199,6 +199,7 @@ func TestABrokerThatIsNotThere(t *testing.T) {
 
 // On a broker that makes no topics an unknown one is the caller's mistake, on every edge.
 func TestAnUnknownTopic(t *testing.T) {
+	t.Parallel()
 	ctx := deadline(t)
 	b := bridge.Start(t, "CULVERT_BROKER=kafka", "CULVERT_KAFKA_BROKERS="+brokers.Kafka(t).Bootstrap())
 	topic := brokers.Topic(t)

@@ -199,6 +199,7 @@ func joinAsBefore(ctx context.Context, t *testing.T, b *bridge.Bridge, topic str
 
 // What is hidden is to strangers as what nobody may use, on every edge, but by the route that names it; operators have it as any other.
 func TestHiddenTopics(t *testing.T) {
+	t.Parallel()
 	ctx := deadline(t)
 	b := bridge.Start(t, configured(t, `
 topics:

@@ -20,12 +20,12 @@ const spliceWindow = 30
 // place behind, and long after it has, so that a replay of the broker's log must meet messages that are just coming in. Each viewer is shown each message once, and in order.
 func TestAThousandSplices(t *testing.T) {
 	const viewers, publishers, keys, lead = 10, 2, 20, 12 * spliceWindow
-	resumes, limit := 1000, 2*time.Minute
+	resumes, limit := 1000, limit
 	if os.Getenv("CULVERT_JOB") != "" {
 		resumes, limit = 20_000, 20*time.Minute
 	}
-	everyBroker(t, func(t *testing.T, s subject) {
-		b := s.start(t, fmt.Sprint("CULVERT_SUBSCRIBE_WINDOW_MESSAGES=", spliceWindow))
+	everyBrokerInTurn(t, func(t *testing.T, s subject) {
+		b := s.start(t, fmt.Sprint("CULVERT_SUBSCRIBE_WINDOW_MESSAGES=", spliceWindow), "CULVERT_SUBSCRIBE_OPEN_TIMEOUT=1m")
 		ctx, cancel := context.WithTimeout(context.Background(), limit)
 		defer cancel()
 		j := newJob(t, b, s.topic(t), size{keys: keys})

@@ -18,21 +18,50 @@ type subject struct {
 	partitions int
 }
 
-// everyBroker runs a test once for each broker that the bridge knows.
+// everyBroker runs a test once for each broker that the bridge knows, and beside other tests (see the package comment). It is all that a test does.
 func everyBroker(t *testing.T, test func(t *testing.T, s subject)) {
-	for _, s := range []subject{
-		{
-			name: "inproc",
-			start: func(t *testing.T, environment ...string) *bridge.Bridge {
-				return bridge.Start(t, append(environment, "CULVERT_BROKER=inproc")...)
-			},
-			topic:      func(t *testing.T) string { return brokers.Topic(t) },
-			partitions: 1,
-		},
-		kafka(),
-		amqp(),
-	} {
+	beside(t, []subject{inproc(), kafka(), amqp()}, test)
+}
+
+// everyServer is everyBroker for those that are processes of their own.
+func everyServer(t *testing.T, test func(t *testing.T, s subject)) {
+	beside(t, []subject{kafka(), amqp()}, test)
+}
+
+func beside(t *testing.T, subjects []subject, test func(t *testing.T, s subject)) {
+	t.Parallel()
+	for _, s := range subjects {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, s)
+		})
+	}
+}
+
+// everyBrokerInTurn is everyBroker for a test that works: one broker after the other, and beside no other test.
+func everyBrokerInTurn(t *testing.T, test func(t *testing.T, s subject)) {
+	inTurn(t, []subject{inproc(), kafka(), amqp()}, test)
+}
+
+// everyServerInTurn is everyServer likewise.
+func everyServerInTurn(t *testing.T, test func(t *testing.T, s subject)) {
+	inTurn(t, []subject{kafka(), amqp()}, test)
+}
+
+func inTurn(t *testing.T, subjects []subject, test func(t *testing.T, s subject)) {
+	for _, s := range subjects {
 		t.Run(s.name, func(t *testing.T) { test(t, s) })
+	}
+}
+
+func inproc() subject {
+	return subject{
+		name: "inproc",
+		start: func(t *testing.T, environment ...string) *bridge.Bridge {
+			return bridge.Start(t, append(environment, "CULVERT_BROKER=inproc")...)
+		},
+		topic:      func(t *testing.T) string { return brokers.Topic(t) },
+		partitions: 1,
 	}
 }
 

@@ -173,8 +173,8 @@ func (p *player) expect(s *step) error {
 			s.block = strings.Split(rest, "\n")
 		}
 		want = got
+		s.judged = true
 	}
-	s.judged = true
 	if got != want {
 		p.t.Errorf("%s:%d: %s gave\n%s\nwant\n%s", p.script.path, s.line, who, got, want)
 	}

@@ -23,7 +23,7 @@ type step struct {
 	block  []string // the lines below it, without their indent
 	blank  int      // how many blank lines follow
 	answer *step    // of until: what it waits for
-	// judged says that a broker was measured by it in this run: in an update the next one is not to write it anew.
+	// judged says, in an update, that a broker has written it: the next one is measured by it.
 	judged bool
 }
 

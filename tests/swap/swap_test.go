@@ -26,6 +26,7 @@ func TestSwap(t *testing.T) {
 	all := chapters(t, "testdata/*.txt")
 	for _, s := range subjects {
 		t.Run(s.name, func(t *testing.T) {
+			sideBySide(t)
 			for _, chapter := range all {
 				t.Run(chapter.name(), func(t *testing.T) {
 					play(t, chapter, bridge.Start(t, append(s.environment(t), configuration(t, chapter.configuration()))...))
@@ -35,8 +36,16 @@ func TestSwap(t *testing.T) {
 	}
 }
 
+// sideBySide lets brokers be played to at the same time, since a player waits more than it works. Where the script is updated they come one after the other: the first one writes.
+func sideBySide(t *testing.T) {
+	if !update {
+		t.Parallel()
+	}
+}
+
 // Topics of all brokers meet on one bridge, where patterns of topics name their brokers.
 func TestBrokersTogether(t *testing.T) {
+	sideBySide(t)
 	environment := append(together(t), configuration(t, "together.yaml"))
 	for _, chapter := range chapters(t, "testdata/together/*.txt") {
 		t.Run(chapter.name(), func(t *testing.T) { play(t, chapter, bridge.Start(t, environment...)) })
