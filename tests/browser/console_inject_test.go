@@ -6,8 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -21,18 +19,6 @@ import (
 	"culvert/tests/brokers"
 	"culvert/tests/client"
 )
-
-// panelAt opens the console at a panel and what it is to show.
-func panelAt(p *profile, b *bridge.Bridge, hash string) *tab {
-	p.t.Helper()
-	page := p.blank("console " + hash)
-	if err := chromedp.Do(page.ctx, chromedp.Navigate(b.Admin+"/#/"+hash)); err != nil {
-		p.t.Fatal(err)
-	}
-	waiting(page)
-	page.until("shows its panel", "document.querySelector('main h1') !== null")
-	return page
-}
 
 // write lets a field of the page have a value, as its user would.
 func (t *tab) write(selector, value string) {
@@ -73,45 +59,6 @@ func (t *tab) keys(keys string, options ...chromedp.KeyOption) {
 func cells(t *tab, rows string) [][]string {
 	t.t.Helper()
 	return evaluate[[][]string](t, fmt.Sprintf("[...document.querySelectorAll(%q)].map(row => [...row.cells].map(cell => cell.textContent))", rows))
-}
-
-// stored is one message as the bridge tells it.
-type stored struct {
-	Op                string
-	Partition, Offset int64
-	Key               *string
-	Headers           [][]string
-	Payload           json.RawMessage
-	Text, Base64      *string
-}
-
-// storedIn is what a topic has.
-func storedIn(t *testing.T, b *bridge.Bridge, topic string) (all []stored) {
-	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.URL+"/v1/topics/"+topic+"/events?from=earliest&to=latest", http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Accept", "application/x-ndjson")
-	response, err := (&http.Client{}).Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(text)) {
-		var m stored
-		if err := json.Unmarshal([]byte(line), &m); err != nil {
-			t.Fatalf("%s: %v", line, err)
-		}
-		if m.Op == "msg" {
-			all = append(all, m)
-		}
-	}
-	return all
 }
 
 // What the panel says of a message is where the topic has it, whichever way it went.
@@ -178,7 +125,7 @@ func TestConsoleInjects(t *testing.T) {
 				}
 			}
 			for key, want := range map[string]string{"k1": `{"n": 1, "big": 12345678901234567890}`, "k2": `{"n": 2, "big": 12345678901234567890}`} {
-				if got := byKey[key]; string(got.Payload) != want || fmt.Sprint(got.Headers) != "[[kind first] [kind second, "+key[1:]+"]]" {
+				if got := byKey[key]; string(got.Payload) != want || string(got.Headers) != `[["kind","first"],["kind","second, `+key[1:]+`"]]` {
 					t.Errorf("%s is %s with %v", key, got.Payload, got.Headers)
 				}
 			}

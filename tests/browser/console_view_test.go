@@ -1,42 +1,15 @@
 package browser
 
 import (
-	"bufio"
-	"bytes"
-	"cmp"
-	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
-	"net/url"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/chromedp/chromedp"
 
 	"culvert/tests/bridge"
 	"culvert/tests/brokers"
 )
-
-// console opens the console of b at one of its panels, with these parameters, name and value in turn.
-func (p *profile) console(b *bridge.Bridge, panel string, parameters ...string) *tab {
-	p.t.Helper()
-	query := url.Values{}
-	for i := 0; i < len(parameters); i += 2 {
-		query.Add(parameters[i], parameters[i+1])
-	}
-	page := p.blank("console")
-	if err := chromedp.Do(page.ctx, chromedp.Navigate(b.Admin+"/#/"+panel+"?"+query.Encode())); err != nil {
-		p.t.Fatal(err)
-	}
-	waiting(page)
-	evaluate[bool](page, helpers)
-	return page
-}
 
 // helpers are what tests of the console ask of its page.
 const helpers = `(() => {
@@ -44,6 +17,7 @@ const helpers = `(() => {
 	window.said = selector => document.querySelector(selector)?.textContent ?? ''
 	window.press = (key, on = document.querySelector('.list')) => on.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }))
 	window.button = (label, within = '#main') => all(within + ' button').find(b => (b.getAttribute('aria-label') ?? b.textContent).trim() === label && !b.hidden)
+	window.named = e => (e.getAttribute('aria-label') ?? (e.labels?.[0]?.querySelector('span') ?? e.labels?.[0] ?? e).textContent).trim()
 	window.drawn = () => new Promise(resolve => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(resolve)), 60))
 	window.lines = () => all('.line:not([hidden])').sort((a, b) => a.getAttribute('aria-rowindex') - b.getAttribute('aria-rowindex')).map(l => [...l.children].map(c => c.textContent))
 	window.count = () => Number(said('.figures').replace(/,/g, '').match(/^\d+/)?.[0] ?? 0)
@@ -73,63 +47,6 @@ const helpers = `(() => {
 	return true
 })()`
 
-// carried is a message as the API tells it, and as the console's download does.
-type carried struct {
-	Op, Topic         string
-	Partition, Offset int
-	Key, Key64        *string
-	Headers           json.RawMessage
-	Time              string
-	Payload           json.RawMessage
-	Text, Base64      *string
-}
-
-// messages are the lines of NDJSON that are messages, by their places.
-func messages(t *testing.T, lines string) (all []string) {
-	t.Helper()
-	var found []carried
-	for line := range strings.Lines(lines) {
-		var c carried
-		if err := json.Unmarshal([]byte(line), &c); err != nil {
-			t.Fatalf("%s: %v", line, err)
-		}
-		if c.Op == "msg" {
-			found = append(found, c)
-		}
-	}
-	slices.SortFunc(found, func(a, b carried) int {
-		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
-	})
-	for _, c := range found {
-		text, err := json.Marshal(c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, string(text))
-	}
-	return all
-}
-
-// ask is what the API answers.
-func ask(t *testing.T, url, accept string) string {
-	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Accept", accept)
-	answer, err := (&http.Client{Timeout: patience}).Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != http.StatusOK {
-		t.Fatalf("%s: %s: %v: %s", url, answer.Status, err, body)
-	}
-	return string(body)
-}
-
 // The console shows what was published, whatever it is, and what it lets be downloaded is what the API says. What tries to be HTML or a script stays text.
 func TestConsoleShowsWhatWasPublished(t *testing.T) {
 	t.Parallel()
@@ -156,9 +73,9 @@ func TestConsoleShowsWhatWasPublished(t *testing.T) {
 			page.until("has all", "count() === 8 && lines().length === 8")
 			page.until("is live", "standing() === 'live'")
 
-			want := messages(t, ask(t, b.URL+"/v1/topics/"+topic+"/events?from=earliest&to=latest", "application/x-ndjson"))
-			if got := messages(t, evaluate[string](page, "downloaded()")); !slices.Equal(got, want) {
-				t.Errorf("downloaded\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+			want := inOrder(storedIn(t, b, topic))
+			if got := inOrder(parsed(t, evaluate[string](page, "downloaded()"))); !same(got, want) {
+				t.Errorf("downloaded\n%v\nwant\n%v", got, want)
 			}
 			var whole []string // payloads, as the details show them
 			for _, d := range evaluate[[][]string](page, "details()") {
@@ -172,15 +89,11 @@ func TestConsoleShowsWhatWasPublished(t *testing.T) {
 					t.Errorf("the details never showed %q, but %q", payload, whole)
 				}
 			}
-			for _, m := range want {
-				var c carried
-				if err := json.Unmarshal([]byte(m), &c); err != nil {
-					t.Fatal(err)
-				}
+			for _, c := range want {
 				if !slices.ContainsFunc(evaluate[[][]string](page, "lines()"), func(cells []string) bool {
 					return cells[1] == fmt.Sprint(c.Partition) && cells[2] == fmt.Sprint(c.Offset) && (c.Key == nil || cells[3] == *c.Key)
 				}) {
-					t.Errorf("no line shows %s", m)
+					t.Errorf("no line shows %v", c)
 				}
 			}
 			if made := evaluate[string](page, "String(window.hacked) + all('#main img, #main script').length"); made != "undefined0" {
@@ -250,50 +163,11 @@ func TestConsoleViewIsInItsURL(t *testing.T) {
 	evaluate[bool](again, "(history.back(), true)")
 	again.until("runs again", "standing() === 'live' && location.hash.includes('on=1')")
 
-	// What is shown to be copied works where it is pasted.
-	for name, command := range map[string][]string{"curl": {"sh", "-c"}, "Python": {"python3", "-c"}} {
-		if _, err := exec.LookPath(command[0]); err != nil {
-			continue
-		}
-		evaluate[bool](page, "(all('.connect [role=tab]').find(b => b.textContent === '"+name+"').click(), true)")
-		if got := pasted(t, append(command, evaluate[string](page, "said('.connect pre')"))); !strings.Contains(got, "mine, too") || strings.Contains(got, "no header") || strings.Contains(got, "not mine") {
-			t.Errorf("%s shows %s", name, got)
-		}
-	}
-
 	join := p.console(b, "view", "topic", topic, "queue", "billing", "mode", "join", "on", "1")
 	join.until("waits for a click", "button('Join and consume') && said('.wish .notice').startsWith('A join takes part')")
 	if state := evaluate[string](join, "standing()"); state != "not started" {
 		t.Errorf("a link to a join is %s", state)
 	}
-}
-
-// pasted is what a command says until it has said something of the last message.
-func pasted(t *testing.T, command []string) string {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-	cmd.WaitDelay = time.Second
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var trouble bytes.Buffer
-	cmd.Stderr = &trouble
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	var said strings.Builder
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		said.WriteString(lines.Text() + "\n")
-		if strings.Contains(lines.Text(), "mine, too") {
-			break
-		}
-	}
-	cancel()
-	_ = cmd.Wait() // it was killed
-	return said.String() + trouble.String()
 }
 
 // A member of a queue is told what it takes, settles by hand, and is given again what it handed back; a peek takes nothing.
@@ -307,18 +181,21 @@ func TestConsoleTakesPartInAQueue(t *testing.T) {
 	page.until("can be started", "button('Join and consume')")
 	evaluate[bool](page, "(button('Join and consume').click(), true)")
 	page.until("is given the message", "lines().some(cells => cells[5] === 'one')")
+	page.until("says what it holds", "said('.holding').startsWith('You hold 1 of 16') && all('.line.held:not([hidden])').length === 1")
 
 	peek := p.console(b, "view", "topic", topic, "queue", "billing", "mode", "peek", "on", "1")
 	peek.until("sees what waits", "lines().some(cells => cells[5] === 'one')")
 
 	evaluate[bool](page, "(press('Home'), true)")
 	page.until("shows the receipt", "/Attempt1Receipt.+/.test(said('.details .facts'))")
+	page.until("says how long it is its own", "/^Try 1 of 5\\. Yours for [0-9]+ s\\.$/.test(said('.details .actions + .hint'))")
 	evaluate[bool](page, "(button('Hand back (nack)').click(), true)")
 	page.until("is given it again", "count() === 2 && all('.line.again:not([hidden])').length === 1")
 	evaluate[bool](page, "(press('End'), true)")
 	page.until("shows the second attempt", "/Attempt2/.test(said('.details .facts'))")
 	evaluate[bool](page, "(button('Done').click(), true)")
-	page.until("has settled it", "said('.details .hint') === 'Settled.'")
+	page.until("has settled it", "said('.details .hint').startsWith('Settled')")
+	page.until("holds nothing", "document.querySelector('.holding').hidden && all('.line.held').length === 0")
 	brokers.Eventually(t, patience, "the queue is through", func() bool {
 		return strings.Contains(ask(t, b.URL+"/v1/topics/"+topic+"/queues/billing", "application/json"), `"lag":0`)
 	})
@@ -333,6 +210,11 @@ func TestConsoleReckons(t *testing.T) {
 		"pretty": `import('/console/payload.js').then(({ read, pretty }) => pretty(read('{"a":12345678901234567890,"b":[1.0,{"c":"x\\"{y"},[],{}]}')) ===
 			'{\n  "a": 12345678901234567890,\n  "b": [\n    1.0,\n    {\n      "c": "x\\"{y"\n    },\n    [],\n    {}\n  ]\n}' && read('{"a"') === undefined && !!read('['.repeat(50000) + ']'.repeat(50000)))`,
 		"size": `import('/console/kept.js').then(({ utf8Size }) => ['', 'a', 'é', '€', '😀', 'a😀é'].every(s => utf8Size(s) === new TextEncoder().encode(s).length))`,
+		"base": `import('/console/base.js').then(({ base }) => {
+			const elsewhere = new URL('http://bridge.example:8081/'), here = new URL('http://localhost:8081/')
+			return base({ url: 'http://127.0.0.1:8080' }, elsewhere) === 'http://bridge.example:8081' && base({ url: 'http://127.0.0.1:8080' }, here) === 'http://127.0.0.1:8080' &&
+				base({ url: 'http://10.0.0.7:8080' }, elsewhere) === 'http://10.0.0.7:8080' && base({}, here) === 'http://localhost:8081'
+		})`,
 		"kept": `import('/console/kept.js').then(({ Kept, Found }) => {
 			const row = (text, size = 2) => ({ kind: 'message', headers: [], key: null, text, size })
 			const kept = new Kept(10, 100000)
@@ -346,17 +228,137 @@ func TestConsoleReckons(t *testing.T) {
 		"progress": `import('/console/progress.js').then(({ Progress }) => {
 			const p = new Progress('-10')
 			p.extents([{ partition: 0, first: 0, end: 100 }, { partition: 1, first: 5, end: 8 }, { partition: 2, first: null, end: null }])
-			const begun = JSON.stringify([p.replay, p.lag])
+			const begun = JSON.stringify([p.replayed, p.lag])
 			p.saw(0, 94)
-			const half = JSON.stringify([p.replay, p.lag])
+			const half = JSON.stringify([p.replayed, p.lag])
 			p.saw(0, 99)
 			p.saw(1, 7)
 			p.extents([{ partition: 0, first: 0, end: 102 }, { partition: 1, first: 5, end: 8 }])
-			return begun === '[{"done":0,"total":13},13]' && half === '[{"done":5,"total":13},8]' && p.replay === null && p.lag === 2
+			return begun === '[{"done":0,"total":13},13]' && half === '[{"done":5,"total":13},8]' && p.replayed.done === 13 && p.lag === 2
 		})`,
 	} {
 		if !evaluate[bool](page, check) {
 			t.Errorf("%s is wrong", name)
 		}
 	}
+}
+
+// A member of a queue that settles by hand is told when it has its hands full, settles all at once, and is told what becomes of the rest when it stops.
+func TestConsoleHoldsMessages(t *testing.T) {
+	t.Parallel()
+	p := open(t)
+	b := bridge.Start(t, "CULVERT_BROKER=inproc")
+	topic := brokers.Topic(t)
+	inject(t, b, topic, `{"messages":[`+strings.Repeat(`{"text":"x"},`, 19)+`{"text":"the last"}]}`)
+	page := p.console(b, "view", "topic", topic, "queue", "billing", "mode", "join", "ack", "manual", "from", "earliest")
+	page.click("main button", "Join and consume")
+	page.until("has its hands full", "said('.holding').startsWith('You hold 16 of 16: nothing more is given to you until you settle some') && count() === 16")
+	page.click("main button", "Done with all")
+	page.until("is given the rest", "count() === 20 && said('.holding').startsWith('You hold 4 of 16Done')")
+	page.click("main button", "Stop")
+	page.until("says where they go", "standing() === 'stopped' && said('.standing .bar .dim') === 'the 4 messages that you held go back to the queue'")
+	page.until("marks none as held", "all('.line.settled').length > 0 && all('.line.held').length === 0")
+	brokers.Eventually(t, patience, "the rest is the queue's again", func() bool {
+		answer := ask(t, b.URL+"/v1/topics/"+topic+"/queues/billing", "application/json")
+		return strings.Contains(answer, `"lag":4`) && strings.Contains(answer, `"in_flight":0`) && strings.Contains(answer, `"members":0`)
+	})
+	evaluate[bool](page, "(document.querySelector('[name=queue]').dispatchEvent(new Event('focus')), true)")
+	page.until("offers the topic's queues", "all('datalist option').some(({ value }) => value === 'billing')")
+}
+
+// What is handed back at its last try goes to the dead letters, and the button says so.
+func TestConsoleHandsToTheDeadLetters(t *testing.T) {
+	t.Parallel()
+	p := open(t)
+	b := bridge.Start(t, "CULVERT_BROKER=inproc", "CULVERT_QUEUE_MAX_ATTEMPTS=1")
+	topic := brokers.Topic(t)
+	inject(t, b, topic, `{"messages":[{"text":"bad"}]}`)
+	page := p.console(b, "view", "topic", topic, "queue", "billing", "mode", "join", "ack", "manual", "from", "earliest")
+	page.click("main button", "Join and consume")
+	page.until("is given the message", "lines().length === 1")
+	evaluate[bool](page, "(press('Home'), true)")
+	page.click(".details button", "To the dead letters (nack)")
+	page.until("says what became of it", "said('.details .hint').startsWith('Handed back') && all('.line.settled').length === 1")
+	brokers.Eventually(t, patience, "it is a dead letter", func() bool {
+		return strings.Contains(ask(t, b.URL+"/v1/topics/"+topic+".billing.dlq/events?from=earliest&to=latest", "application/x-ndjson"), `"bad"`)
+	})
+}
+
+// A view of several topics, and of a pattern that others may fit later, is one list, which tells them apart.
+func TestConsoleViewsSeveralTopics(t *testing.T) {
+	t.Parallel()
+	p := open(t)
+	b := bridge.Start(t, "CULVERT_BROKER=inproc")
+	topic := brokers.Topic(t)
+	inject(t, b, topic, `{"messages":[{"text":"one"}]}`)
+	inject(t, b, topic+".eu", `{"messages":[{"text":"two"}]}`)
+	page := p.console(b, "view", "topic", topic, "topic", topic+".*", "from", "earliest", "on", "1")
+	const names = "lines().map(cells => cells[1] + ' ' + cells[6]).sort()"
+	page.until("has both", fmt.Sprintf("%s.join() === '%s one,%s two'", names, topic, topic+".eu"))
+	page.until("is live, at the end", "standing() === 'live' && all('.figure').some(f => f.textContent === 'Behind the end0')")
+	inject(t, b, topic+".us", `{"messages":[{"text":"three"}]}`)
+	page.until("has what appears", fmt.Sprintf("%s.join().endsWith('%s three')", names, topic+".us"))
+	if shown := evaluate[[]string](page, "all('.connect [role=tab]').map(b => b.textContent)"); slices.Contains(shown, "wscat") || slices.Contains(shown, "WebSocket") {
+		t.Errorf("%q can have a pattern", shown)
+	}
+	evaluate[bool](page, "(all('.wish [value=queue]')[0].click(), true)")
+	page.until("says that a queue is of one topic", "document.querySelector('[name=topic]').validationMessage === 'A queue is of one topic'")
+}
+
+// A payload that is too large for a page to lay out is shown piece by piece, and is saved whole.
+func TestConsoleShowsLargePayloads(t *testing.T) {
+	t.Parallel()
+	p := open(t)
+	b := bridge.Start(t, "CULVERT_BROKER=inproc", "CULVERT_LIMITS_MESSAGE_BYTES=3200000")
+	topic := brokers.Topic(t)
+	inject(t, b, topic, `{"messages":[{"text":"`+strings.Repeat("0123456789abcdef", 3<<16)+`"}]}`)
+	page := p.console(b, "view", "topic", topic, "from", "earliest", "on", "1")
+	page.until("has it", "lines().length === 1 && said('.line .size') === '3.0 MiB'")
+	evaluate[bool](page, "(press('Home'), true)")
+	page.until("shows the beginning", "said('.details pre').length === 256 << 10 && said('.details-payload button') === 'Show 256 KiB more of 2.8 MiB'")
+	evaluate[bool](page, "(document.querySelector('.details-payload button').click(), true)")
+	page.until("shows more", "said('.details pre').length === 512 << 10")
+	page.click(".details button", "Hex")
+	page.until("shows bytes", "said('.details pre').split('\\n').length === 1025")
+	evaluate[bool](page, "(document.querySelector('.details-payload button').click(), true)")
+	page.until("goes on where it was", "said('.details pre').split('\\n')[1024].startsWith('00004000  30 31 32 ')")
+}
+
+// Where a view starts is told in any of the ways that the protocol knows; a message leads to all of its key, and to what came from its time on.
+func TestConsoleViewStartsAnywhere(t *testing.T) {
+	t.Parallel()
+	p := open(t)
+	b := bridge.Start(t, "CULVERT_BROKER=inproc")
+	topic := brokers.Topic(t)
+	for _, text := range []string{"one", "two", "three"} {
+		inject(t, b, topic, `{"messages":[{"key":"`+text[:1]+`","text":"`+text+`"}]}`)
+		evaluate[bool](p.blank("the clock"), "new Promise(resolve => setTimeout(() => resolve(true), 5))")
+	}
+	var times []string
+	for _, m := range storedIn(t, b, topic) {
+		times = append(times, m.Time)
+	}
+	page := p.console(b, "view")
+	const payloads = "lines().map(cells => cells.at(-1)).join()"
+	for _, start := range []struct{ from, field, shows, again string }{
+		{"earliest", "", "one,two,three", "earliest"},
+		{"-2", "last", "two,three", "-2"},
+		{"@-15m", "ago", "one,two,three", "@-15m"},
+		{"@" + times[1], "time", "two,three", "@" + strings.Replace(times[1], ".000Z", "Z", 1)},
+	} {
+		evaluate[bool](page, fmt.Sprintf("(location.hash = '#/view?' + new URLSearchParams({ topic: %q, from: %q, on: 1 }), true)", topic, start.from))
+		page.until("starts at "+start.from, fmt.Sprintf("%s === '%s'", payloads, start.shows))
+		if shown := evaluate[string](page, "all('.wish .begin > input:not([hidden])').map(({ name }) => name).join()"); shown != start.field {
+			t.Errorf("from %s shows %q", start.from, shown)
+		}
+		if again := evaluate[string](page, "new URLSearchParams(location.hash.split('?')[1]).get('from')"); again != start.again {
+			t.Errorf("from %s is %s in the URL", start.from, again)
+		}
+	}
+	evaluate[bool](page, "(press('Home'), true)")
+	page.click(".details a", "From this time on")
+	page.until("starts at the message", payloads+" === 'two,three'")
+	evaluate[bool](page, "(press('End'), true)")
+	page.click(".details a", "Only this key")
+	page.until("shows the key", payloads+" === 'two,three' && document.querySelector('[name=key]').value === 't'")
 }

@@ -1,10 +1,9 @@
 package browser
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
-	"net/http"
+	"strconv"
 	"testing"
 
 	"culvert/tests/bridge"
@@ -52,20 +51,24 @@ func TestInjectOverARestart(t *testing.T) {
 	if n, all := evaluate[int](page, "settled"), evaluate[int](page, "sent.length"); n != all {
 		t.Errorf("of %d promises %d were settled", all, n)
 	}
-	judgeInjected(t, evaluate[[]json.RawMessage](page, "sent"), logOf(t, b, topic))
+	judgeInjected(t, evaluate[[]json.RawMessage](page, "sent"), storedIn(t, b, topic))
 }
 
 // judgeInjected compares what a page was told of its messages, by their numbers, with what is in the topic.
-func judgeInjected(t *testing.T, told []json.RawMessage, log []frame) {
+func judgeInjected(t *testing.T, told []json.RawMessage, log []stored) {
 	at := map[string]int{}
 	next := map[string]int{}
 	for _, m := range log {
-		at[fmt.Sprintf("[%d,%d]", m.Partition, m.Offset)] = m.Payload
-		// What was sent again may be there twice.
-		if want, ok := next[m.Key]; ok && m.Payload > want {
-			t.Errorf("%d of %s came where %d was to come", m.Payload, m.Key, want)
+		n, err := strconv.Atoi(string(m.Payload))
+		if err != nil {
+			t.Fatal(err)
 		}
-		next[m.Key] = max(next[m.Key], m.Payload+10)
+		at[fmt.Sprintf("[%d,%d]", m.Partition, m.Offset)] = n
+		// What was sent again may be there twice.
+		if want, ok := next[*m.Key]; ok && n > want {
+			t.Errorf("%d of %s came where %d was to come", n, *m.Key, want)
+		}
+		next[*m.Key] = max(next[*m.Key], n+10)
 	}
 	wrong := 0
 	for n, place := range told {
@@ -76,40 +79,4 @@ func judgeInjected(t *testing.T, told []json.RawMessage, log []frame) {
 		}
 	}
 	t.Logf("%d messages were sent; %d are in the topic twice", len(told), len(log)-len(told))
-}
-
-// frame is a line of NDJSON. The payloads are numbers, which are JSON.
-type frame struct {
-	Op, Key           string
-	Payload           int
-	Partition, Offset int64
-}
-
-// logOf is what the topic has.
-func logOf(t *testing.T, b *bridge.Bridge, topic string) (log []frame) {
-	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.URL+"/v1/topics/"+topic+"/events?from=earliest&to=latest", http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Accept", "application/x-ndjson")
-	response, err := (&http.Client{}).Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	lines := bufio.NewScanner(response.Body)
-	for lines.Scan() {
-		var f frame
-		if err := json.Unmarshal(lines.Bytes(), &f); err != nil {
-			t.Fatal(err)
-		}
-		if f.Op == "msg" {
-			log = append(log, f)
-		}
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return log
 }

@@ -1,67 +1,48 @@
-import { el } from './dom.js'
+import { el, shape, text } from './dom.js'
 
-const points = 120
+const room = 120 // values
 
 /**
- * A small chart of one figure that changes: its name, its last value in words, and how it went.
+ * One figure that changes: its name, its last value in words, and how it went, as a line from the left to now.
  *
  * @param {string} title
  * @param {(value: number) => string} words
+ * @param {(number | null)[]} [values] those that were; the chart writes on in them
  */
-export function chart(title, words) {
-  const canvas = el('canvas', { class: 'chart-line', 'aria-hidden': 'true' }), figure = el('span', { class: 'chart-figure' }, '–')
-  const element = el('div', { class: 'chart', role: 'group', 'aria-label': title }, el('span', { class: 'chart-title' }, title), figure, canvas)
-  /** @type {(number | null)[]} */
-  let values = []
+export function chart(title, words, values = []) {
+  const figure = el('span', { class: 'value' })
+  const line = shape('path', { fill: 'none', stroke: 'currentColor', 'stroke-width': '1.5', 'vector-effect': 'non-scaling-stroke', 'stroke-linejoin': 'round' })
+  const area = shape('path', { fill: 'currentColor', opacity: '.12' })
+  const element = el('div', { class: 'figure', role: 'group', 'aria-label': title }, el('span', { class: 'label' }, title), figure,
+    shape('svg', { class: 'chart', viewBox: '0 0 100 30', preserveAspectRatio: 'none', 'aria-hidden': 'true' }, area, line))
 
   function draw() {
-    const wide = canvas.clientWidth, high = canvas.clientHeight, scale = globalThis.devicePixelRatio || 1, pen = canvas.getContext('2d')
-    if (!wide || !pen) return
-    if (canvas.width !== Math.round(wide * scale) || canvas.height !== Math.round(high * scale)) {
-      canvas.width = Math.round(wide * scale)
-      canvas.height = Math.round(high * scale)
-    }
-    pen.setTransform(scale, 0, 0, scale, 0, 0)
-    pen.clearRect(0, 0, wide, high)
-    const most = Math.max(1, ...values.map((v) => v ?? 0)), step = wide / (points - 1), at = (v) => high - 2 - (v / most) * (high - 4)
-    pen.strokeStyle = pen.fillStyle = getComputedStyle(canvas).color
-    pen.lineWidth = 1.5
-    pen.lineJoin = 'round'
-    let begun = null
-    const close = (x) => {
-      pen.stroke()
-      pen.lineTo(x, high)
-      pen.lineTo(begun, high)
-      pen.globalAlpha = 0.15
-      pen.fill()
-      pen.globalAlpha = 1
-      begun = null
-    }
-    values.forEach((value, i) => {
-      const x = wide - (values.length - 1 - i) * step
-      if (value === null) {
-        if (begun !== null) close(x - step)
-      } else if (begun === null) {
-        begun = x
-        pen.beginPath()
-        pen.moveTo(x, at(value))
-      } else pen.lineTo(x, at(value))
+    const last = values.at(-1) ?? null, top = Math.max(...values.map((v) => v ?? 0)) || 1
+    const at = (i) => (100 - (values.length - 1 - i) * 100 / (room - 1)).toFixed(2)
+    let over = '', under = ''
+    values.forEach((v, i) => {
+      if (v === null) return
+      // Where there is none the line is broken.
+      const begins = (values[i - 1] ?? null) === null, ends = (values[i + 1] ?? null) === null, point = `${at(i)} ${(29 - 27 * v / top).toFixed(2)}`
+      over += (begins ? 'M' : 'L') + point
+      under += `${begins ? `M${at(i)} 30` : ''}L${point}${ends ? `L${at(i)} 30Z` : ''}`
     })
-    if (begun !== null) close(wide)
+    text(figure, last === null ? '–' : words(last))
+    line.setAttribute('d', over)
+    area.setAttribute('d', under)
   }
+  draw()
 
   return {
     element,
     /** The next value; null where there is none. @param {number | null} value */
     push(value) {
       values.push(value)
-      if (values.length > points) values.shift()
-      figure.textContent = value === null ? '–' : words(value)
+      if (values.length > room) values.shift()
       draw()
     },
     clear() {
-      values = []
-      figure.textContent = '–'
+      values.length = 0
       draw()
     },
   }

@@ -1,4 +1,4 @@
-import { el } from './dom.js'
+import { el, icon } from './dom.js'
 
 /**
  * Copies text. A page that came by plain HTTP from another machine has no clipboard to write to, and selects instead.
@@ -14,6 +14,19 @@ export async function copy(text, toast) {
   } catch {
     toast('The browser does not let this page copy', 'bad')
   }
+}
+
+/**
+ * Text to be copied, in a box that has a button for it.
+ *
+ * @param {string} label
+ * @param {typeof import('./toast.js').toast} toast told how it went
+ * @param {string} [text]
+ * @returns {{ element: HTMLElement, text: HTMLElement }} the text may change
+ */
+export function code(label, toast, text = '') {
+  const pre = el('pre', { tabindex: '0', role: 'group', 'aria-label': label }, text)
+  return { text: pre, element: el('div', { class: 'code wrapped' }, pre, el('button', { type: 'button', class: 'ghost', 'aria-label': `Copy: ${label}`, onclick: () => copy(pre.textContent, toast) }, icon('copy'))) }
 }
 
 function select(text) {

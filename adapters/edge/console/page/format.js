@@ -42,3 +42,6 @@ export const since = time => time ? duration(Math.max(1000, Math.floor((Date.now
 
 /** A time of today or any day, as it is here. @param {string | null | undefined} time */
 export const moment = time => time ? new Date(time).toLocaleString() : '–'
+
+/** A time as a field for it has it, here. @param {Date} time */
+export const local = time => new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString().slice(0, time.getMilliseconds() ? 23 : 19)

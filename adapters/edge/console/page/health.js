@@ -1,17 +1,14 @@
 // How the node fares, and by which settings it runs.
 
+import { chart } from './chart.js'
 import { el, fill, icon, text } from './dom.js'
 import { brief, bytes, count, duration, moment, rate, since } from './format.js'
 import { poll } from './poll.js'
 import { search } from './search.js'
-import { spark } from './spark.js'
 import { table } from './table.js'
 
-const room = 120 // values of a chart: four minutes
-
 // Charts go on where they were when their panel is shown again.
-/** @type {{ in: number[], out: number[] }} */
-const went = { in: [], out: [] }
+const went = { in: [], out: [], bytes_out: [] }
 
 /** @type {import('./main.js').Panel} */
 export const panel = {
@@ -26,7 +23,7 @@ export const panel = {
     const state = el('span', { class: 'state', role: 'status' }, 'asking')
     const up = el('small')
     const trouble = el('p', { class: 'notice bad', hidden: true })
-    const rates = [['in', 'Injected', rate], ['out', 'Delivered', rate]].map(([id, title, write]) => ({ id, write, ...figure(title, spark()) }))
+    const rates = { in: chart('Injected', rate, went.in), out: chart('Delivered', rate, went.out), bytes_out: chart('Written', n => `${bytes(n)}/s`, went.bytes_out) }
     const gauges = {
       memory: gauge('Memory'), connections: gauge('Connections'), descriptors: gauge('Descriptors'), goroutines: gauge('Goroutines'),
     }
@@ -48,7 +45,7 @@ export const panel = {
       columns: [
         { id: 'key', title: 'Setting', class: 'mono', text: s => s.key },
         { id: 'value', title: 'Value', class: 'wide wrap mono', of: s => [s.value, s.secret], cell: s => s.secret ? secret(s) : plain(s.value) },
-        { id: 'source', title: 'From', of: s => s.source, cell: s => el('span', { class: s.source === 'default' ? 'badge' : 'badge accent' }, s.source) },
+        { id: 'source', title: 'From', of: s => s.source, cell: s => el('span', { class: s.source === 'default' ? 'dim' : 'badge accent' }, s.source) },
       ],
     })
     const config = el('div', { class: 'card flush' }, el('div', { class: 'empty' }, 'asking'))
@@ -56,12 +53,14 @@ export const panel = {
     fill(root,
       el('div', { class: 'head' }, el('h1', null, 'Health'), state, up),
       trouble,
-      el('div', { class: 'cards' }, rates.map(r => r.element)),
-      el('div', { class: 'cards' }, Object.values(gauges).map(g => g.element)),
-      el('section', { class: 'card', 'aria-labelledby': 'brokers-title' }, el('h2', { id: 'brokers-title' }, 'Brokers'), brokers),
-      el('div', { class: 'head' }, el('h2', null, 'Configuration'), found),
-      el('div', { class: 'bar' }, field.element, el('label', { class: 'check' }, own, 'Only what is not the default')),
-      config)
+      el('div', { class: 'halves' },
+        el('div', { class: 'stack' },
+          el('div', { class: 'cards' }, Object.values(rates).map(r => el('div', { class: 'card' }, r.element))),
+          el('div', { class: 'cards' }, Object.values(gauges).map(g => g.element)),
+          el('section', { class: 'card', 'aria-labelledby': 'brokers-title' }, el('h2', { id: 'brokers-title' }, 'Brokers'), brokers)),
+        el('section', { class: 'stack', 'aria-labelledby': 'config-title' },
+          el('div', { class: 'head' }, el('h2', { id: 'config-title' }, 'Configuration'), found, el('label', { class: 'check end' }, own, 'Only what is not the default'), field.element),
+          config)))
 
     async function ask(signal) {
       try {
@@ -82,18 +81,12 @@ export const panel = {
       text(state, h.memory.overloaded ? 'overloaded' : h.ready ? 'ready' : 'not ready')
       state.className = `state ${h.ready && !h.memory.overloaded ? 'good' : 'warn'}`
       text(up, `up ${duration(h.uptime_s * 1000)}`)
-      for (const r of rates) {
-        const values = went[r.id]
-        values.push(h.rates[r.id])
-        if (values.length > room) values.shift()
-        text(r.value, r.write(h.rates[r.id]))
-        r.chart.draw(values, room)
-      }
+      for (const [id, one] of Object.entries(rates)) one.push(h.rates[id])
       gauges.memory.set(bytes(h.memory.heap), h.memory.heap, h.memory.limit, bytes)
       gauges.connections.set(count(h.connections.open), h.connections.open, h.connections.limit, count)
       gauges.descriptors.set(count(h.descriptors.open), h.descriptors.open, h.descriptors.limit, brief)
       gauges.goroutines.set(count(h.goroutines), h.goroutines, null, count)
-      const said = JSON.stringify(h.brokers)
+      const said = JSON.stringify(h.brokers.map(b => [b, since(b.since)]))
       if (brokers.dataset.said === said) return
       brokers.dataset.said = said
       fill(brokers, h.brokers.map(b => el('li', null,
@@ -131,12 +124,6 @@ export const panel = {
 
 /** @param {URLSearchParams} params */
 const read = params => ({ q: params.get('q') ?? '', changed: params.has('changed') })
-
-/** A card with a figure and how it went. */
-function figure(title, chart) {
-  const value = el('span', { class: 'value' }, '–')
-  return { value, chart, element: el('div', { class: 'card figure' }, el('span', { class: 'label' }, title), value, chart.element) }
-}
 
 /** A card that says how much of what there may be is used. */
 function gauge(title) {

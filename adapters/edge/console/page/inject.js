@@ -1,6 +1,7 @@
 // Writing to a topic: one message, many, or so many a second.
 
-import { copy } from './copy.js'
+import { base as publicBase } from './base.js'
+import { code } from './copy.js'
 import { el, fill, icon, text } from './dom.js'
 import { bytes, count, rate as perSecond } from './format.js'
 import { frames } from './frames.js'
@@ -56,7 +57,7 @@ function mount(root, ctx) {
   const wrong = el('p', { id: 'inject-wrong', class: 'bad', role: 'alert' })
   const templates = el('small', { id: 'inject-templates' }, 'Filled in, in key, headers and payload: ',
     [['{{n}}', 'counts up'], ['{{time}}', 'now'], ['{{random 1 100}}', 'a whole number'], ['{{uuid}}', 'a new UUID']].map(([hole, is], i) => [i > 0 && ', ', el('code', null, hole), ` ${is}`]), '.')
-  const as = choice('as', 'Payload', kinds), send = choice('send', 'How many', amounts), via = choice('via', 'By', ways)
+  const as = choice('as', 'Payload', kinds), send = choice('send', 'How many', amounts), via = choice('via', 'Over', ways)
   const many = el('input', { type: 'number', name: 'count', min: '1', max: '1000000', required: true, 'aria-label': 'Messages' })
   const rate = el('input', { type: 'number', name: 'rate', min: '1', max: '5000', required: true, 'aria-label': 'Messages a second' })
   const written = el('div', { class: 'field' }, payload, wrong)
@@ -78,10 +79,12 @@ function mount(root, ctx) {
   el('label', { class: 'field' }, el('span', null, 'Headers'), headers),
   el('div', { class: 'bar' }, as.element, el('span', { class: 'end' }, sample)),
   written, picked, gone, templates,
-  el('div', { class: 'bar' }, send.element,
-    el('label', { class: 'bar amount', 'data-for': 'many' }, many, 'messages'),
-    el('label', { class: 'bar amount', 'data-for': 'rate' }, rate, 'a second')),
-  el('div', { class: 'bar' }, go, stop, via.element))
+  el('div', { class: 'row' },
+    el('div', { class: 'field' }, el('span', { 'aria-hidden': 'true' }, 'How many'), el('div', { class: 'bar' }, send.element,
+      el('label', { class: 'bar amount', 'data-for': 'many' }, many, 'messages'),
+      el('label', { class: 'bar amount', 'data-for': 'rate' }, rate, 'a second'))),
+    el('div', { class: 'field' }, el('span', { 'aria-hidden': 'true' }, 'Over'), via.element)),
+  el('div', { class: 'bar' }, go, stop))
 
   // ── the connection ──
 
@@ -90,10 +93,8 @@ function mount(root, ctx) {
   const state = el('span', { class: 'state', role: 'status' })
   const connect = el('button', { type: 'button', class: 'small', onclick: () => wire.connected ? wire.disconnect() : wire.connect() }, 'Connect')
   const ssl = el('input', { type: 'checkbox', name: 'ssl', onchange: changed })
-  const snippet = label => el('pre', { tabindex: '0', role: 'group', 'aria-label': label })
-  const snippets = { url: snippet('URL'), curl: snippet('curl'), wscat: snippet('wscat') }
-  const line = (name, label) => el('div', null, el('span', { class: 'label' }, label),
-    el('div', { class: 'code wrapped' }, snippets[name], el('button', { type: 'button', class: 'ghost', 'aria-label': `Copy ${label}`, onclick: () => copy(snippets[name].textContent, ctx.toast) }, icon('copy'))))
+  const snippets = { url: code('URL', ctx.toast), curl: code('curl', ctx.toast), wscat: code('wscat', ctx.toast) }
+  const line = (name, label) => el('div', null, el('span', { class: 'label' }, label), snippets[name].element)
   const connected = el('section', { class: 'card form', 'aria-label': 'Connection' },
     el('div', { class: 'head' }, el('h2', null, 'Connection'), state, el('div', { class: 'bar end' },
       el('label', { class: 'check', title: 'Shows the URL as it is behind a proxy that speaks TLS. It changes nothing else.' }, ssl, 'ssl'), connect)),
@@ -110,7 +111,7 @@ function mount(root, ctx) {
   const rows = el('tbody')
   const table = el('div', { class: 'table' }, el('table', { class: 'rows' },
     el('caption', { class: 'hidden' }, 'Answers, the newest first'),
-    el('thead', null, el('tr', null, ['Message', 'Key', 'Answer', 'Took'].map((title) => el('th', { scope: 'col' }, title)))), rows))
+    el('thead', null, el('tr', null, ['Message', 'Key', 'Answer', 'Took'].map((title) => el('th', { scope: 'col', class: title === 'Took' && 'number' }, title)))), rows))
   const none = el('p', { class: 'dim pad' }, 'Each message’s answer is shown here: where it stands in the topic, or why it was not taken.')
   const said = el('section', { class: 'card flush', 'aria-label': 'Answers' },
     el('div', { class: 'four pad' }, Object.entries({ sent: 'Sent', confirmed: 'Confirmed', failed: 'Failed', rate: 'Rate' }).map(([name, title]) =>
@@ -119,8 +120,7 @@ function mount(root, ctx) {
 
   fill(root,
     el('div', { class: 'head' }, el('h1', null, 'Inject')),
-    el('div', { class: 'columns' }, form, el('div', { class: 'stack' }, said, connected)),
-    log.element)
+    el('div', { class: 'thirds' }, form, el('div', { class: 'stack' }, said, connected), log.element))
 
   /** What the URL is to say. */
   const params = () => ({
@@ -168,15 +168,15 @@ function mount(root, ctx) {
   }
 
   function drawURL() {
-    const base = (ctx.info.url || location.origin).replace(/\/$/, '').replace(/^https?:/, ssl.checked ? 'https:' : 'http:'), sockets = base.replace(/^http/, 'ws')
+    const base = publicBase(ctx.info).replace(/^https?:/, ssl.checked ? 'https:' : 'http:'), sockets = base.replace(/^http/, 'ws')
     const name = topic.value || 'TOPIC', m = message(n + 1), quote = (word) => `'${word.replaceAll("'", "'\\''")}'`
     const to = `${base}/v1/topics/${name}/messages`
-    text(snippets.url, via.value === 'ws' ? `${sockets}/v1/ws` : to)
-    text(snippets.curl, ['curl', m.value === null && '-X POST', m.key !== null && `-H ${quote(`Culvert-Key: ${m.key}`)}`, m.value === null && "-H 'Culvert-Tombstone: 1'",
+    text(snippets.url.text, via.value === 'ws' ? `${sockets}/v1/ws` : to)
+    text(snippets.curl.text, ['curl', m.value === null && '-X POST', m.key !== null && `-H ${quote(`Culvert-Key: ${m.key}`)}`, m.value === null && "-H 'Culvert-Tombstone: 1'",
       ...m.headers.map(([name, value]) => `-H ${quote(`Culvert-Header: ${name}: ${value}`)}`),
       m.value !== null && (as.value === 'file' ? `--data-binary ${quote(`@${chosen?.name ?? 'FILE'}`)}` : `--data-raw ${quote(String(m.value))}`), to].filter(Boolean).join(' '))
     const of = as.value === 'file' ? '{"base64":"…"}' : pub(m)
-    text(snippets.wscat, `npx wscat@6.1.0 -c ${sockets}/v1/ws -x ${quote(`{"op":"pub","id":"1","topic":"${name}",${of.slice(1)}`)}`)
+    text(snippets.wscat.text, `npx wscat@6.1.0 -c ${sockets}/v1/ws -x ${quote(`{"op":"pub","id":"1","topic":"${name}",${of.slice(1)}`)}`)
   }
 
   /** @param {number} n @returns {import('./sender.js').Made} */
@@ -204,14 +204,18 @@ function mount(root, ctx) {
     if (run) return
     const mine = { stopped: false }
     run = mine
-    go.disabled = true
+    // Who presses the one by a key goes on from the other.
+    const pressed = document.activeElement === go && send.value !== 'one'
     stop.disabled = false
+    if (pressed) stop.focus()
+    go.disabled = true
     try {
       if (send.value === 'rate') await atRate(mine)
       else await some(mine, send.value === 'many' ? many.valueAsNumber : 1)
     } finally {
       run = null
       go.disabled = false
+      if (document.activeElement === stop) go.focus()
       stop.disabled = true
       drawURL()
     }
@@ -292,9 +296,9 @@ function mount(root, ctx) {
     table.hidden = answers.length === 0
     fill(rows, answers.slice(0, shown).map(({ n, key, place, took, error }) => el('tr', null,
       el('th', { scope: 'row' }, String(n)),
-      el('td', { 'data-label': 'Key', class: key === null && 'quiet' }, key ?? '–'),
+      el('td', { 'data-label': 'Key', class: key === null ? 'quiet' : 'key' }, key ?? '–'),
       el('td', { 'data-label': 'Answer', class: error ? 'bad wide' : '' }, error || place),
-      el('td', { 'data-label': 'Took', class: 'quiet' }, `${took < 10 ? took.toFixed(1) : Math.round(took)} ms`))))
+      el('td', { 'data-label': 'Took', class: 'number quiet' }, `${took < 10 ? took.toFixed(1) : Math.round(took)} ms`))))
   }
 
   /** @param {import('/culvert.js').StateDetail} detail */

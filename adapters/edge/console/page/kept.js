@@ -19,7 +19,7 @@
  * @property {string} [reason]
  * @property {number} [attempt]
  * @property {string} [receipt]
- * @property {object} [job] what settles it
+ * @property {import('./jobs.js').Job} [job] what becomes of it, where that is said by hand
  */
 
 const ascii = /^[\0-\x7f]*$/
@@ -36,6 +36,9 @@ export function utf8Size(text) {
   return size
 }
 
+/** A row that is no message. @param {'gap' | 'note'} kind @returns {Row} */
+export const blank = (kind) => ({ seq: 0, kind, at: Date.now(), time: null, partition: null, offset: null, key: null, headers: [], json: false, size: null })
+
 /** The row of a message of the browser client. @returns {Row} */
 export function rowOf(message, at) {
   const { topic, partition = null, offset = null, key, headers, time, value, deleted, receipt, attempt } = message
@@ -50,8 +53,8 @@ export function rowOf(message, at) {
   }
 }
 
-/** What a row takes in memory, roughly. */
-const weight = (row) => 300 + (row.size ?? 0) + (row.key?.length ?? 0) + row.headers.reduce((sum, [name, value]) => sum + 50 + name.length + value.length, 0)
+/** What a row takes in memory, roughly: a text that is not of ASCII may take two bytes a letter, however many it has in UTF-8. */
+const weight = (row) => 300 + (row.text === undefined || row.text.length === row.size ? row.size ?? 0 : Math.max(row.size ?? 0, 2 * row.text.length)) + (row.key?.length ?? 0) + row.headers.reduce((sum, [name, value]) => sum + 50 + name.length + value.length, 0)
 
 /** The last rows of a view, bounded by their number and their bytes. What is added beyond lets go of the oldest; their number is `first`. */
 export class Kept {

@@ -23,7 +23,7 @@ export function letters(ctx, topic, queue) {
   const back = el('button', { type: 'button', onclick: redrive }, icon('refresh'), 'Send back …')
   const table = el('div', { class: 'table' }, el('table', { class: 'rows' },
     el('caption', { class: 'hidden' }, 'Dead letters, the newest first'),
-    el('thead', null, el('tr', null, ['Given up', 'Why', 'Tries', 'Was at', 'Key', 'Payload'].map((title) => el('th', { scope: 'col' }, title)))), rows))
+    el('thead', null, el('tr', null, ['Given up', 'Why', 'Tries', 'Was at', 'Key', 'Payload'].map((title) => el('th', { scope: 'col', class: title === 'Tries' && 'number' }, title)))), rows))
   const none = el('p', { class: 'dim pad' }, 'None: what its members hand back too often would be here, with why.')
   const element = el('section', { class: 'card flush', 'aria-label': 'Dead letters', hidden: true },
     el('div', { class: 'head pad' }, el('h2', null, 'Dead letters'), told, el('div', { class: 'bar end' }, back)), problem, none, table)
@@ -74,11 +74,11 @@ export function letters(ctx, topic, queue) {
       const header = (name) => letter.headers.find(([is]) => is === `culvert-dead-${name}`)?.[1] ?? ''
       const was = sent?.has(letter.partition) && letter.offset < sent.get(letter.partition)
       return el('tr', null,
-        el('th', { scope: 'row' }, moment(letter.time?.toISOString()), was && [' ', el('span', { class: 'badge good' }, 'sent back')]),
+        el('th', { scope: 'row', class: 'quiet' }, moment(letter.time?.toISOString()), was && [' ', el('span', { class: 'badge good' }, 'sent back')]),
         el('td', { 'data-label': 'Why', class: 'wide' }, String(header('reason'))),
-        el('td', { 'data-label': 'Tries' }, String(header('attempts'))),
+        el('td', { 'data-label': 'Tries', class: 'number' }, String(header('attempts'))),
         el('td', { 'data-label': 'Was at', class: 'mono' }, header('offset') === '' ? '–' : `${header('partition')}:${header('offset')}`),
-        el('td', { 'data-label': 'Key', class: 'mono' }, letter.key === null ? '–' : typeof letter.key === 'string' ? letter.key : `${letter.key.length} bytes`),
+        el('td', { 'data-label': 'Key', class: 'mono key' }, letter.key === null ? '–' : typeof letter.key === 'string' ? letter.key : `${letter.key.length} bytes`),
         el('td', { 'data-label': 'Payload', class: 'mono wide clip' }, letter.deleted ? 'tombstone' : letter.text === undefined ? `${letter.bytes.length} bytes` : letter.text.slice(0, 500)))
     }))
   }
@@ -91,14 +91,12 @@ export function letters(ctx, topic, queue) {
       el('label', { class: 'field' }, el('span', null, 'At most'), limit),
     ], 'Send back')
     if (!sure) return
-    back.disabled = true
     try {
       const { redriven } = await ctx.api.post(`/v1/topics/${encodeURIComponent(topic)}/queues/${encodeURIComponent(queue)}/redrive`, limit.value ? { limit: limit.valueAsNumber } : {})
       ctx.toast(redriven === 1 ? 'One letter was sent back' : `${count(redriven)} letters were sent back`, 'good')
     } catch (error) {
       ctx.toast(error.message, 'bad')
     }
-    back.disabled = false
     turn?.now()
   }
 

@@ -1,10 +1,11 @@
-import { el } from './dom.js'
+import { el, fill } from './dom.js'
 
 /** How high a row is, in CSS pixels: every row, so that where each is needs no measuring. view.css has the same. */
 const height = 28
 
-/** So many ms lie between two drawings of what came: no eye reads faster. What the user does is drawn at the next frame. */
-const calm = 50
+/** So many ms lie between two drawings of what came: no eye reads faster. Where drawing takes long it is so many times as long: the page's time is its user's. What the user does is drawn at the
+ * next frame. */
+const calm = 50, share = 5
 
 /**
  * A list of any length of which only what is in sight has elements. It is a grid of rows for assistive technology, moves through them by the arrow keys, and follows the end until it is scrolled away from it.
@@ -18,15 +19,21 @@ const calm = 50
  * @param {(follows: boolean) => void} options.followed is told when it begins or ceases to follow the end
  */
 export function list({ label, columns, kind, choose, followed }) {
-  const head = el('div', { class: 'list-head', role: 'row', 'aria-rowindex': '1' }, ...columns.map(({ name, title }) => el('span', { class: 'cell ' + name, role: 'columnheader' }, title)))
+  const head = el('div', { class: 'list-head', role: 'row', 'aria-rowindex': '1' })
   const body = el('div', { class: 'list-body', role: 'rowgroup' })
-  const element = el('div', { class: 'list', role: 'grid', tabindex: '0', 'aria-label': label, 'aria-colcount': String(columns.length) }, el('div', { role: 'rowgroup', class: 'list-top' }, head), body)
+  const element = el('div', { class: 'list', role: 'grid', tabindex: '0', 'aria-label': label }, el('div', { role: 'rowgroup', class: 'list-top' }, head), body)
 
   /** @type {{first: number, end: number, at: (i: number) => Row | undefined}} */
   let rows = { first: 0, end: 0, at: () => undefined }
-  let first = 0, last = 0, chosen, follows = true, frame = 0, timer = 0, drawn = 0, top = 0, active
+  let first = 0, last = 0, chosen, follows = true, frame = 0, timer = 0, due = 0, top = 0, inside = 0, active
   /** @type {{element: HTMLElement, cells: Text[], row?: Row, place?: number, chosen?: boolean}[]} */
   const pool = []
+
+  const showHead = () => {
+    fill(head, columns.map(({ name, title }) => el('span', { class: 'cell ' + name, role: 'columnheader' }, title)))
+    element.setAttribute('aria-colcount', String(columns.length))
+  }
+  showHead()
 
   const line = () => {
     const cells = columns.map(() => document.createTextNode(''))
@@ -36,15 +43,16 @@ export function list({ label, columns, kind, choose, followed }) {
     return { element, cells }
   }
 
+  /** Lets it stand there. Where that is, is not read again: to read is to have the page laid out. */
   const scroll = (to) => {
-    element.scrollTop = to
-    top = element.scrollTop
+    if (to === top) return
+    element.scrollTop = top = to
   }
 
   function draw() {
     frame = 0
-    drawn = performance.now()
-    const count = rows.end - rows.first, inside = element.clientHeight - head.offsetHeight
+    const begun = performance.now()
+    const count = rows.end - rows.first
     // What was let go moves the rest up; who reads there sees it stand still.
     const moved = (rows.first - first) * height
     first = rows.first
@@ -53,14 +61,14 @@ export function list({ label, columns, kind, choose, followed }) {
       body.style.height = count * height + 'px'
       element.setAttribute('aria-rowcount', String(count + 1))
     }
-    if (follows) scroll(Math.max(0, count * height - inside))
-    else if (moved) scroll(Math.max(0, top - moved))
-    const from = Math.max(0, Math.floor(top / height) - 3), to = Math.min(count, from + Math.ceil(Math.max(inside, 0) / height) + 6)
+    const wanted = Math.max(0, Math.min(follows ? Infinity : top - moved, count * height - inside))
+    const from = Math.max(0, Math.floor(wanted / height) - 3), to = Math.min(count, from + Math.ceil(inside / height) + 6)
     while (pool.length < to - from) pool.push(line())
     active = undefined
     const used = new Set()
     for (let i = from; i < to; i++) {
-      const slot = pool[i % pool.length], row = rows.at(rows.first + i)
+      // By the row's own number: one that stays in sight while others are let go is moved, not written anew.
+      const slot = pool[(rows.first + i) % pool.length], row = rows.at(rows.first + i)
       used.add(slot)
       if (slot.row !== row) {
         slot.row = row
@@ -90,6 +98,8 @@ export function list({ label, columns, kind, choose, followed }) {
     }
     if (active) element.setAttribute('aria-activedescendant', active)
     else element.removeAttribute('aria-activedescendant')
+    scroll(wanted) // at last: the page is laid out once
+    due = begun + Math.max(calm, Math.min(1000, share * (performance.now() - begun)))
   }
 
   const soon = () => {
@@ -99,7 +109,7 @@ export function list({ label, columns, kind, choose, followed }) {
   }
   const changed = () => {
     if (frame || timer) return
-    const left = drawn + calm - performance.now()
+    const left = due - performance.now()
     if (left <= 0) soon()
     else timer = setTimeout(soon, left)
   }
@@ -128,14 +138,15 @@ export function list({ label, columns, kind, choose, followed }) {
     if (!count) return
     index = Math.max(0, Math.min(count - 1, index))
     follow(false)
-    const inside = element.clientHeight - head.offsetHeight
     if (index * height < top) scroll(index * height)
     else if ((index + 1) * height > top + inside) scroll((index + 1) * height - inside)
     pick(rows.at(rows.first + index))
   }
 
   element.addEventListener('scroll', () => {
-    const to = element.scrollTop, end = element.scrollHeight - element.clientHeight
+    const to = element.scrollTop
+    if (Math.abs(to - top) < 1) return // its own doing
+    const end = element.scrollHeight - element.clientHeight
     if (to < top - 1) follow(to >= end - 1)
     else if (to >= end - 1 && to > top) follow(true)
     top = to
@@ -150,7 +161,7 @@ export function list({ label, columns, kind, choose, followed }) {
   })
   element.addEventListener('keydown', (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return
-    const page = Math.max(1, Math.floor((element.clientHeight - head.offsetHeight) / height) - 1)
+    const page = Math.max(1, Math.floor(inside / height) - 1)
     const here = chosen === undefined ? (event.key === 'ArrowDown' ? Math.ceil(top / height) - 1 : rows.end - rows.first) : indexOf(chosen)
     if (event.key === 'ArrowDown') go(here + 1)
     else if (event.key === 'ArrowUp') go(here - 1)
@@ -164,7 +175,11 @@ export function list({ label, columns, kind, choose, followed }) {
     else return
     event.preventDefault()
   })
-  const sizes = new ResizeObserver(soon)
+  const sizes = new ResizeObserver(() => {
+    inside = Math.max(0, element.clientHeight - head.offsetHeight)
+    top = element.scrollTop // what was not shown has forgotten it
+    soon()
+  })
   sizes.observe(element)
 
   return {
@@ -186,6 +201,19 @@ export function list({ label, columns, kind, choose, followed }) {
     },
     get chosen() {
       return chosen
+    },
+    /** Has other columns. */
+    have(others) {
+      if (others === columns) return
+      columns = others
+      showHead()
+      for (const { element } of pool.splice(0)) element.remove()
+      soon()
+    },
+    /** Draws what is in sight anew: rows have changed. */
+    renew() {
+      for (const slot of pool) slot.row = undefined
+      soon()
     },
     close() {
       sizes.disconnect()

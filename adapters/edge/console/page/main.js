@@ -6,12 +6,14 @@ import { el, fill, icon, put, text } from './dom.js'
 import { since } from './format.js'
 import { poll } from './poll.js'
 import { link, place, query } from './state.js'
+import * as stored from './stored.js'
 import { mountToasts, toast } from './toast.js'
 
 import { panel as topics } from './topics.js'
 import { panel as view } from './view.js'
 import { panel as inject } from './inject.js'
 import { panel as queues } from './queues.js'
+import { panel as connections } from './connections.js'
 import { panel as health } from './health.js'
 
 /**
@@ -31,7 +33,14 @@ import { panel as health } from './health.js'
  * @property {string} title
  * @property {string} key with `g` before it shows the panel
  * @property {[string, string][]} [shortcuts] keys of its own, and what they do, for the page of shortcuts
- * @property {(root: HTMLElement, ctx: Context) => { update(params: URLSearchParams): void, unmount(): void }} mount update is told when the URL asks for something else
+ * @property {(root: HTMLElement, ctx: Context) => Shown} mount
+ */
+
+/**
+ * @typedef {object} Shown a panel that is on the page
+ * @property {(params: URLSearchParams) => void} update is told when the URL asks for something else
+ * @property {() => void} unmount
+ * @property {(key: string) => boolean} [key] is told of a key of its own, and tells whether it was one
  */
 
 /** @type {Panel[]} */
@@ -40,17 +49,14 @@ const panels = [
   view,
   inject,
   queues,
+  connections,
   health,
 ]
 
 // ── the theme, which follows the system until it is told otherwise ──
 
 const themes = /** @type {const} */ (['system', 'light', 'dark'])
-const stored = {
-  get: name => { try { return localStorage.getItem(`culvert.${name}`) } catch { return null } },
-  set: (name, value) => { try { localStorage.setItem(`culvert.${name}`, value) } catch { /* is forgotten, then */ } },
-}
-let theme = themes.includes(stored.get('theme')) ? stored.get('theme') : 'system'
+let theme = themes.includes(stored.recall('theme')) ? stored.recall('theme') : 'system'
 
 function showTheme() {
   document.documentElement.dataset.theme = theme
@@ -61,7 +67,7 @@ function showTheme() {
 
 function nextTheme() {
   theme = themes[(themes.indexOf(theme) + 1) % themes.length]
-  stored.set('theme', theme)
+  stored.remember('theme', theme)
   showTheme()
 }
 
@@ -113,12 +119,12 @@ function showNode(info) {
   fill(node,
     info.node && el('span', { title: info.node }, info.node),
     el('small', { title: info.started && `up ${since(info.started)}` }, info.version ? `version ${info.version}` : ''),
-    info.demo && el('small', null, 'a demo: prices and orders are made up'))
+    info.demo && el('a', { class: 'badge accent', href: link('topics', { guide: true }), title: 'Prices and orders are made up' }, 'demo'))
 }
 
 // ── panels ──
 
-/** What is shown. @type {{ panel: Panel, shown: { update(params: URLSearchParams): void, unmount(): void } } | null} */
+/** What is shown. @type {{ panel: Panel, shown: Shown } | null} */
 let current = null
 let info = { url: location.origin, brokers: [] }
 
@@ -174,7 +180,7 @@ function write(id, params, how) {
 
 // ── keys ──
 
-let keysOn = stored.get('keys') !== 'off'
+let keysOn = stored.recall('keys') !== 'off'
 let leading = 0 // the timer within which a key behind `g` is a panel's
 
 function lead(on) {
@@ -194,7 +200,7 @@ function showKeys() {
   ]
   const own = el('input', { type: 'checkbox', checked: keysOn, onchange: () => {
     keysOn = own.checked
-    stored.set('keys', keysOn ? 'on' : 'off')
+    stored.remember('keys', keysOn ? 'on' : 'off')
   } })
   open({
     title: 'Keyboard shortcuts',
@@ -235,6 +241,8 @@ function onKey(event) {
     event.preventDefault()
     field.focus()
     field.select()
+  } else if (current?.shown.key?.(event.key)) {
+    event.preventDefault()
   }
 }
 

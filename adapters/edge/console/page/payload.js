@@ -90,14 +90,14 @@ export function fold(node, depth = 0) {
   return element
 }
 
-/** Bytes as a table of sixteen a line: where, hexadecimal, and what of it is ASCII. @param {Uint8Array} bytes */
-export function hex(bytes) {
+/** Bytes as a table of sixteen a line: where, hexadecimal, and what of it is ASCII. @param {Uint8Array} bytes @param {number} [first] where they begin */
+export function hex(bytes, first = 0) {
   const lines = []
   for (let i = 0; i < bytes.length; i += 16) {
     const some = Array.from(bytes.subarray(i, i + 16))
     const digits = some.map((b) => b.toString(16).padStart(2, '0'))
     const left = digits.slice(0, 8).join(' '), right = digits.slice(8).join(' ')
-    lines.push(`${i.toString(16).padStart(8, '0')}  ${left.padEnd(23)}  ${right.padEnd(23)}  ${some.map((b) => (b > 31 && b < 127 ? String.fromCharCode(b) : '.')).join('')}`)
+    lines.push(`${(first + i).toString(16).padStart(8, '0')}  ${left.padEnd(23)}  ${right.padEnd(23)}  ${some.map((b) => (b > 31 && b < 127 ? String.fromCharCode(b) : '.')).join('')}`)
   }
   return lines.join('\n')
 }

@@ -1,6 +1,6 @@
 /** @typedef {{partition: number, first: number | null, end: number | null}} Extent as GET /v1/topics/{topic} tells it */
 
-/** How far a view is: by the offsets that it has shown, against where its topic ended when the view began, and where it ends now. */
+/** How far a view is in one topic: by the offsets that it has shown, against where its topic ended when the view began, and where it ends now. */
 export class Progress {
   /** @type {Map<number, number>} the next offset of each partition, behind what was shown */
   places = new Map()
@@ -35,15 +35,15 @@ export class Progress {
     if (!(this.places.get(partition) > offset)) this.places.set(partition, offset + 1)
   }
 
-  /** How much of what was there at the beginning was shown, in offsets; null where there is nothing to replay or nothing known. */
-  get replay() {
+  /** How much of what was there at the beginning was shown, in offsets. */
+  get replayed() {
     let done = 0, total = 0
     for (const [partition, { begin, end }] of this.goal ?? []) {
       if (begin === null || begin >= end) continue
       total += end - begin
       done += Math.max(0, Math.min(this.places.get(partition) ?? begin, end) - begin)
     }
-    return done < total ? { done, total } : null
+    return { done, total }
   }
 
   /** How many offsets lie between what was shown and the end; null where that is not known. */

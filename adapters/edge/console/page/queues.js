@@ -32,9 +32,14 @@ function mount(root, ctx) {
   function update(params) {
     const topic = params.get('topic') ?? '', queue = params.get('queue') ?? '', of = topic && queue ? pathOf(topic, queue) : `all ${topic}`
     if (shown?.of === of) return shown.update(params)
-    shown?.stop()
+    const before = shown
+    before?.stop()
     fill(content)
     shown = { of, ...(topic && queue ? one(content, ctx, topic, queue) : several(content, ctx, topic, params)) }
+    if (!before) return
+    // As from one panel to another.
+    document.getElementById('main').focus({ preventScroll: true })
+    scrollTo(0, 0)
   }
 
   fill(root, content)
@@ -68,13 +73,12 @@ function several(root, ctx, topic, params) {
       { id: 'members', title: 'Members', number: true, down: true, value: (e) => e.members, text: (e) => count(e.members) },
       { id: 'lag', title: 'Lag', number: true, down: true, value: (e) => e.lag, text: (e) => count(e.lag) },
       { id: 'actions', title: '', class: 'actions', of: (e) => e.queue, cell: (e) =>
-        el('a', { class: 'button small', href: ctx.link('view', { topic: e.topic, queue: e.queue, mode: 'peek' }), 'aria-label': `Peek into ${e.queue} of ${e.topic}` }, icon('view'), 'Peek') },
+        el('a', { class: 'button ghost small', href: ctx.link('view', { topic: e.topic, queue: e.queue, mode: 'peek', on: true }), 'aria-label': `Peek into ${e.queue} of ${e.topic}` }, icon('view'), 'Peek') },
     ],
   })
   const notices = el('div', { class: 'notices stack' }), card = el('div', { class: 'card flush' })
   fill(root,
-    el('div', { class: 'head' }, el('h1', null, topic ? ['Queues of ', topic] : 'Queues'), summary),
-    el('div', { class: 'bar' }, field.element, topic && el('a', { class: 'button', href: ctx.link('queues') }, 'Queues of all topics')),
+    el('div', { class: 'head' }, el('h1', null, topic ? ['Queues of ', topic] : 'Queues'), summary, topic && el('a', { href: ctx.link('queues') }, 'of all topics'), field.element),
     notices, card)
 
   function keep() {
@@ -165,12 +169,12 @@ function one(root, ctx, topic, queue) {
   const dead = letters(ctx, topic, queue)
   const button = (label, kind, onclick) => el('button', { type: 'button', class: kind, onclick }, label)
   fill(root,
-    el('div', { class: 'head' }, el('h1', null, queue), el('span', { class: 'dim' }, 'of ', el('a', { href: ctx.link('queues', { topic }) }, topic)),
+    el('div', { class: 'head' }, el('nav', { class: 'crumbs', 'aria-label': 'Where this is' }, el('a', { href: ctx.link('queues') }, 'Queues'), el('a', { href: ctx.link('queues', { topic }) }, topic)), el('h1', null, queue),
       el('div', { class: 'bar end' },
-        el('a', { class: 'button', href: ctx.link('view', { topic, queue, mode: 'peek' }) }, icon('view'), 'Peek'),
+        el('a', { class: 'button', href: ctx.link('view', { topic, queue, mode: 'peek', on: true }) }, icon('view'), 'Peek'),
         el('a', { class: 'button', href: ctx.link('view', { topic, queue, mode: 'join' }) }, icon('play'), 'Join'),
-        button('Reset …', null, move),
-        button('Delete …', null, forget))),
+        button('Reset …', 'ghost', move),
+        button('Delete …', 'ghost', forget))),
     trouble,
     el('div', { class: 'card four' }, members, flight, oldest, lag),
     el('div', { class: 'columns' }, partitions, el('div', { class: 'card' }, el('h2', null, 'What holds for its members'), facts)),

@@ -4,7 +4,7 @@ import { view } from '/culvert.js'
 
 import { open } from './dialog.js'
 import { el, fill, icon, text } from './dom.js'
-import { count } from './format.js'
+import { count, local } from './format.js'
 
 /** How long, and over how many messages, the first one at a time is looked for in each partition. */
 const patience = 3000, most = 20_000
@@ -26,10 +26,10 @@ export async function reset(ctx, path, state) {
   let turn = new AbortController()
   const kinds = { earliest: 'The beginning', latest: 'The end', time: 'A time', cursor: 'A cursor' }
   const radios = Object.entries(kinds).map(([value]) => el('input', { type: 'radio', name: 'reset-to', value, checked: value === 'earliest', onchange: look }))
-  const time = el('input', { type: 'datetime-local', step: '1', 'aria-label': 'Time', value: local(new Date(Date.now() - 3_600_000)), onchange: look })
+  const time = el('input', { type: 'datetime-local', step: '1', 'aria-label': 'Time', value: local(new Date(Math.floor(Date.now() / 1000) * 1000 - 3_600_000)), onchange: look })
   const cursor = el('input', { 'aria-label': 'Cursor', placeholder: 'of a message, or of a view', autocomplete: 'off', spellcheck: 'false', oninput: look })
   const rows = el('tbody'), effect = el('p', { role: 'status', class: 'effect' }), table = el('table', null,
-    el('thead', null, el('tr', null, ['Partition', 'From', 'To', ''].map((title) => el('th', { scope: 'col' }, title || el('span', { class: 'hidden' }, 'Effect'))))), rows)
+    el('thead', null, el('tr', null, ['Partition', 'From', 'To', ''].map((title, i) => el('th', { scope: 'col', class: (i === 1 || i === 2) && 'number' }, title || el('span', { class: 'hidden' }, 'Effect'))))), rows)
 
   const kind = () => radios.find(({ checked }) => checked).value
   const to = () => ({ earliest: 'earliest', latest: 'latest', time: time.value && `@${new Date(time.value).getTime()}`, cursor: cursor.value.trim() })[kind()]
@@ -47,7 +47,7 @@ export async function reset(ctx, path, state) {
       if (signal.aborted) return
       table.hidden = moves.length === 0
       fill(rows, moves.map(({ partition, from, to }) => el('tr', null, el('th', { scope: 'row' }, String(partition)),
-        [from, to].map((place) => el('td', null, place === null ? 'not known' : String(place))), el('td', null, does([{ partition, from, to }])))))
+        [from, to].map((place) => el('td', { class: 'number' }, place === null ? 'not known' : String(place))), el('td', null, does([{ partition, from, to }])))))
       text(effect, does(moves, true))
     } catch (error) {
       if (!signal.aborted) text(effect, error.message)
@@ -116,9 +116,4 @@ async function firstFrom(topic, from, end, signal) {
   }
   if (!over.aborted) for (const [partition, offset] of end) if (!found.has(partition)) found.set(partition, offset)
   return found
-}
-
-/** A time as a field for it has it, here. @param {Date} time */
-function local(time) {
-  return new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString().slice(0, 19)
 }

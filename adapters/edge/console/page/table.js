@@ -5,6 +5,7 @@ import { el, icon, text } from './dom.js'
  * @typedef {object} Column
  * @property {string} id
  * @property {string} title
+ * @property {string} [hint] what the title means
  * @property {boolean} [number] is written to the right
  * @property {string} [class] of its cells
  * @property {(item: T) => string | number | null} [value] by which rows are sorted; without it they are not
@@ -25,9 +26,9 @@ import { el, icon, text } from './dom.js'
 export function table({ caption, columns, key, sorted, most = Infinity }) {
   /** @type {{ id: string, down: boolean } | null} */
   let order = null
-  const heads = columns.map(({ id, title, number, value, down }) => {
+  const heads = columns.map(({ id, title, hint, number, value, down }) => {
     const press = () => sorted(id, order?.id === id ? !order.down : Boolean(down))
-    return el('th', { scope: 'col', class: number && 'number' },
+    return el('th', { scope: 'col', class: number && 'number', title: hint },
       value ? el('button', { type: 'button', onclick: press }, title, icon('down')) : title || el('span', { class: 'hidden' }, 'Actions'))
   })
   const body = el('tbody')

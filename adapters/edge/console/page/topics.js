@@ -1,9 +1,13 @@
 // What topics there are, and what happens on them.
 
+import { base } from './base.js'
+import { code } from './copy.js'
 import { el, fill, icon, text } from './dom.js'
 import { brief, count, rate } from './format.js'
+import { guide } from './guide.js'
 import { poll } from './poll.js'
 import { search } from './search.js'
+import { recall, remember } from './stored.js'
 import { table } from './table.js'
 
 const most = 300 // rows that are drawn
@@ -25,6 +29,7 @@ export const panel = {
       ctx.set(written())
       draw()
     })
+    const welcome = el('div', { hidden: true })
     const notices = el('div', { class: 'notices' })
     const rows = table({
       caption: 'Topics',
@@ -36,25 +41,39 @@ export const panel = {
         draw()
       },
       columns: [
-        { id: 'topic', title: 'Topic', value: t => t.topic, of: t => t.topic, cell: t => el('a', { href: ctx.link('view', { topic: t.topic }) }, t.topic) },
+        { id: 'topic', title: 'Topic', value: t => t.topic, of: t => [t.topic, t.messages === null], cell: t => el('a', { href: live(t) }, t.topic) },
         { id: 'broker', title: 'Broker', value: t => t.broker, text: t => t.broker === t.kind || !t.kind ? t.broker : `${t.broker} (${t.kind})`, class: 'quiet' },
         { id: 'partitions', title: 'Partitions', number: true, down: true, value: t => t.partitions ?? null, text: t => count(t.partitions) },
         { id: 'messages', title: 'Messages', number: true, down: true, value: t => t.messages ?? null, text: t => brief(t.messages) },
-        { id: 'rate', title: 'Rate', number: true, down: true, value: t => t.rate ?? null, text: t => rate(t.rate) },
+        { id: 'rate', title: 'Rate', hint: 'Messages a second, of topics that somebody views on this node', number: true, down: true, value: t => t.rate ?? null, text: t => rate(t.rate) },
         { id: 'viewers', title: 'Viewers', number: true, down: true, value: t => t.viewers ?? null, text: t => count(t.viewers) },
         { id: 'queues', title: 'Queues', number: true, down: true, value: t => t.queues ?? null, text: t => count(t.queues) },
         {
-          id: 'actions', title: '', class: 'actions', of: t => t.topic, cell: t => ['view', 'inject', 'queues'].map(id =>
-            el('a', { class: 'button small', href: ctx.link(id, { topic: t.topic }), 'aria-label': `${names[id]} ${t.topic}` }, icon(id), names[id])),
+          id: 'actions', title: '', class: 'actions', of: t => [t.topic, t.messages === null], cell: t => ['view', 'inject', 'queues'].map(id =>
+            el('a', { class: 'button ghost small', href: id === 'view' ? live(t) : ctx.link(id, { topic: t.topic }), 'aria-label': `${names[id]} ${t.topic}` }, icon(id), names[id])),
         },
       ],
     })
     const card = el('div', { class: 'card flush' })
     const more = el('p', { class: 'dim' })
     fill(root,
-      el('div', { class: 'head' }, el('h1', null, 'Topics'), summary),
-      el('div', { class: 'bar' }, field.element),
-      notices, card, more)
+      el('div', { class: 'head' }, el('h1', null, 'Topics'), summary, field.element),
+      welcome, notices, card, more)
+
+    /** The link to what a topic carries, from the last messages on where its broker has them. */
+    function live({ topic, messages }) {
+      return ctx.link('view', { topic, from: messages === null ? '' : '-100', on: true })
+    }
+
+    function drawGuide(params) {
+      const wanted = ctx.info.demo && (params.has('guide') || recall('guide') !== 'off')
+      welcome.hidden = !wanted
+      if (wanted && !welcome.firstChild) fill(welcome, guide(ctx, () => {
+        remember('guide', 'off')
+        ctx.set(written())
+        drawGuide(new URLSearchParams())
+      }))
+    }
 
     function written() {
       return { q, sort: sort && (sort.down ? '-' : '') + sort.id }
@@ -111,10 +130,11 @@ export const panel = {
     function first() {
       return el('div', { class: 'empty first' }, icon('topics'),
         el('h2', null, 'No topics yet'),
-        el('p', null, 'A topic begins with its first message. Inject one, and view it beside.'),
+        el('p', null, 'A topic begins with its first message. Send one from a terminal, or from here:'),
+        code('The first message', ctx.toast, `curl -d '{"hello":"world"}' ${base(ctx.info)}/v1/topics/hello/messages`).element,
         el('div', { class: 'bar' },
           el('a', { class: 'button primary', href: ctx.link('inject', { topic: 'hello' }) }, icon('inject'), 'Inject a message')),
-        el('p', null, 'Or see what it is like when there is something going on: ', el('code', null, 'culvert serve --demo'), ' makes up prices and orders.'))
+        el('p', null, el('code', null, 'culvert serve --demo'), ' makes up prices and orders, where you would rather see something going on.'))
     }
 
     function unreachable() {
@@ -123,11 +143,13 @@ export const panel = {
         el('p', null, 'They are here as soon as a broker can be reached. The bridge keeps trying.'))
     }
 
+    drawGuide(ctx.params)
     const turn = poll(ask, 2000)
     return {
       update(params) {
         ({ q, sort } = read(params))
         field.set(q)
+        drawGuide(params)
         draw()
       },
       unmount: () => turn.stop(),

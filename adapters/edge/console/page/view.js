@@ -1,4 +1,6 @@
+import { base } from './base.js'
 import { chart } from './chart.js'
+import { copy } from './copy.js'
 import { details, lostOf, nameOf } from './details.js'
 import { el, fill, icon, text } from './dom.js'
 import { brief, bytes, count, duration, rate } from './format.js'
@@ -6,7 +8,8 @@ import { Found, Kept, lineOf } from './kept.js'
 import { list } from './list.js'
 import { inLine } from './payload.js'
 import { Reading } from './reading.js'
-import { snippets } from './snippets.js'
+import { save as keep } from './save.js'
+import { isMany, snippets, topicPath, topicsOf } from './snippets.js'
 import { paramsOf, wishForm, wishOf } from './wish.js'
 
 /** So much is kept of what was shown: rows, and their bytes. While the list is paused what it shows is kept besides. */
@@ -32,6 +35,8 @@ const columns = [
   { name: 'payload', title: 'Payload', text: payloadOf },
 ]
 
+const withTopic = columns.toSpliced(1, 0, { name: 'topic', title: 'Topic', text: (row) => row.topic ?? '' })
+
 /** @type {import('./main.js').Panel} */
 export const panel = {
   id: 'view',
@@ -47,30 +52,28 @@ function mount(root, { params, set, link, api, toast, info }) {
   let kept = new Kept(mostRows, mostBytes), frozen = null, found = null, sought = '', seeking = 0, tab = '', began = '', over = false
   let last = { messages: 0, at: performance.now() }
 
-  const form = wishForm({ changed: wished, start })
+  const form = wishForm({ changed: wished, start, sought: offerQueues })
   const state = el('span', { class: 'state' }, 'not started'), how = el('span', { class: 'dim' }), told = el('span', { class: 'hidden', role: 'status' })
   const bar = el('div', { class: 'meter replay', hidden: true }, el('div'))
   const figures = el('span', { class: 'figures dim' })
+  const inHand = el('span'), holding = el('div', { class: 'bar holding', hidden: true }, inHand,
+    el('button', { type: 'button', class: 'small', onclick: () => settleAll('done', 'done') }, icon('check'), 'Done with all'),
+    el('button', { type: 'button', class: 'small', onclick: () => settleAll('nack', 'handed back') }, 'Hand all back'))
   const charts = {
-    rate: chart('Messages a second', rate),
+    rate: chart('Rate', rate),
     lag: chart('Behind the end', (n) => brief(n)),
-    latency: chart('From its time to here', duration),
+    latency: chart('Latency', duration),
   }
   const lines = list({
     label: 'Messages', columns,
-    kind: (row) => row.kind + (row.attempt > 1 ? ' again' : ''),
+    kind: (row) => row.kind + (row.attempt > 1 ? ' again' : '') + (row.job ? ` ${row.job.held ? 'held' : 'settled'}` : ''),
     choose: (row) => pane.show(row),
     followed: (on) => follow.setAttribute('aria-pressed', String(on)),
   })
-  const copy = async (what) => {
-    try {
-      await navigator.clipboard.writeText(what)
-      toast('Copied', 'good')
-    } catch {
-      toast('The browser does not let this page copy: it does where the console is on localhost or https', 'bad')
-    }
-  }
-  const pane = details({ copy, toast, close: () => lines.choose(undefined) })
+  const pane = details({ toast, close: () => {
+    lines.choose(undefined)
+    lines.element.focus()
+  }, settled, link })
   const search = el('input', { type: 'search', placeholder: 'Search in what is here', 'aria-label': 'Search in what is here', oninput: () => {
     seek(search.value)
     save()
@@ -83,35 +86,35 @@ function mount(root, { params, set, link, api, toast, info }) {
   const empty = el('div', { class: 'empty' })
   const code = el('pre', { class: 'mono', tabindex: '0', role: 'group', 'aria-label': 'How to connect' }), tabs = el('div', { class: 'tabs', role: 'tablist', 'aria-label': 'How to connect' })
   const url = el('code', { class: 'url' })
-  const ways = el('div', { class: 'ways' }, tabs, el('div', { class: 'code wrapped' }, code, el('button', { type: 'button', class: 'ghost', 'aria-label': 'Copy', onclick: () => copy(code.textContent) }, icon('copy'))))
+  const ways = el('div', { class: 'ways' }, tabs, el('div', { class: 'code wrapped' }, code, el('button', { type: 'button', class: 'ghost', 'aria-label': 'Copy', onclick: () => copy(code.textContent, toast) }, icon('copy'))))
   const more = el('button', { type: 'button', class: 'ghost small', onclick: () => {
     unfold(ways.hidden)
     save()
   } }, icon('right'), 'Connection URL')
   const connect = el('section', { class: 'card connect', 'aria-label': 'Connection URL' },
-    el('div', { class: 'bar' }, more, url, el('button', { type: 'button', class: 'ghost small', onclick: () => copy(url.textContent) }, icon('copy'), 'Copy URL')),
+    el('div', { class: 'bar' }, more, url, el('button', { type: 'button', class: 'ghost small', onclick: () => copy(url.textContent, toast) }, icon('copy'), 'Copy URL')),
     ways)
 
   const board = el('div', { class: 'board' }, lines.element, pane.element)
   fill(root,
     el('div', { class: 'head' }, el('h1', null, 'View')),
-    form.element,
-    connect,
+    el('div', { class: 'card flush joined' }, form.element, connect),
     el('div', { class: 'card standing' },
-      el('div', { class: 'standing-head' }, el('div', { class: 'bar' }, state, how, told), bar, figures),
+      el('div', { class: 'standing-head' }, el('div', { class: 'bar' }, state, how, told), bar, figures, holding),
       el('div', { class: 'charts' }, charts.rate.element, charts.lag.element, charts.latency.element)),
-    el('div', { class: 'bar tools' }, el('div', { class: 'search' }, icon('search'), search), hits, el('span', { class: 'grow' }), pause, follow, clear, download),
-    el('div', { class: 'card flush stage' }, board, empty))
+    el('div', { class: 'card flush stage' },
+      el('div', { class: 'bar tools' }, el('div', { class: 'search' }, icon('search'), search), hits, el('div', { class: 'bar end' }, pause, follow, clear, download)),
+      el('div', { class: 'screen' }, board, empty)))
 
   // ── what is wished, and the URL ──
 
-  const base = (info?.url ?? location.origin).replace(/\/$/, '')
+  const here = base(info)
 
   function wished() {
     const wish = form.read()
     form.running(!!reading && !over, JSON.stringify(wish) !== began)
     const complete = wish.topic && (wish.mode === 'view' || wish.queue)
-    const all = snippets(base, complete ? wish : { ...wish, topic: wish.topic || 'topic', queue: wish.queue || 'queue' })
+    const all = snippets(here, complete ? wish : { ...wish, topic: wish.topic || 'topic', queue: wish.queue || 'queue' })
     text(url, all[0].text)
     const now = all.find(({ name }) => name === tab) ?? all[1]
     fill(tabs, all.slice(1).map(({ name }) => el('button', { type: 'button', role: 'tab', 'aria-selected': String(name === now.name), tabindex: name === now.name ? '0' : '-1', onclick: () => {
@@ -173,6 +176,17 @@ function mount(root, { params, set, link, api, toast, info }) {
     }
   }
 
+  /** @param {string} topic */
+  async function offerQueues(topic) {
+    let queues = []
+    try {
+      if (topic) ({ queues } = await api.get(topicPath(topic) + '/queues'))
+    } catch {
+      // There is no such topic, or its broker does not tell.
+    }
+    form.offerQueues(queues.map(({ queue }) => queue))
+  }
+
   // ── start and stop ──
 
   /** @param {boolean} [step] whether the Back button takes it back */
@@ -186,8 +200,10 @@ function mount(root, { params, set, link, api, toast, info }) {
     wipe()
     if (frozen) freeze(false)
     lines.follow(true)
-    reading = new Reading(wish, (row) => {
-      kept.add(row)
+    lines.element.classList.toggle('many', isMany(wish))
+    lines.have(isMany(wish) ? withTopic : columns)
+    reading = new Reading(wish, (rows) => {
+      for (const row of rows) kept.add(row)
       lines.changed()
       if (found && !seeking) seekOn()
     }, standing)
@@ -209,17 +225,19 @@ function mount(root, { params, set, link, api, toast, info }) {
       began = ''
       wished()
     }
-    show()
+    if (reading.byHand) settled()
+    else show()
     text(told, state.textContent + ' ' + (reading.state.state === 'ended' ? how.textContent : ''))
   }
 
   function show() {
     if (!reading) return
-    const { messages, gaps, lost, state: { state: name, reason, detail, until }, replay } = reading
+    const { messages, gaps, lost, state: { state: name, reason, detail, until }, replay, trouble } = reading
     const why = [reason, detail].filter(Boolean).join(': ')
     const [kind, word, more] = name === 'connecting' ? ['busy', 'connecting', '']
       : name === 'waiting' ? ['warn', 'waiting to reconnect', `in ${duration(Math.max(0, Math.ceil((until - Date.now()) / 1000) * 1000)).replace('.0', '')}: ${why}`]
-      : name === 'ended' ? (reason === 'stopped' ? ['', 'stopped', ''] : ['bad', 'ended', why || 'the end was reached'])
+      : name === 'ended' ? (reason === 'stopped' ? ['', 'stopped', detail ?? ''] : ['bad', 'ended', why || 'the end was reached'])
+      : trouble ? ['warn', 'waiting for the broker', trouble]
       : replay ? ['busy', 'replaying', `${Math.floor((100 * replay.done) / replay.total)} %: ${count(replay.done)} of ${count(replay.total)} offsets`]
       : ['good', 'live', '']
     state.className = `state ${kind}`
@@ -233,6 +251,9 @@ function mount(root, { params, set, link, api, toast, info }) {
       kept.first > 0 && `the oldest ${count(kept.first)} rows were let go`,
       frozen && `${count(kept.end - frozen.end)} since the pause`,
     ].filter(Boolean).join(' · '))
+    const held = reading.held.size, most = reading.terms.max_in_flight
+    holding.hidden = held === 0
+    text(inHand, `You hold ${most ? `${count(held)} of ${count(most)}` : count(held)}${held === most ? ': nothing more is given to you until you settle some' : ''}`)
     idle()
     text(hits, found ? `${count(found.end - found.first)} found` : '')
   }
@@ -246,7 +267,7 @@ function mount(root, { params, set, link, api, toast, info }) {
     if (reading && !over) {
       empty.dataset.said = 'waits'
       fill(empty, icon('view'), el('h2', null, 'No message yet'), el('p', null, reading.wish.mode === 'view' && !reading.wish.from ? 'What comes from now on is shown here.' : 'Messages are shown here as they come.'),
-        el('div', { class: 'bar' }, el('a', { class: 'button', href: link('inject', { topic: reading.wish.topic }) }, icon('inject'), 'Inject one')))
+        el('div', { class: 'bar' }, el('a', { class: 'button', href: link('inject', { topic: isMany(reading.wish) ? '' : reading.wish.topic }) }, icon('inject'), 'Inject one')))
       return
     }
     if (empty.dataset.said === 'begin' && !topics) return
@@ -254,6 +275,23 @@ function mount(root, { params, set, link, api, toast, info }) {
     fill(empty, icon('view'), el('h2', null, 'See what a topic carries'),
       el('p', null, 'Say which topic, and where to start. A view disturbs nobody: nothing is consumed.'),
       topics?.length > 0 && el('div', { class: 'bar' }, topics.slice(0, 6).map(({ topic }) => el('a', { class: 'button small', href: link('view', { topic, from: '-100', on: true }) }, topic))))
+  }
+
+  // ── what is settled by hand ──
+
+  /** @param {'done' | 'nack'} what @param {string} said */
+  async function settleAll(what, said) {
+    const all = [...reading.held], went = await Promise.allSettled(all.map((job) => job[what]()))
+    const failed = went.find(({ status }) => status === 'rejected')
+    if (failed) toast(failed.reason.message, 'bad')
+    else toast(all.length === 1 ? `One message: ${said}` : `${count(all.length)} messages: ${said}`, 'good')
+    settled()
+  }
+
+  function settled() {
+    pane.renew()
+    lines.renew()
+    show()
   }
 
   // ── the list ──
@@ -311,9 +349,7 @@ function mount(root, { params, set, link, api, toast, info }) {
       await new Promise((resolve) => setTimeout(resolve))
       until = performance.now() + 10
     }
-    const file = URL.createObjectURL(new Blob([...parts, part], { type: 'application/x-ndjson' }))
-    el('a', { href: file, download: `${reading?.wish.topic ?? 'messages'}.ndjson` }).click()
-    setTimeout(() => URL.revokeObjectURL(file), 60_000)
+    keep(new Blob([...parts, part], { type: 'application/x-ndjson' }), `${topicsOf(reading?.wish.topic ?? 'messages').join(' ').replaceAll('*', '_')}.ndjson`)
     download.disabled = false
   }
 
@@ -332,31 +368,37 @@ function mount(root, { params, set, link, api, toast, info }) {
   }, 1000)
   const often = setInterval(show, 250)
 
+  // The rows that are held are drawn anew when their leases may have ended.
+  const leases = setInterval(() => reading?.byHand && !over && settled(), 1000)
+
   form.stop.addEventListener('click', () => {
     saving = true // a step of its own, in place of none
     stop()
     saving = false
     save({ push: true })
   })
-  const onKey = (event) => {
-    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.target.matches('input, textarea, select') || document.querySelector('dialog[open]')) return
-    if (event.key === 's') reading && !over ? form.stop.click() : form.element.requestSubmit()
-    else if (event.key === 'p') freeze(!frozen)
-    else if (event.key === 'e') lines.follow(true)
-    else return
-    event.preventDefault()
-  }
-  root.addEventListener('keydown', onKey)
 
   update(params)
   offer()
 
+  const keys = {
+    s: () => reading && !over ? form.stop.click() : form.element.requestSubmit(),
+    p: () => freeze(!frozen),
+    e: () => lines.follow(true),
+  }
+
   return {
     update,
+    key(name) {
+      if (!Object.hasOwn(keys, name)) return false
+      keys[name]()
+      return true
+    },
     unmount() {
       reading?.stop()
       clearInterval(tick)
       clearInterval(often)
+      clearInterval(leases)
       cancelAnimationFrame(seeking)
       lines.close()
     },
