@@ -51,7 +51,7 @@ func (n *nodes) sit(life context.Context, place int, opened func()) {
 
 // took says what to do with a message: true to settle it, false to hand it back. The last few are left for another member. It fails when the member has had enough.
 func (s *seat) took(life context.Context, payload string, taken int) (note oracle.Note, settle, left bool, err error) {
-	if note, err = s.take(s.at, s.member, payload); err != nil {
+	if note, err = s.take(s.member, payload); err != nil {
 		return note, false, false, err
 	}
 	switch {

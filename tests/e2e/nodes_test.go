@@ -166,8 +166,8 @@ func (n *nodes) judge() {
 // poison are messages that no member can handle before they are sent back.
 func poison(note oracle.Note) bool { return note.Publisher == 1 && note.N%40 == 7 }
 
-// take notes that a member was given a message by a node.
-func (n *nodes) take(at *node, m *oracle.Member, payload string) (oracle.Note, error) {
+// take notes that a member was given a message.
+func (n *nodes) take(m *oracle.Member, payload string) (oracle.Note, error) {
 	note, err := oracle.ParseNote(payload)
 	if err != nil {
 		return note, err
@@ -178,19 +178,20 @@ func (n *nodes) take(at *node, m *oracle.Member, payload string) (oracle.Note, e
 		return note, nil // sent back, which is behind all others
 	}
 	m.Got(note)
-	if n.settled[place{at, note}] {
-		return note, fmt.Errorf("a node gave %v again, which it had said was settled", note)
-	}
 	return note, nil
 }
 
-// said notes what a node answered to a done.
+// said notes what a node answered to a done. Only that tells whether a message that came again was given again: a member that is slow may read what another one has settled since.
 func (n *nodes) said(at *node, note oracle.Note, settled int) {
 	n.done.Lock()
 	defer n.done.Unlock()
-	if settled == 1 {
-		n.settled[place{at, note}] = true
+	if settled != 1 || n.dead[note] {
+		return
 	}
+	if n.settled[place{at, note}] {
+		n.fail(fmt.Errorf("a node gave %v again, which it had said was settled", note))
+	}
+	n.settled[place{at, note}] = true
 }
 
 // finish notes that a member is done with a message.
