@@ -25,7 +25,6 @@ type load struct {
 	publishers []*publisher
 	viewers    []*viewer
 	group      *progress    // of all members together
-	keeping    atomic.Int64 // messages that members have, and settle later, though later ones of their keys may be settled already
 	life       atomic.Int64 // of the node that the queue began in, where it lives and dies with one
 
 	end      context.CancelFunc // of all clients
@@ -73,7 +72,7 @@ func (l *load) own(life context.Context, number int) context.Context {
 	return client.From(life, fmt.Sprintf("127.0.%d.%d", 1+number/200, 1+number%200))
 }
 
-// finish stops the publishers, injects a last message of each key, and waits until everyone has seen it; and with it, since keys have an order, all before it.
+// finish stops the publishers, injects a last message of each key, and waits until everyone has seen it, and with it, since keys have an order, all before it; and until members hold nothing of strangers' keys any more.
 func (l *load) finish() {
 	l.Helper()
 	close(l.stopping)
@@ -90,8 +89,8 @@ func (l *load) finish() {
 		if missing := l.group.lacks(ends); l.members > 0 && missing > 0 {
 			lacking += fmt.Sprintf("; the queue lacks the end of %d keys", missing)
 		}
-		if keeping := l.keeping.Load(); keeping > 0 {
-			lacking += fmt.Sprintf("; members still have %d messages", keeping)
+		if held := l.held(); held > 0 {
+			lacking += fmt.Sprintf("; members still hold %d messages", held)
 		}
 		return lacking == ""
 	}) {

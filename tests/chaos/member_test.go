@@ -212,9 +212,7 @@ func (s *socket) take(ctx context.Context, f client.Frame) error {
 		if d == 0 {
 			return s.settle(ctx, f.Receipt)
 		}
-		s.keeping.Add(1)
 		time.AfterFunc(d, func() {
-			defer s.keeping.Add(-1)
 			select {
 			case s.ripe <- f.Receipt:
 			case <-ctx.Done():

@@ -75,3 +75,18 @@ func (x *trial) ofQueue() (q struct{ Members, Lag int }) {
 	}
 	return q
 }
+
+// held is how many messages members have been given and not settled, as the nodes say that live.
+func (x *trial) held() (n int) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for _, node := range x.nodes {
+		var q struct {
+			InFlight int `json:"in_flight"`
+		}
+		if err := client.Get(ctx, node.url+"/v1/topics/"+x.name+"/queues/"+queue, &q); err == nil {
+			n += q.InFlight
+		}
+	}
+	return n
+}
