@@ -48,3 +48,32 @@ func TestConsoleGoesOnOverARestartOfTheBroker(t *testing.T) {
 		t.Errorf("%d gaps are told where nothing was lost", gaps)
 	}
 }
+
+// While its broker is away the panel Inject says that a message waits, and why it was refused; when the broker is back, the message is confirmed.
+func TestConsoleInjectsOverARestartOfTheBroker(t *testing.T) {
+	t.Parallel()
+	p := open(t)
+	k := brokers.StartKafka(t, nil)
+	topic := brokers.Topic(t)
+	brokers.CreateTopic(t, k.Cluster(), topic, 1)
+	b := bridge.Start(t, "CULVERT_BROKER=kafka", "CULVERT_KAFKA_BROKERS="+k.Addr(), "CULVERT_INJECT_TIMEOUT=2s", "CULVERT_KAFKA_DIAL_TIMEOUT=1s")
+	page := panelAt(p, b, "inject?topic="+topic)
+	inject := func(confirmed string) {
+		t.Helper()
+		page.click("main button", "Inject")
+		page.until("has it confirmed", fmt.Sprintf("document.querySelector('[data-figure=confirmed] .value').textContent === %q", confirmed))
+	}
+	inject("1")
+
+	k.Kill()
+	page.click("main button", "Inject")
+	const late = "document.querySelector('[aria-label=Answers] [role=status]')"
+	page.until("says that it waits, and why", late+".textContent.startsWith('1 without an answer. Refused for now, and sent again: ') && !"+late+".hidden")
+	k.Start()
+	page.until("has it confirmed", "document.querySelector('[data-figure=confirmed] .value').textContent === '2'")
+	page.until("says no more of it", late+".hidden && "+late+".textContent === ''")
+	inject("3")
+	if failed := evaluate[string](page, "document.querySelector('[data-figure=failed] .value').textContent"); failed != "0" {
+		t.Errorf("%s failed", failed)
+	}
+}

@@ -1,9 +1,10 @@
 // Writing to a topic: one message, many, or so many a second.
 
+import { answers } from './answers.js'
 import { base as publicBase } from './base.js'
 import { code } from './copy.js'
 import { el, fill, icon, text } from './dom.js'
-import { bytes, count, rate as perSecond } from './format.js'
+import { bytes } from './format.js'
 import { frames } from './frames.js'
 import { batch, most, post, pub, socket } from './sender.js'
 import { expand, notJSON } from './template.js'
@@ -13,7 +14,6 @@ const samples = {
   order: '{\n  "order": {{n}},\n  "id": "{{uuid}}",\n  "quantity": {{random 1 10}}\n}',
   greeting: '{"hello": "world", "n": {{n}}}',
 }
-const shown = 100 // answers that are kept
 
 const ways = { ws: 'WebSocket', post: 'POST' }
 const kinds = { json: 'JSON', text: 'Text', file: 'File', tombstone: 'Tombstone' }
@@ -34,8 +34,6 @@ function mount(root, ctx) {
   const secure = ctx.info.url?.startsWith('https:') ?? location.protocol === 'https:'
   const over = new AbortController()
   let n = 0 // of the last message
-  let pending = 0
-  let roomy = () => {} // told when one more was answered
   /** @type {{ stopped: boolean } | null} what is being sent */
   let run = null
   /** @type {{ name: string, bytes: Uint8Array } | null} */
@@ -88,8 +86,9 @@ function mount(root, ctx) {
 
   // ── the connection ──
 
+  const said = answers()
   const log = frames(ctx.toast)
-  const wire = socket(log, connection)
+  const wire = socket(log, connection, said.refused)
   const state = el('span', { class: 'state', role: 'status' })
   const connect = el('button', { type: 'button', class: 'small', onclick: () => wire.connected ? wire.disconnect() : wire.connect() }, 'Connect')
   const ssl = el('input', { type: 'checkbox', name: 'ssl', onchange: changed })
@@ -100,27 +99,9 @@ function mount(root, ctx) {
       el('label', { class: 'check', title: 'Shows the URL as it is behind a proxy that speaks TLS. It changes nothing else.' }, ssl, 'ssl'), connect)),
     line('url', 'URL'), line('curl', 'curl'), line('wscat', 'wscat'))
 
-  // ── the answers ──
-
-  /** @type {{ n: number, at: Date, key: string | null, place: string, took: number, error: string }[]} newest first */
-  let answers = []
-  const figures = { sent: 0, confirmed: 0, failed: 0 }
-  /** @type {[number, number][]} when how many were confirmed, of the last seconds */
-  let pace = [], timer = 0
-  const told = { sent: el('span', { class: 'value' }), confirmed: el('span', { class: 'value' }), failed: el('span', { class: 'value' }), rate: el('span', { class: 'value' }) }
-  const rows = el('tbody')
-  const table = el('div', { class: 'table' }, el('table', { class: 'rows' },
-    el('caption', { class: 'hidden' }, 'Answers, the newest first'),
-    el('thead', null, el('tr', null, ['Message', 'Key', 'Answer', 'Took'].map((title) => el('th', { scope: 'col', class: title === 'Took' && 'number' }, title)))), rows))
-  const none = el('p', { class: 'dim pad' }, 'Each message’s answer is shown here: where it stands in the topic, or why it was not taken.')
-  const said = el('section', { class: 'card flush', 'aria-label': 'Answers' },
-    el('div', { class: 'four pad' }, Object.entries({ sent: 'Sent', confirmed: 'Confirmed', failed: 'Failed', rate: 'Rate' }).map(([name, title]) =>
-      el('div', { class: 'figure', 'data-figure': name }, el('span', { class: 'label' }, title), told[name]))),
-    none, table)
-
   fill(root,
     el('div', { class: 'head' }, el('h1', null, 'Inject')),
-    el('div', { class: 'thirds' }, form, el('div', { class: 'stack' }, said, connected), log.element))
+    el('div', { class: 'thirds' }, form, el('div', { class: 'stack' }, said.element, connected), log.element))
 
   /** What the URL is to say. */
   const params = () => ({
@@ -242,8 +223,8 @@ function mount(root, ctx) {
   /** Waits until more may be sent. */
   async function room(mine) {
     // Of POSTs there is one at a time, or their messages would overtake each other.
-    while (pending > (via.value === 'ws' ? most - batch : 0) && !mine.stopped) {
-      await Promise.race([new Promise((resolve) => { roomy = resolve }), new Promise((resolve) => setTimeout(resolve, 250))])
+    while (said.pending > (via.value === 'ws' ? most - batch : 0) && !mine.stopped) {
+      await Promise.race([said.one(), new Promise((resolve) => setTimeout(resolve, 250))])
     }
   }
 
@@ -258,47 +239,8 @@ function mount(root, ctx) {
       return false
     }
     n += howMany
-    figures.sent += howMany
-    pending += howMany
-    const begun = performance.now()
-    const promises = via.value === 'ws' ? wire.send(messages) : post(log, messages, over.signal)
-    promises.forEach((promise, i) => promise.then(
-      ({ partition, offset }) => answered(messages[i], begun, partition === undefined ? 'confirmed' : `partition ${partition}, offset ${offset}`, ''),
-      (error) => answered(messages[i], begun, '', error.message)))
-    drawSoon()
+    said.await(messages, via.value === 'ws' ? wire.send(messages) : post(log, messages, over.signal))
     return true
-  }
-
-  function answered({ n, key }, begun, place, error) {
-    pending--
-    error ? figures.failed++ : figures.confirmed++
-    const now = performance.now()
-    if (!error) pace.push([now, 1])
-    answers.unshift({ n, at: new Date(), key, place, took: now - begun, error })
-    if (answers.length > 2 * shown) answers = answers.slice(0, shown)
-    roomy()
-    drawSoon()
-  }
-
-  function drawSoon() {
-    if (!over.signal.aborted) timer ||= setTimeout(drawAnswers, 150)
-  }
-
-  function drawAnswers() {
-    timer = 0
-    const now = performance.now()
-    pace = pace.filter(([at]) => now - at < 2000)
-    for (const name of ['sent', 'confirmed', 'failed']) text(told[name], count(figures[name]))
-    told.failed.classList.toggle('bad', figures.failed > 0)
-    text(told.rate, perSecond(pace.length / 2))
-    if (pace.length > 0) timer = setTimeout(drawAnswers, 500) // until it is none
-    none.hidden = answers.length > 0
-    table.hidden = answers.length === 0
-    fill(rows, answers.slice(0, shown).map(({ n, key, place, took, error }) => el('tr', null,
-      el('th', { scope: 'row' }, String(n)),
-      el('td', { 'data-label': 'Key', class: key === null ? 'quiet' : 'key' }, key ?? '–'),
-      el('td', { 'data-label': 'Answer', class: error ? 'bad wide' : '' }, error || place),
-      el('td', { 'data-label': 'Took', class: 'number quiet' }, `${took < 10 ? took.toFixed(1) : Math.round(took)} ms`))))
   }
 
   /** @param {import('/culvert.js').StateDetail} detail */
@@ -319,7 +261,6 @@ function mount(root, ctx) {
 
   update(ctx.params)
   connection({ state: 'ended' })
-  drawAnswers()
   known()
   return {
     update,
@@ -328,7 +269,7 @@ function mount(root, ctx) {
       over.abort()
       wire.disconnect()
       log.stop()
-      clearTimeout(timer)
+      said.stop()
     },
   }
 }

@@ -16,16 +16,29 @@ export const batch = 100
  *
  * @param {ReturnType<typeof import('./frames.js').frames>} frames
  * @param {(state: import('/culvert.js').StateDetail) => void} changed
+ * @param {(why: string) => void} refused is told of each refusal after which the message is sent again
  */
-export function socket(frames, changed) {
+export function socket(frames, changed, refused) {
   /** @type {import('/culvert.js').Injector | null} */
   let out = null
   let end = new AbortController()
 
+  class Heard extends frames.Recorded {
+    /** @param {string | URL} url @param {string[]} protocols */
+    constructor(url, protocols) {
+      super(url, protocols)
+      this.addEventListener('message', ({ data }) => {
+        if (!data.startsWith('{"op":"err"')) return
+        const { code, detail, retryable } = JSON.parse(data)
+        if (retryable) refused(`${code}: ${detail}`)
+      })
+    }
+  }
+
   function connect() {
     if (out) return
     end = new AbortController()
-    const mine = inject('/v1/ws', { WebSocket: frames.Recorded, signal: end.signal, window: most, buffer: 2 * most })
+    const mine = inject('/v1/ws', { WebSocket: Heard, signal: end.signal, window: most, buffer: 2 * most })
     out = mine
     changed({ state: 'connecting' })
     mine.addEventListener('state', ({ detail }) => {
