@@ -210,6 +210,9 @@ func TestConsoleHasNoTraps(t *testing.T) {
 		for wide, options := range map[int64][]chromedp.KeyOption{1280: nil, 390: {chromedp.KeyModifiers(chromedp.ModifierShift)}} {
 			page := p.shell(b, "#/"+panel, wide)
 			page.until("shows the panel", fmt.Sprintf("document.querySelector('#panel-%s h1') !== null", id))
+			if id == "health" { // what comes later moves what has the focus
+				page.until("shows all", "said('.brokers .state') !== '' && all('#panel-health tbody tr').length > 0")
+			}
 			if strings.Contains(panel, "on=1") {
 				page.until("has its message", "lines().length === 1 && document.querySelector('.screen .empty').hidden")
 				evaluate[any](page, "press('Home')")

@@ -76,6 +76,8 @@ func (p *process) run(path string) (err error) {
 		chromedp.UserDataDir(p.folder),
 		chromedp.NoSandbox,        // root has none, nor have containers, and the pages are ours
 		chromedp.IgnoreCertErrors, // certificates are the tests' own
+		// The page that each window has for what drops down from its address bar costs as much as ours, and nobody sees it.
+		chromedp.Flag("disable-features", "Translate,BlinkGenPropertyTrees,WebUIOmniboxPopup,WebUIOmniboxAimPopup"),
 		// The process that we start is a shell.
 		chromedp.ModifyCmdFunc(func(cmd *exec.Cmd) {
 			cmd.Args = append([]string{shell, "-c", whileItRuns, "while-it-runs", p.folder}, cmd.Args...)

@@ -19,7 +19,7 @@ export function answers() {
   let roomy = () => {} // told when one more was answered
 
   const values = Object.fromEntries(Object.keys(titles).map((name) => [name, el('span', { class: 'value' })]))
-  const late = el('p', { class: 'state warn pad', role: 'status', hidden: true })
+  const why = el('span', { class: 'state warn' }), late = el('p', { class: 'pad', role: 'status', hidden: true }, why)
   const none = el('p', { class: 'dim pad' }, 'Each message’s answer is shown here: where it stands in the topic, or why it was not taken.')
   const rows = el('tbody')
   const table = el('div', { class: 'table' }, el('table', { class: 'rows' },
@@ -43,7 +43,7 @@ export function answers() {
     text(values.rate, perSecond(pace.length / 2))
     const [oldest] = waiting.values()
     late.hidden = oldest === undefined || now - oldest < patience
-    text(late, late.hidden ? '' : `${count(waiting.size)} without an answer. ${refusal ? `Refused for now, and sent again: ${refusal}` : 'They wait for the connection, or for the broker.'}`)
+    text(why, late.hidden ? '' : `${count(waiting.size)} without an answer. ${refusal ? `Refused for now, and sent again: ${refusal}` : 'They wait for the connection, or for the broker.'}`)
     if (pace.length > 0 || waiting.size > 0) drawSoon(500) // until there is nothing to tell any more
     none.hidden = last.length > 0
     table.hidden = last.length === 0
