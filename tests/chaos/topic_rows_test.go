@@ -111,8 +111,9 @@ func unmake(x *trial) {
 	x.goOn("with the topic that was made anew")
 }
 
-// exchangeDeleted deletes what a topic is published to, and with it what binds its log and its queue to it.
+// exchangeDeleted deletes what a topic is published to, and with it what binds its log and its queue to it. The gap in the queue comes before what the queue still has.
 func exchangeDeleted(x *trial) {
+	x.oracle.Early()
 	for range few(2, 10) {
 		x.deleteExchange()
 		x.step("the exchange is deleted")

@@ -52,6 +52,7 @@ func lost(members []*Member) (sum int64, known bool) {
 
 // tale is what one member was given of each series, and is not missing: by number, with the place at which it first came.
 type tale struct {
+	early bool // gaps may be told early
 	holes []hole
 	given map[series][]step
 }
@@ -60,10 +61,10 @@ type step struct{ number, at int }
 
 type telling []tale
 
-func tales(members []*Member, missing map[Note]bool) telling {
+func tales(members []*Member, missing map[Note]bool, early bool) telling {
 	all := make(telling, 0, len(members))
 	for _, m := range members {
-		t := tale{m.holes, map[series][]step{}}
+		t := tale{early, m.holes, map[series][]step{}}
 		mine := map[Note]bool{}
 		for i, n := range m.got {
 			if !mine[n.Note] && !missing[n.Note] {
@@ -105,7 +106,7 @@ func (t tale) between(n Note) (told, excused bool) {
 	}
 	excused = i == 0 || i == len(steps)
 	for _, h := range t.holes {
-		if h.at > first && h.at <= last {
+		if (h.at > first || t.early && h.told) && h.at <= last {
 			told, excused = told || h.told, true
 		}
 	}

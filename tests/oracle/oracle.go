@@ -45,6 +45,7 @@ type Oracle struct {
 	sent    map[Note]*fate
 	prompt  bool
 	remade  bool
+	early   bool
 	own     int64 // offsets that may be the broker's own
 	viewers []*Viewer
 	queues  map[string][]*Member
@@ -90,6 +91,13 @@ func (o *Oracle) Prompt() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.prompt = true
+}
+
+// Early says that members may be told of a gap before they are given what was in the queue already, as where all of that is given again: a gap excuses what is missing anywhere behind it.
+func (o *Oracle) Early() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.early = true
 }
 
 // Remade says that the topic was deleted and has been made anew: gaps excuse what went with the old one, and nothing that is sent from now on, until it is made anew once more.

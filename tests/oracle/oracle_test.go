@@ -301,6 +301,26 @@ func TestOracle(t *testing.T) {
 				r.members[1].Settled(n)
 			}
 		}, "neither settled nor dead-lettered"},
+		"missing behind a gap that came early": {func(r *run) {
+			r.Early()
+			r.answerAll()
+			r.showAll()
+			r.members[0].Gap("", -1)
+			got(r.members[0], r.notes[0], r.notes[2], r.notes[3])
+		}, ""},
+		"missing far behind a gap": {func(r *run) {
+			r.answerAll()
+			r.showAll()
+			r.members[0].Gap("", -1)
+			got(r.members[0], r.notes[0], r.notes[2], r.notes[3])
+		}, "were given to nobody"},
+		"missing before a gap": {func(r *run) {
+			r.Early()
+			r.answerAll()
+			r.showAll()
+			got(r.members[0], r.notes[0], r.notes[2], r.notes[3])
+			r.members[0].Gap("", -1)
+		}, "were given to nobody"},
 		"settled or dead": {func(r *run) {
 			r.answerAll()
 			r.showAll()

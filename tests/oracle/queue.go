@@ -125,7 +125,7 @@ func (o *Oracle) judgeQueue(queue string, members []*Member) {
 		}
 	}
 	silent, ungiven, announced, example := 0, 0, int64(0), Note{}
-	told := tales(members, missing)
+	told := tales(members, missing, o.early)
 	for n := range missing {
 		if !o.sent[n].kept && told.cover(n) {
 			announced++
