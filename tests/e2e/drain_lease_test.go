@@ -61,7 +61,9 @@ func TestADrainReturnsLeases(t *testing.T) {
 		if took < grace || took > session/2 {
 			t.Errorf("the message was given to another bridge %s after SIGTERM, with a grace of %s", took, grace)
 		}
-		want(t, holder, "bye", "")
+		if _, err := holder.Until("bye"); err != nil { // it may have been given others, too
+			t.Error(err)
+		}
 		if err := <-stopped; err != nil {
 			t.Errorf("culvert left with %v", err)
 		}

@@ -202,8 +202,9 @@ func (n *nodes) finish(note oracle.Note) {
 	n.count()
 }
 
-// bury notes that a message is among the dead letters.
+// bury notes that a message is among the dead letters, be it that it was only given to members who hang, and read nothing.
 func (n *nodes) bury(note oracle.Note) {
+	n.oracle.Lettered(queue, note)
 	n.done.Lock()
 	defer n.done.Unlock()
 	n.dead[note] = true
