@@ -23,6 +23,7 @@ func newScribe(t *testing.T, cluster brokers.KafkaCluster) *scribe {
 	cfg.Producer.Partitioner = sarama.NewManualPartitioner
 	cfg.Producer.Return.Successes = true
 	cfg.Metadata.AllowAutoTopicCreation = false
+	cfg.Metadata.RefreshFrequency = 200 * time.Millisecond // a broker may tell of the old partitions for a while, and an unknown one is no reason to ask again
 	p, err := sarama.NewSyncProducer(cluster.Addrs, cfg)
 	if err != nil {
 		t.Fatal(err)
