@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/IBM/sarama"
 	"github.com/rabbitmq/amqp091-go"
@@ -20,6 +21,7 @@ func (x *trial) write(prefix string, each int, partitions ...int32) (notes []ora
 	cfg.Producer.Return.Successes = true
 	cfg.Producer.RequiredAcks = sarama.WaitForAll
 	cfg.Producer.Partitioner = sarama.NewManualPartitioner
+	cfg.Metadata.RefreshFrequency = 200 * time.Millisecond // partitions that were just added are asked for again
 	producer, err := sarama.NewSyncProducer(x.kafka.Cluster().Addrs, cfg)
 	if err != nil {
 		x.Fatal(err)
