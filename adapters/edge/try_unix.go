@@ -3,22 +3,20 @@
 package edge
 
 import (
-	"errors"
 	"os"
 	"syscall"
-	"time"
 )
 
 // trial is a write that does not wait. It belongs to who writes to the connection at the moment.
 type trial struct {
 	conn    syscall.RawConn // nil before the first, as is attempt
-	attempt func(fd uintptr) bool
+	attempt func(fd uintptr)
 	b       []byte
 	n       int
 	err     error
 }
 
-func (t *trial) write(fd uintptr) bool {
+func (t *trial) write(fd uintptr) {
 	for {
 		n, err := syscall.Write(int(fd), t.b)
 		switch {
@@ -31,7 +29,7 @@ func (t *trial) write(fd uintptr) bool {
 		default:
 			t.n, t.err = n, nil
 		}
-		return true // whatever it was: nothing is waited for
+		return
 	}
 }
 
@@ -46,13 +44,8 @@ func (p *patient) TryWrite(b []byte) (int, error) {
 		t.conn, t.attempt = conn, t.write
 	}
 	t.b = b
-	err := t.conn.Write(t.attempt)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		// What a Write that had to wait has left behind.
-		if err = p.forgetDeadline(); err == nil {
-			err = t.conn.Write(t.attempt)
-		}
-	}
+	// Not conn.Write, which keeps its own callers apart and looks at deadlines: nothing is waited for here.
+	err := t.conn.Control(t.attempt)
 	t.b = nil
 	if err == nil {
 		err = t.err
@@ -61,10 +54,4 @@ func (p *patient) TryWrite(b []byte) (int, error) {
 		return 0, err
 	}
 	return t.n, nil
-}
-
-func (p *patient) forgetDeadline() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.set(time.Time{})
 }
