@@ -62,6 +62,11 @@ func run(o bench.Options, file, page string) error {
 	if o.Descriptors, err = drive.RaiseDescriptors(); err != nil {
 		return err
 	}
+	if o.Profile != "" {
+		if err := os.MkdirAll(o.Profile, 0o755); err != nil {
+			return err
+		}
+	}
 	results, failed := bench.Run(ctx, bench.Works(), o)
 	fmt.Printf("%s\n%s", bench.Table(results), bench.Targets(results))
 	if failed != nil {
