@@ -31,6 +31,7 @@ type Viewing struct {
 	out       Outlet
 	conn      *Connection // its client's
 	stream    ports.Stream
+	rendition Rendition
 	heartbeat time.Duration
 	begun     time.Time
 	state     atomic.Int32
@@ -55,6 +56,9 @@ func (v *Viewing) Set(w *Writers, out Outlet, conn *Connection, heartbeat time.D
 	n := w.next.Add(1)
 	v.writer, v.out, v.conn, v.heartbeat, v.begun, v.beat = w.each[n%uint64(len(w.each))], out, conn, heartbeat, time.Now(), -1
 }
+
+// Renders says how v's outlet renders, where others do it alike. It is called before Begin.
+func (v *Viewing) Renders(r Rendition) { v.rendition = r }
 
 // Begin lets the writers serve stream, until it ends or the client takes no more. The end of the stream's own context has to be followed by a Wake.
 func (v *Viewing) Begin(stream ports.Stream) {
@@ -122,9 +126,7 @@ func (v *Viewing) again() {
 
 // write sends one batch. False says that the viewing is not the caller's any more.
 func (v *Viewing) write(p *Parts, batch ports.Batch, now time.Time) bool {
-	p.reset()
-	last := v.out.Render(p, batch)
-	all, size := p.slices()
+	all, size, last := p.render(v.out, v.rendition, batch)
 	n, err := v.out.Try(all)
 	if err == nil {
 		v.conn.Pass(MessagesOf(batch), size) // also what is still to be written: else the connection ends

@@ -174,16 +174,16 @@ func TestNeighboursInMemoryAreOnePart(t *testing.T) {
 	p.Share(block[:4])
 	p.Share(block[4:8])
 	p.Share(block[8:])
-	all, size := p.slices()
-	if len(all) != 1 || size != len(block) || &all[0][0] != &block[0] {
-		t.Errorf("%q", all)
+	p.join()
+	if len(p.all) != 1 || p.size != len(block) || &p.all[0][0] != &block[0] {
+		t.Errorf("%q", p.all)
 	}
 	p.reset()
 	p.Share(block[:4])
 	p.Share(block[8:]) // not a neighbour
 	p.Share(block[4:8])
-	all, _ = p.slices()
-	if got := string(bytes.Join(all, nil)); got != "one threetwo " || string(block) != "one two three" {
+	p.join()
+	if got := string(bytes.Join(p.all, nil)); got != "one threetwo " || string(block) != "one two three" {
 		t.Errorf("%q of %q", got, block)
 	}
 }

@@ -3,6 +3,7 @@ package ws
 import (
 	"context"
 	"errors"
+	"unique"
 
 	"culvert/adapters/edge"
 	"culvert/domain"
@@ -14,6 +15,7 @@ func (s *subscription) show(ctx, life context.Context) error {
 	c := s.conversation
 	var stream ports.Stream
 	way := c.socket.newWay(c.edge.cfg.Heartbeat, s.render, func(err error) { s.shown(ctx, life, stream, err) })
+	way.viewing.Renders(unique.Make(edge.Look{Format: c.edge.bodies, Name: s.name, Lines: c.lines}))
 	s.view.Waker = &way.viewing
 	stream, err := s.begin(ctx, life)
 	if err != nil {
