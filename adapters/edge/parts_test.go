@@ -75,7 +75,7 @@ func TestTheErrorOfWhatLooksAlikeIsToldAgain(t *testing.T) {
 	as, batch := unique.Make(Look{Name: "a"}), ports.Batch{Spans: []domain.Span{{Run: &domain.Run{}, To: 1}}}
 	out := &named{err: errors.New("no further")}
 	for range 2 {
-		if _, _, err := p.render(out, as, batch); err != out.err { //nolint:errorlint // that one itself
+		if _, _, err := p.render(out, as, batch); err != out.err {
 			t.Error(err)
 		}
 	}
