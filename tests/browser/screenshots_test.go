@@ -22,21 +22,22 @@ import (
 	"culvert/tests/client"
 )
 
-// pictures are the panels as docs/img shows them: where each is, what is done there, and what it shall show.
+// pictures are the panels as docs/img shows them: where each is, what is done there, and what it shall show. They are made in this order, and the page of each stays: how long answers took is shown while nothing else
+// goes on, and who is connected when there are some.
 var pictures = []struct{ panel, place, does, shows string }{
+	{
+		"inject", "#/inject?topic=prices&key=GOOG&header=source%3Aconsole&send=many&count=12", "document.querySelector('main form').requestSubmit()",
+		"said('[data-figure=confirmed] .value') === '12' && all('.frames .got').length > 3 && said('main [role=status].state') === 'connected'",
+	},
 	{"topics", "#/topics", "", "rates('Rate') && all('tbody tr').length === 4"},
+	{"queues", "#/queues?topic=orders&queue=shipping", "", "all('[aria-label=\"Dead letters\"] tbody tr').length > 4"},
+	{"health", "#/health", "", "drawn('.chart') && document.querySelector('tbody tr') !== null"},
 	{
 		"view", "#/view?topic=prices&on=1", "",
 		// With charts that have some history a message is chosen where a tombstone is in sight, so that the list stays there.
 		"choose() && document.querySelector('.details .json') !== null",
 	},
-	{
-		"inject", "#/inject?topic=prices&key=GOOG&header=source%3Aconsole&send=many&count=12", "document.querySelector('main form').requestSubmit()",
-		"said('[data-figure=confirmed] .value') === '12' && all('.frames .got').length > 3 && said('main .state') === 'connected'",
-	},
-	{"queues", "#/queues?topic=orders&queue=shipping", "", "all('[aria-label=\"Dead letters\"] tbody tr').length > 4"},
 	{"connections", "#/connections", "", "all('#panel-connections tbody tr').length > 5 && all('#panel-connections td.number').some(cell => /[1-9].*\\/s/.test(cell.textContent))"},
-	{"health", "#/health", "", "drawn('.chart') && document.querySelector('tbody tr') !== null"},
 }
 
 // ofPictures is what shows and does are written with.
@@ -73,20 +74,16 @@ func TestScreenshots(t *testing.T) {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	var tabs []*tab
 	for _, picture := range pictures {
 		tab := open(t).shell(b, picture.place, wide) // a window each, or those behind it would wait until somebody looks at them
 		if err := chromedp.Do(tab.ctx, chromedp.EmulateViewport(wide, high, chromedp.EmulateScale(scale))); err != nil {
 			t.Fatal(err)
 		}
 		evaluate[any](tab, ofPictures+picture.does)
-		tabs = append(tabs, tab)
-	}
-	for i, picture := range pictures {
-		brokers.Eventually(t, 3*time.Minute, picture.panel+" has something to show", func() bool { return evaluate[bool](tabs[i], picture.shows) })
+		brokers.Eventually(t, 3*time.Minute, picture.panel+" has something to show", func() bool { return evaluate[bool](tab, picture.shows) })
 		for _, scheme := range []string{"light", "dark"} {
 			path := filepath.Join(folder, fmt.Sprintf("console-%s-%s.png", picture.panel, scheme))
-			if err := os.WriteFile(path, tabs[i].picture(scheme), 0o644); err != nil {
+			if err := os.WriteFile(path, tab.picture(scheme), 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}
