@@ -227,6 +227,12 @@ func TestConsoleShowsItsConnection(t *testing.T) {
 	page.until("is connected", "document.querySelector('main [role=status].state').textContent === 'connected'")
 	page.click("main button", "Inject")
 	page.until("has the frames", `document.querySelector('.frames .sent:has(code)')?.textContent.includes('"text":"it\'s"') && [...document.querySelectorAll('.frames .got')].some(f => f.textContent.includes('"op":"ack"'))`)
+	for i, program := range []string{"curl", "wscat"} {
+		snippet := evaluate[string](page, fmt.Sprintf("document.querySelectorAll('.code pre')[%d].textContent", i+1))
+		if got := pasted(t, "sh", "-c", snippet); !strings.Contains(got, `"offset":`) {
+			t.Errorf("%s says %s\n%s", program, got, snippet)
+		}
+	}
 	evaluate[bool](page, "(document.querySelector('[name=ssl]').click(), true)")
 	secure := strings.Replace(b.URL, "http", "ws", 1)
 	secure = strings.Replace(secure, "ws:", "wss:", 1)

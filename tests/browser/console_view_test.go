@@ -33,12 +33,12 @@ const helpers = `(() => {
 		}
 		return seen
 	}
-	window.downloaded = async () => {
+	window.downloaded = async (label = 'Download') => {
 		const real = URL.createObjectURL
 		try {
 			return await new Promise(resolve => {
 				URL.createObjectURL = blob => (blob.text().then(resolve), real.call(URL, blob))
-				button('Download').click()
+				button(label).click()
 			})
 		} finally {
 			URL.createObjectURL = real
@@ -322,6 +322,9 @@ func TestConsoleShowsLargePayloads(t *testing.T) {
 	page.until("shows bytes", "said('.details pre').split('\\n').length === 1025")
 	evaluate[bool](page, "(document.querySelector('.details-payload button').click(), true)")
 	page.until("goes on where it was", "said('.details pre').split('\\n')[1024].startsWith('00004000  30 31 32 ')")
+	if saved := evaluate[int](page, "downloaded('Save the payload').then(text => text === '0123456789abcdef'.repeat(3 << 16) ? 0 : text.length)"); saved != 0 {
+		t.Errorf("%d bytes were saved, not what was published", saved)
+	}
 }
 
 // Where a view starts is told in any of the ways that the protocol knows; a message leads to all of its key, and to what came from its time on.

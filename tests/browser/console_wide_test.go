@@ -128,13 +128,15 @@ func TestThePanelsAreForAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := open(t)
-	b := busy(t)
+	b, demo := busy(t), bridge.StartDemo(t)
 	type state struct {
 		name, hash, ready string
 		do                []string // one after the other, each as soon as it can be
+		demo              bool     // it is the demo's
 	}
 	const reset = "button('Reset …') && !document.querySelector('dialog') && said('[data-figure=lag]') === '2' && (button('Reset …').click(), true)"
 	states := []state{
+		{name: "guide", ready: "document.querySelector('.guide')?.checkVisibility() && all('tbody tr').length === 4", demo: true},
 		{name: "topics", hash: "topics", ready: "all('tbody tr').length >= 3 && all('.notice.warn').length === 1"},
 		{name: "view", hash: "view?topic=prices&from=earliest&on=1&code=Go", ready: "said('.details .json') !== '' && count() > 5", do: []string{"lines().length > 3 && (press('Home'), true)"}},
 		{name: "join", hash: "view?topic=prices&queue=slow&mode=join&ack=manual", ready: "document.querySelector('.wish .notice.warn') !== null"},
@@ -158,6 +160,10 @@ func TestThePanelsAreForAll(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			p := *p
 			p.t = t
+			b := b
+			if s.demo {
+				b = demo
+			}
 			page := p.shell(b, "#/"+s.hash, 1280)
 			for _, do := range s.do {
 				page.until("can do "+do, do)
