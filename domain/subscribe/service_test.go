@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -314,4 +315,36 @@ func TestDrainSaysBye(t *testing.T) {
 			t.Fatalf("a view after the drain: %v", err)
 		}
 	})
+}
+
+// A partition that was added while a viewer was away, and had lost its leader when it came back, is given from its first message on. It was given from the time at which the live log had asked for it,
+// and what came before was lost without a word.
+func TestAPartitionThatTheCursorDoesNotKnowWaitsForItsLeader(t *testing.T) {
+	for name, keys := range map[string][][]byte{"all": nil, "one key": {[]byte("k")}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newFakeBroker(1)
+				cursor := domain.CursorOf("t", domain.NewVector(b.epoch, domain.Place{}))
+				b.addPartition()
+				b.put(1, "k")
+				b.put(1, "k")
+				time.Sleep(time.Second)
+				b.lead(1, false)
+				stream, cancel := view(t, newService(t, b, nil), ports.View{Resume: &cursor, Keys: keys, Heartbeat: time.Second})
+				defer cancel()
+				if got := next(t, stream); len(got.Spans) > 0 {
+					t.Fatalf("given %v of a partition that cannot be read", payloads(got))
+				}
+				b.put(0, "k")
+				got := payloads(next(t, stream))
+				b.lead(1, true)
+				for i := 0; i < 10 && len(got) < 3; i++ {
+					got = append(got, payloads(next(t, stream))...)
+				}
+				if want := []string{"0/0", "1/0", "1/1"}; !slices.Equal(got, want) {
+					t.Errorf("given %v, want %v", got, want)
+				}
+			})
+		})
+	}
 }

@@ -143,13 +143,13 @@ func (t *track) catchUp(head *domain.Vector) {
 	t.own = t.differs(head)
 }
 
-// later is the later place of both in each partition.
+// later is the later place of both in each partition. One that v does not know begins at its first message, and not where a log will begin that cannot read it yet.
 func later(v, head *domain.Vector) *domain.Vector {
 	if v.Epoch != head.Epoch {
 		return v
 	}
 	for _, place := range head.Places() {
-		if had, ok := v.At(place.Partition); !ok || !place.Pending() && (had.Pending() || had.Next < place.Next) {
+		if had, ok := v.At(place.Partition); !place.Pending() && (!ok || had.Pending() || had.Next < place.Next) {
 			v = v.With(place)
 		}
 	}
