@@ -83,7 +83,7 @@ func arrow(f file, to string) string {
 
 // homes are the folders in which a library lives. What is not listed may be used by all adapters, app, cmd and tests.
 var homes = []struct {
-	library string
+	module  string
 	folders []string
 }{
 	{"github.com/ThreeDotsLabs", []string{"adapters/broker"}},
@@ -108,7 +108,7 @@ func fence(f file, imported string) string {
 		return "the inner packages import no library"
 	}
 	for _, place := range homes {
-		if !within(imported, place.library) {
+		if !within(imported, place.module) {
 			continue
 		}
 		if !slices.ContainsFunc(place.folders, func(folder string) bool { return within(f.path, folder) }) {
