@@ -33,6 +33,7 @@ func (b *Broker) find(ctx context.Context, link *link, topic domain.Topic, creat
 	d := declarer{link: link, conn: conn}
 	defer d.close()
 	if l.exchange != "" {
+		bound := b.bound.to(topic)
 		err = d.ensure(ctx, create,
 			func(ch *amqp091.Channel) error {
 				return ch.ExchangeDeclarePassive(l.exchange, l.kind, true, false, false, false, nil)
@@ -41,7 +42,9 @@ func (b *Broker) find(ctx context.Context, link *link, topic domain.Topic, creat
 				return ch.ExchangeDeclare(l.exchange, l.kind, true, false, false, false, nil)
 			})
 		if err == nil && d.made {
-			b.bound.tell(topic)
+			for _, m := range bound {
+				signal(m.unbound)
+			}
 		}
 	} else { // the topic is one queue: what is published to another name is confirmed, and nowhere
 		err = d.ensureQueue(ctx, create, l.routingKey, b.cfg.queueArguments(domain.OrderKey))

@@ -22,7 +22,7 @@ func (b *Broker) Join(ctx context.Context, topic domain.Topic, queue domain.Queu
 	return func(yield func(domain.LaneEvent, error) bool) {
 		m := &membership{broker: b, topic: topic, name: queue, terms: terms, yield: yield, unbound: make(chan struct{}, 1)}
 		m.terms.Order = cmp.Or(terms.Order, domain.OrderKey)
-		defer b.bound.add(m)()
+		defer b.bound.remove(m)
 		if err := m.run(ctx); err != nil {
 			yield(domain.LaneEvent{}, err)
 		}
@@ -44,7 +44,7 @@ type membership struct {
 	gap    *domain.Gap         // a hole that nobody was told of yet
 	barred bool                // the server does not let this node bind the queue
 
-	unbound chan struct{} // holds a token when this node has made the topic's exchange, which had no bindings then
+	unbound chan struct{} // holds a token when this node has made the topic's exchange, which m had seen before, anew: without bindings
 }
 
 var (
@@ -101,6 +101,7 @@ func (m *membership) stay(ctx context.Context) error {
 		return err
 	}
 	m.layout = l
+	m.broker.bound.add(m)
 	select {
 	case <-m.unbound:
 		if m.stands {

@@ -19,6 +19,7 @@ type relay struct {
 	stuck bool
 	over  bool
 	conns map[net.Conn]bool
+	hear  func(said []byte) // what a server says, before it is carried on; nil where nobody listens
 }
 
 // relayTo starts a relay to the server at an amqp:// URL. It ends with the test.
@@ -74,7 +75,7 @@ func (r *relay) carry(client net.Conn) {
 	var both sync.WaitGroup
 	for _, way := range [][2]net.Conn{{client, server}, {server, client}} {
 		both.Go(func() {
-			_, _ = io.Copy(gate{r, way[0]}, way[1])
+			_, _ = io.Copy(gate{r, way[0], way[0] == client}, way[1])
 			_ = way[0].Close()
 			_ = way[1].Close()
 		})
@@ -88,8 +89,9 @@ func (r *relay) carry(client net.Conn) {
 
 // gate writes to conn while the relay is not stalled.
 type gate struct {
-	r    *relay
-	conn net.Conn
+	r      *relay
+	conn   net.Conn
+	client bool // that is where conn leads
 }
 
 func (g gate) Write(b []byte) (int, error) {
@@ -97,7 +99,11 @@ func (g gate) Write(b []byte) (int, error) {
 	for g.r.stuck && !g.r.over {
 		g.r.flows.Wait()
 	}
+	hear := g.r.hear
 	g.r.mu.Unlock()
+	if hear != nil && g.client {
+		hear(b)
+	}
 	return g.conn.Write(b)
 }
 
@@ -106,6 +112,13 @@ func (r *relay) stall(stuck bool) {
 	r.stuck = stuck
 	r.mu.Unlock()
 	r.flows.Broadcast()
+}
+
+// listen calls hear with all that servers say from now on, before it is carried on. More than one goroutine may call it.
+func (r *relay) listen(hear func(said []byte)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.hear = hear
 }
 
 // cut breaks all connections that there are.
