@@ -5,15 +5,22 @@ import (
 	"errors"
 	"iter"
 
+	"github.com/rabbitmq/amqp091-go"
+
 	"culvert/domain"
 )
 
-// Tail implements ports.Tailer.
+// Tail implements ports.Tailer. A connection that breaks while a reading begins is no reason to turn the reader away: the server ends it, now and then, for one of all that read (see making), and
+// is there for the next one. It is tried once.
 func (b *Broker) Tail(ctx context.Context, topic domain.Topic, from domain.Start) (domain.Opening, iter.Seq2[domain.Chunk, error], error) {
-	if err := b.admit(ctx); err != nil {
+	conn, err := b.admit(ctx)
+	if err != nil {
 		return domain.Opening{}, nil, err
 	}
 	opening, chunks, err := b.tail(ctx, topic, from)
+	if err != nil && conn.IsClosed() {
+		opening, chunks, err = b.tail(ctx, topic, from)
+	}
 	if err != nil {
 		b.tails.Add(-1)
 		return domain.Opening{}, nil, err
@@ -22,18 +29,18 @@ func (b *Broker) Tail(ctx context.Context, topic domain.Topic, from domain.Start
 	return opening, chunks, nil
 }
 
-// admit counts one who reads, each of whom has a channel of its own. Some channels are left for what has to be asked on the way: without one nobody could go on.
-func (b *Broker) admit(ctx context.Context) error {
+// admit counts one who reads, and gives the connection that there is. Each of them has a channel of its own. Some channels are left for what has to be asked on the way: without one nobody could go on.
+func (b *Broker) admit(ctx context.Context) (*amqp091.Connection, error) {
 	conn, err := b.viewing.connection(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	most := int64(conn.Config.ChannelMax)
 	if b.tails.Add(1) > most-max(most/16, 2) {
 		b.tails.Add(-1)
-		return errChannels()
+		return nil, errChannels()
 	}
-	return nil
+	return conn, nil
 }
 
 func (b *Broker) tail(ctx context.Context, topic domain.Topic, from domain.Start) (domain.Opening, iter.Seq2[domain.Chunk, error], error) {
