@@ -15,7 +15,6 @@ func bridgeFrozen(x *trial) {
 	for range few(1, 5) {
 		x.freeze(x.nodes[0])
 	}
-	x.rejoin()
 }
 
 // bridgesFrozen does so with one of two bridges after the other: what the frozen one held goes to the other one, and when it goes on it must find out.
@@ -30,12 +29,8 @@ func bridgesFrozen(x *trial) {
 				x.goOn("when a bridge goes on that was frozen")
 			}
 		}
-		x.rejoin()
 	})
 }
-
-// rejoin gives who was frozen the time to take part in the queue again. Until its broker has shared that out anew, what members hold is in flight nowhere, and it would seem that they hold nothing.
-func (x *trial) rejoin() { x.pass(3 * time.Second) }
 
 // freeze lets a bridge stand still until its sessions and its leases are over.
 func (x *trial) freeze(n *node) {

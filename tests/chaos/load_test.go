@@ -72,7 +72,7 @@ func (l *load) own(life context.Context, number int) context.Context {
 	return client.From(life, fmt.Sprintf("127.0.%d.%d", 1+number/200, 1+number%200))
 }
 
-// finish stops the publishers, injects a last message of each key, and waits until everyone has seen it, and with it, since keys have an order, all before it; and until members hold nothing of strangers' keys any more.
+// finish stops the publishers, injects a last message of each key, and waits until everyone has seen it, and with it, since keys have an order, all before it; and until members hold nothing of strangers' keys any more, and the queue has nothing left.
 func (l *load) finish() {
 	l.Helper()
 	close(l.stopping)
@@ -89,8 +89,8 @@ func (l *load) finish() {
 		if missing := l.group.lacks(ends); l.members > 0 && missing > 0 {
 			lacking += fmt.Sprintf("; the queue lacks the end of %d keys", missing)
 		}
-		if held := l.held(); held > 0 {
-			lacking += fmt.Sprintf("; members still hold %d messages", held)
+		if held, lag := l.unsettled(); held > 0 || lag > 0 {
+			lacking += fmt.Sprintf("; members still hold %d messages, of the queue %d are not settled", held, lag)
 		}
 		return lacking == ""
 	}) {

@@ -76,17 +76,20 @@ func (x *trial) ofQueue() (q struct{ Members, Lag int }) {
 	return q
 }
 
-// held is how many messages members have been given and not settled, as the nodes say that live.
-func (x *trial) held() (n int) {
+// unsettled is how many messages members have been given and not settled, as the nodes say that live; and how many are not settled by the broker's own account, as far as it tells: while it
+// shares a queue out anew, what members hold is in flight nowhere.
+func (x *trial) unsettled() (held, lag int) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	for _, node := range x.nodes {
 		var q struct {
 			InFlight int `json:"in_flight"`
+			Lag      int
 		}
 		if err := client.Get(ctx, node.url+"/v1/topics/"+x.name+"/queues/"+queue, &q); err == nil {
-			n += q.InFlight
+			held += q.InFlight
+			lag = max(lag, q.Lag)
 		}
 	}
-	return n
+	return held, lag
 }
