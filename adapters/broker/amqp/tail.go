@@ -4,21 +4,30 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"time"
 
 	"github.com/rabbitmq/amqp091-go"
 
 	"culvert/domain"
 )
 
-// Tail implements ports.Tailer. A connection that breaks while a reading begins is no reason to turn the reader away: the server ends it, now and then, for one of all that read (see making), and
-// is there for the next one. It is tried once.
+// upheaval is how long a reading that begins is tried while the server is there and its streams are not. Where a process of its own fails (measured with 3.10.8, whose retention may fail when a log is
+// deleted) all its streams are away for a moment; and whoever attaches to one just then costs all that read the connection.
+const upheaval = 5 * time.Second
+
+// Tail implements ports.Tailer.
 func (b *Broker) Tail(ctx context.Context, topic domain.Topic, from domain.Start) (domain.Opening, iter.Seq2[domain.Chunk, error], error) {
 	conn, err := b.admit(ctx)
 	if err != nil {
 		return domain.Opening{}, nil, err
 	}
 	opening, chunks, err := b.tail(ctx, topic, from)
-	if err != nil && conn.IsClosed() {
+	pauses := newBackOff()
+	for began := time.Now(); err != nil && (conn.IsClosed() || starting(err)) && time.Since(began) < upheaval; {
+		b.viewing.rest(ctx, pauses.NextBackOff())
+		if conn, err = b.viewing.connection(ctx); err != nil {
+			break
+		}
 		opening, chunks, err = b.tail(ctx, topic, from)
 	}
 	if err != nil {
