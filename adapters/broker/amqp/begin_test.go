@@ -2,9 +2,7 @@ package amqp
 
 import (
 	"bytes"
-	"context"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	"culvert/domain"
@@ -47,41 +45,4 @@ func TestAViewBeginsThoughItsConnectionBreaks(t *testing.T) {
 			}
 		})
 	}
-}
-
-// Where one of the server's own processes fails, all its streams are away for a moment. Who came just then was turned away, though the server was there.
-func TestAViewBeginsWhileTheServersStreamsAreAway(t *testing.T) {
-	t.Parallel()
-	rabbit, topic := brokers.StartRabbitMQ(t), domain.Topic(brokers.Topic(t))
-	b := openBroker(t, rabbit.URL())
-	publish(t.Context(), t, b, topic, numbered(0, 1)...).are("")
-	view := func() {
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		_, chunks, err := b.Tail(ctx, topic, domain.StartEarliest())
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		for c, err := range chunks {
-			if err != nil || len(c.Messages) != 1 {
-				t.Errorf("the view began with %+v, %v", c, err)
-			}
-			return
-		}
-	}
-	var over atomic.Bool
-	var viewing sync.WaitGroup
-	for range 4 {
-		viewing.Go(func() {
-			for !over.Load() {
-				view()
-			}
-		})
-	}
-	for range 3 {
-		rabbit.Ctl(t, "eval", "exit(whereis(osiris_retention), kill).")
-	}
-	over.Store(true)
-	viewing.Wait()
 }
