@@ -26,9 +26,10 @@ func TestAnExchangeThatTwoMakeAtOnceIsMadeOnce(t *testing.T) {
 			<-madeElsewhere
 		}
 	})
-	link, _ := openLink(t, slow.url)
+	link, _ := openLink(t, slow.url, func(c *Config) { c.DialTimeout, c.RequestTimeout = patience, patience })
 	var late sync.WaitGroup
 	late.Go(func() {
+		defer miss() // where something fails
 		if _, err := b.ensure(t.Context(), link, topic); err != nil {
 			t.Error(err)
 		}
